@@ -1,0 +1,1 @@
+"""Keeps the lookups equal to the Calico datastore: etcd, or exported files."""

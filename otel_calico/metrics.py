@@ -1,0 +1,91 @@
+"""The catalogue of policy metrics: every name, unit, label and help text users rely on, in one place.
+
+Two kinds of counter, and each metric is one of them (docs/metrics.md):
+
+* *kernel's value*: each series is fed by one rule and carries its raw counter, so a restart of otel-calico is
+  never seen as a counter reset;
+* *since the start*: computed from several rules by per-rule deltas while this process lives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FIRST_PACKETS = (
+    "Policy rules see new connections, about one packet each; established traffic is accepted before them."
+)
+KERNEL_VALUE = "Raw counter of one iptables rule."
+SINCE_START = "Counted since otel-calico started."
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One policy metric. `name` is the OpenTelemetry instrument name, `exposed` its name at `/metrics`."""
+
+    name: str
+    exposed: str
+    family: str
+    unit: str
+    help: str
+    gauge: bool = False
+
+
+NO_POLICY_DROP = Metric(
+    name="no_policy_drop_counter",
+    exposed="no_policy_drop_counter",
+    family="accountant",
+    unit="{packet}",
+    help="Packets dropped to (tw) or from (fw) a workload because no policy of a tier passed them. "
+    f"{KERNEL_VALUE} {FIRST_PACKETS}",
+)
+POLICY_ACCEPT = Metric(
+    name="policy_accept_counter",
+    exposed="policy_accept_counter",
+    family="accountant",
+    unit="{packet}",
+    help="Packets a policy accepted to (tw) or from (fw) a workload; policies that share a selector and are "
+    f"counted as one are joined with commas. {KERNEL_VALUE} {FIRST_PACKETS}",
+)
+POLICY_ACCEPT_DROP = Metric(
+    name="policy_accept_drop_counter",
+    exposed="policy_accept_drop_counter",
+    family="accountant",
+    unit="{packet}",
+    help="Packets a deny rule of a policy dropped to (tw) or from (fw) a workload, where exact. "
+    f"{SINCE_START} {FIRST_PACKETS}",
+)
+POLICY_PACKETS = Metric(
+    name="calico.policy.packets",
+    exposed="calico_policy_packets_total",
+    family="policy",
+    unit="{packet}",
+    help="Packets that rules of a policy decided on this node, all endpoints and IP versions together. "
+    f"{SINCE_START} {FIRST_PACKETS}",
+)
+POLICY_BYTES = Metric(
+    name="calico.policy.bytes",
+    exposed="calico_policy_bytes_total",
+    family="policy",
+    unit="By",
+    help="Bytes of the packets that rules of a policy decided on this node, all endpoints and IP versions "
+    f"together. {SINCE_START} {FIRST_PACKETS}",
+)
+POLICY_GROUP_INFO = Metric(
+    name="calico.policy.group.info",
+    exposed="calico_policy_group_info",
+    family="policy",
+    unit="1",
+    help="Members of a policy group chain, which Felix makes of consecutive policies with one selector: 1 per "
+    "group and member, with the member's place in the order of evaluation.",
+    gauge=True,
+)
+
+POLICY_METRICS = (
+    NO_POLICY_DROP,
+    POLICY_ACCEPT,
+    POLICY_ACCEPT_DROP,
+    POLICY_PACKETS,
+    POLICY_BYTES,
+    POLICY_GROUP_INFO,
+)
+FAMILIES = ("accountant", "policy")

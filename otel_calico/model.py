@@ -1,0 +1,94 @@
+"""The words of the field as frozen types. Imports nothing of the project.
+
+Calico's own terms: a *workload endpoint* is the host side of one pod interface, *ingress* is traffic to the
+workload, a *tier* is an ordered set of policies, a *verdict* is what a policy rule decided about a packet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+
+class Direction(Enum):
+    """Way of the traffic, seen from the workload."""
+
+    INGRESS = "ingress"
+    EGRESS = "egress"
+
+
+class Verdict(Enum):
+    """What a policy rule decided. `PASS` hands the packet to the next tier or to the profiles."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    PASS = "pass"
+
+
+class IPVersion(IntEnum):
+    """Which of the node's two rulesets (`iptables`, `ip6tables`) a rule stands in."""
+
+    V4 = 4
+    V6 = 6
+
+
+class PolicyKind(Enum):
+    """Kinds of policy that Felix programs. Values are the names of the Kubernetes or Calico API."""
+
+    NETWORK_POLICY = "NetworkPolicy"
+    GLOBAL_NETWORK_POLICY = "GlobalNetworkPolicy"
+    KUBERNETES_NETWORK_POLICY = "KubernetesNetworkPolicy"
+    ADMIN_NETWORK_POLICY = "AdminNetworkPolicy"
+    BASELINE_ADMIN_NETWORK_POLICY = "BaselineAdminNetworkPolicy"
+    KUBERNETES_CLUSTER_NETWORK_POLICY = "KubernetesClusterNetworkPolicy"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One policy as the datastore holds it.
+
+    `stored_name` is the name that Felix hashes: the last segment of the etcd key, or `metadata.name` of the
+    `crd.projectcalico.org/v1` object; not always the name a user sees. `namespace` is empty for global kinds.
+    """
+
+    kind: PolicyKind
+    namespace: str
+    stored_name: str
+    tier: str = "default"
+    order: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """An ordered set of policies. `default_action` is `Deny` or `Pass`."""
+
+    name: str
+    order: float | None = None
+    default_action: str = "Deny"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadEndpoint:
+    """One interface of a workload on this node.
+
+    `pod` is empty for workloads that are not Kubernetes pods. `addresses` are IP addresses or subnets, with
+    `/32` and `/128` left off. `labels` are the pod's labels plus those Calico adds.
+    """
+
+    interface: str
+    namespace: str
+    pod: str
+    addresses: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterInformation:
+    """The cluster-wide state object (`clusterinformations/default`)."""
+
+    calico_version: str = ""
+    datastore_ready: bool = True
+
+
+Resource = WorkloadEndpoint | Policy | Tier | ClusterInformation

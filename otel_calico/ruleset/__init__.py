@@ -1,0 +1,1 @@
+"""Reads `iptables-save` output into one `Ruleset`. Pure; no I/O."""

@@ -1,0 +1,79 @@
+"""Series and their values, as they travel from a scan to the exporters. Pure data; imports only the catalogue.
+
+What may be relied on: a `SeriesSet` and a `Readings` are the *same objects* in the next snapshot as long as
+nothing about them changed. Exporters may therefore cache what they made of one, keyed by identity, and must
+drop what the newest snapshot no longer holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from otel_calico.metrics import Metric
+
+Labels = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesSet:
+    """Label sets of one metric that live and die together (those of one chain). Compared by identity.
+
+    `since` is, per series, the Unix time in nanoseconds from which its value counts as an OTLP stream: the first
+    scan, or for a series that appeared later the scan before it appeared.
+    """
+
+    metric: Metric
+    labels: Sequence[Labels]
+    since: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Readings:
+    """One value per series of a set, in its order. Compared by identity.
+
+    `values` are those of `/metrics`. `lost` is what counter resets took away while the process lives, so that
+    `values[i] + lost[i]` never falls; `first` is what the series showed in the first scan, before which delta
+    exporters count nothing. An empty sequence stands for zeros.
+    """
+
+    series: SeriesSet
+    values: Sequence[int]
+    lost: Sequence[int] = ()
+    first: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScanFailure:
+    """Why a scan yielded nothing: `kind` is a short fixed word for a label, `message` is for people."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """How one scan went; feeds the self metrics, `/readyz`, `check` and the page."""
+
+    backend: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)  # by step: read, parse, attribute, account
+    rules: Mapping[str, int] = field(default_factory=dict)  # by IP version "ipv4"/"ipv6": rules read
+    bytes: Mapping[str, int] = field(default_factory=dict)  # by IP version: bytes read
+    malformed_lines: int = 0
+    interfaces_without_workload: tuple[str, ...] = ()
+    chains_without_name: tuple[str, ...] = ()
+    below_minimum: bool = False  # MINIMUM_COUNTER left this scan out
+    unlocked: bool = False  # legacy tables were read without the xtables lock
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything one scan found. `readings` is empty when `failure` is set or the scan was left out.
+
+    `taken` is Unix time in seconds when the scan began.
+    """
+
+    taken: float
+    readings: Sequence[Readings] = ()
+    failure: ScanFailure | None = None
+    report: ScanReport = field(default_factory=ScanReport)

@@ -1,0 +1,44 @@
+"""What every source of rulesets offers, and how it says that it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from otel_calico.model import IPVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """The filter table of one IP version, as `iptables-save -t filter -c` prints it."""
+
+    ip_version: IPVersion
+    text: str
+
+
+class SourceError(Exception):
+    """No ruleset could be had.
+
+    `kind` is one fixed word for a metric label (`missing_binary`, `no_permission`, `exit_status`, `time_limit`,
+    `empty`, `truncated`, `no_calico`); the message says what happened and what to do about it.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Source(Protocol):
+    """Reads the node's rulesets; called by one thread at a time."""
+
+    @property
+    def backend(self) -> str:
+        """`legacy`, `nft`, `file` or `demo`; empty while none is found."""
+
+    @property
+    def unlocked(self) -> bool:
+        """True if the last read was of legacy tables without the xtables lock: its counters may be near zero."""
+
+    def read(self) -> Sequence[Dump]:
+        """The dumps of all IP versions that have a ruleset. Raises SourceError."""

@@ -1,0 +1,1 @@
+"""Shows snapshots to the world: `/metrics`, OTLP, health and readiness, self metrics."""
