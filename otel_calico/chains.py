@@ -102,7 +102,7 @@ def veth_name(namespace: str, pod: str, prefix: str = "cali") -> str:
 
 def first_interface_prefix(prefixes: str) -> str:
     """The prefix that counts in a `FELIX_INTERFACEPREFIX` list: the first, or `cali` if there is none."""
-    return prefixes.split(",")[0].strip() or "cali"
+    return prefixes.split(",", maxsplit=1)[0].strip() or "cali"
 
 
 def _hash(ident: str) -> str:

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FIRST_PACKETS = (
-    "Policy rules see new connections, about one packet each; established traffic is accepted before them."
-)
+FIRST_PACKETS = "Policy rules see new connections, about one packet each; established traffic is accepted before them."
 KERNEL_VALUE = "Raw counter of one iptables rule."
 SINCE_START = "Counted since otel-calico started."
 
