@@ -1,20 +1,50 @@
 """What scans ask of the datastore: the endpoint behind an interface, the policy behind a chain name.
 
 Datastores write (one thread per kind), scans read without locks: every read is one look into a dict that a
-writer changes in one step. `version` grows with every change a scan could see.
+writer changes in one step. `version` grows with every change a scan could see, after the change is in place.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, TypeVar
 
 from otel_calico.chains import IdScheme, chain_name, policy_id
 from otel_calico.model import ClusterInformation, Policy, Resource, Tier, WorkloadEndpoint
 
-_R = TypeVar("_R", WorkloadEndpoint, Policy, Tier, ClusterInformation)
+_R = TypeVar("_R")
 _ANY_PREFIX = "cali-pi-"  # the part after the prefix is the same for both directions
+
+
+class _Claims(Generic[_R]):
+    """Text to the resources that claim it, nearly always one; the one written last counts."""
+
+    def __init__(self) -> None:
+        self.by_text: dict[str, tuple[_R, ...]] = {}
+
+    def owner(self, text: str) -> _R | None:
+        claims = self.by_text.get(text)
+        return claims[-1] if claims else None
+
+    def add(self, text: str, resource: _R) -> None:
+        self.by_text[text] = (*self.by_text.get(text, ()), resource)
+
+    def drop(self, text: str, resource: _R) -> None:
+        claims = self._without(text, resource)
+        if claims:
+            self.by_text[text] = claims
+        else:
+            self.by_text.pop(text, None)
+
+    def change(self, text: str, former: _R, resource: _R) -> None:
+        self.by_text[text] = (*self._without(text, former), resource)
+
+    def _without(self, text: str, resource: _R) -> tuple[_R, ...]:
+        claims = list(self.by_text.get(text, ()))
+        if resource in claims:
+            claims.remove(resource)
+        return tuple(claims)
 
 
 class Lookups:
@@ -23,35 +53,34 @@ class Lookups:
     def __init__(self) -> None:
         self._write = threading.Lock()
         self._resources: dict[str, dict[str, Resource]] = {}
-        self._by_interface: dict[str, dict[str, WorkloadEndpoint]] = {}
-        self._by_chain: dict[IdScheme, dict[str, Policy]] = {}
+        self._endpoints: _Claims[WorkloadEndpoint] = _Claims()
+        self._policies: dict[IdScheme, _Claims[Policy]] = {}
+        self._tiers: _Claims[Tier] = _Claims()
+        self._clusters: _Claims[ClusterInformation] = _Claims()
         self.version = 0
 
     # --- read by scans ---
 
     def endpoint(self, interface: str) -> WorkloadEndpoint | None:
         """The endpoint of a host interface. Of two that claim it, the one written last."""
-        owners = self._by_interface.get(interface)
-        return next(reversed(owners.values())) if owners else None
+        return self._endpoints.owner(interface)
 
     def interfaces(self) -> Iterable[str]:
         """Host interfaces that have an endpoint."""
-        return tuple(self._by_interface)
+        return tuple(self._endpoints.by_text)
 
     def policy(self, chain: str, scheme: IdScheme) -> Policy | None:
         """The policy whose chain this is under one id scheme; schemes collide, so they are never mixed."""
-        index = self._by_chain.get(scheme)
-        if index is None:
-            index = self._index(scheme)
-        return index.get(_suffix(chain))
+        claims = self._policies.get(scheme) or self._index(scheme)
+        return claims.owner(_suffix(chain))
 
     def tiers(self) -> Mapping[str, Tier]:
         """Tiers by name."""
-        return {tier.name: tier for tier in self._all(Tier)}
+        return {name: claims[-1] for name, claims in list(self._tiers.by_text.items())}
 
     def cluster_information(self) -> ClusterInformation | None:
         """The cluster's state object, if the datastore has one."""
-        return next(self._all(ClusterInformation), None)
+        return self._clusters.owner("")
 
     def count(self, kind: str) -> int:
         """Resources held of one kind."""
@@ -85,48 +114,51 @@ class Lookups:
         if former == resource:
             return
         held[key] = resource
-        self._enter(key, resource)
-        if former is not None:
-            self._leave(key, former, successor=resource)
+        self._claim(former, resource)
         self.version += 1
 
     def _remove(self, held: dict[str, Resource], key: str) -> None:
         former = held.pop(key, None)
         if former is not None:
-            self._leave(key, former, successor=None)
+            self._claim(former, None)
             self.version += 1
 
-    def _enter(self, key: str, resource: Resource) -> None:
-        if isinstance(resource, WorkloadEndpoint):
-            others = {k: v for k, v in self._by_interface.get(resource.interface, {}).items() if k != key}
-            self._by_interface[resource.interface] = {**others, key: resource}
-        elif isinstance(resource, Policy):
-            for scheme, index in self._by_chain.items():
-                index[_policy_suffix(resource, scheme)] = resource
-
-    def _leave(self, key: str, former: Resource, successor: Resource | None) -> None:
-        if isinstance(former, WorkloadEndpoint):
-            if isinstance(successor, WorkloadEndpoint) and successor.interface == former.interface:
-                return
-            owners = {k: v for k, v in self._by_interface[former.interface].items() if k != key}
-            if owners:
-                self._by_interface[former.interface] = owners
+    def _claim(self, former: Resource | None, resource: Resource | None) -> None:
+        """Move the claims of a resource. What stays claimed is never, not even for a moment, without an owner."""
+        before = [] if former is None else self._claims_of(former)
+        after = [] if resource is None else self._claims_of(resource)
+        for claims, text in after:
+            if (claims, text) in before:
+                claims.change(text, former, resource)
             else:
-                del self._by_interface[former.interface]
-        elif isinstance(former, Policy):
-            for scheme, index in self._by_chain.items():
-                if index.get(suffix := _policy_suffix(former, scheme)) == former:
-                    del index[suffix]
+                claims.add(text, resource)
+        for claims, text in before:
+            if (claims, text) not in after:
+                claims.drop(text, former)
 
-    def _index(self, scheme: IdScheme) -> dict[str, Policy]:
+    def _claims_of(self, resource: Resource) -> list[tuple[_Claims[Any], str]]:
+        """Every index a resource stands in, with the text it claims there."""
+        found: list[tuple[_Claims[Any], str]]
+        if isinstance(resource, WorkloadEndpoint):
+            found = [(self._endpoints, resource.interface)]
+        elif isinstance(resource, Policy):
+            found = [(claims, _policy_suffix(resource, scheme)) for scheme, claims in self._policies.items()]
+        elif isinstance(resource, Tier):
+            found = [(self._tiers, resource.name)]
+        else:
+            found = [(self._clusters, "")]
+        return found
+
+    def _index(self, scheme: IdScheme) -> _Claims[Policy]:
         with self._write:
-            index = {_policy_suffix(policy, scheme): policy for policy in self._all(Policy)}
-            self._by_chain[scheme] = index
-        return index
-
-    def _all(self, of: type[_R]) -> Iterator[_R]:
-        kinds = list(self._resources.values())
-        return (resource for held in kinds for resource in list(held.values()) if isinstance(resource, of))
+            if scheme not in self._policies:
+                claims: _Claims[Policy] = _Claims()
+                for held in self._resources.values():
+                    for resource in held.values():
+                        if isinstance(resource, Policy):
+                            claims.add(_policy_suffix(resource, scheme), resource)
+                self._policies[scheme] = claims
+            return self._policies[scheme]
 
 
 def _suffix(chain: str) -> str:

@@ -16,9 +16,12 @@ KERNEL_VALUE = "Raw counter of one iptables rule."
 SINCE_START = "Counted since otel-calico started."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Metric:
-    """One policy metric. `name` is the OpenTelemetry instrument name, `exposed` its name at `/metrics`."""
+    """One policy metric, compared by identity.
+
+    `name` is the OpenTelemetry instrument name, `exposed` its name at `/metrics`.
+    """
 
     name: str
     exposed: str

@@ -1,0 +1,111 @@
+"""Values of series that no single rule holds, counted since the start. Pure.
+
+A difference of raw counters lies as soon as one of its rules was reset: a legacy rewrite of a chain zeroes its later
+rules only (docs/design.md, "Resets"). So only increments are trusted, rule by rule, and an interval in which a rule
+of the difference was reset or replaced books nothing.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from otel_calico.accounting.scan_times import ScanTimes
+from otel_calico.ruleset.ruleset import Layout
+from otel_calico.series import Readings, SeriesSet
+from otel_calico.verdicts.plan import Difference, DifferenceSeries
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """One series as the former plan left it. `total` may lie below `shown`, by packets in flight during a dump."""
+
+    total: int
+    shown: int
+    since: int
+
+
+class DifferenceAccount:
+    """The differences of one metric and one chain, scan after scan."""
+
+    __slots__ = ("_counters", "_differences", "_hashes", "_plan", "_readings", "_rules", "_totals")
+
+    def __init__(self) -> None:
+        self._plan: DifferenceSeries | None = None
+        self._rules: Sequence[int] = ()  # positions of all rules that take part
+        self._hashes: Sequence[str] = ()  # of those rules: tell a rule from its replacement
+        self._differences: Sequence[Difference] = ()  # as the plan's, but of places in `_rules`
+        self._counters: Sequence[int] = ()  # of those rules at the last scan
+        self._totals: Sequence[int] = ()
+        self._readings: Readings | None = None
+
+    def read(self, plan: DifferenceSeries, layout: Layout, packets: Sequence[str], times: ScanTimes) -> Readings:
+        """The readings of this scan; the former object if nothing was booked.
+
+        `packets` are those of the whole chain.
+        """
+        readings = self._readings
+        if readings is None or plan is not self._plan:
+            readings = self._start(plan, layout, times)
+        former, counters = self._counters, [int(packets[rule]) for rule in self._rules]
+        self._counters = counters
+        if not times.first and former != counters:
+            increments = _increments(self._differences, former, counters)
+            if any(increments):
+                self._totals = list(map(operator.add, self._totals, increments))
+                readings = Readings(readings.series, list(map(max, self._totals, readings.values)))
+        self._readings = readings
+        return readings
+
+    def _start(self, plan: DifferenceSeries, layout: Layout, times: ScanTimes) -> Readings:
+        """Take a new plan, carrying on the series and the counters it shares with the former one."""
+        known = dict(zip(self._hashes, self._counters, strict=True))
+        former, unknown = self._streams(), _Stream(0, 0, times.previous)
+        streams = [former.get(frozenset(labels.items()), unknown) for labels in plan.labels]
+        self._plan = plan
+        self._rules = sorted({rule for difference in plan.differences for rule in difference.rules})
+        self._hashes = [layout.hashes[rule] for rule in self._rules]
+        self._counters = [known.get(rule_hash, _NEW) for rule_hash in self._hashes]
+        place = {rule: number for number, rule in enumerate(self._rules)}
+        self._differences = [
+            Difference(place[difference.whole], tuple(place[rule] for rule in difference.less))
+            for difference in plan.differences
+        ]
+        self._totals = [stream.total for stream in streams]
+        series = SeriesSet(plan.metric, plan.labels, [stream.since for stream in streams])
+        return Readings(series, [stream.shown for stream in streams])
+
+    def _streams(self) -> Mapping[frozenset[tuple[str, str]], _Stream]:
+        if self._readings is None:
+            return {}
+        series = self._readings.series
+        columns = zip(self._totals, self._readings.values, series.since, strict=True)
+        keys = (frozenset(labels.items()) for labels in series.labels)
+        return {key: _Stream(*column) for key, column in zip(keys, columns, strict=True)}
+
+
+_NEW = -1
+"""Stands for the former counter of a rule that was not there."""
+
+
+def _increments(differences: Sequence[Difference], former: Sequence[int], counters: Sequence[int]) -> list[int]:
+    """Packets to book per difference: nothing for one of whose rules some, but not all, were reset or are new."""
+    deltas = [now - max(before, 0) for before, now in zip(former, counters, strict=True)]
+    doubtful = min(former) < 0 or min(deltas) < 0
+    increments: list[int] = []
+    for difference in differences:
+        if doubtful and not _is_reliable(difference, former, deltas):
+            increments.append(0)
+            continue
+        increment = deltas[difference.whole]
+        for rule in difference.less:
+            increment -= deltas[rule]
+        increments.append(increment)
+    return increments
+
+
+def _is_reliable(difference: Difference, former: Sequence[int], deltas: Sequence[int]) -> bool:
+    """True if all its rules were there before and none fell; or if all are new, counting from the same instant."""
+    new = [former[rule] < 0 for rule in difference.rules]
+    return all(deltas[rule] >= 0 for rule in difference.rules) and (all(new) or not any(new))

@@ -1,0 +1,133 @@
+"""Totals of each policy on this node, counted since the start (family `policy`). Pure.
+
+All endpoints share a policy's chains, so its rules count for the node: the sum over its rules of each verdict, both
+IP versions together. Each rule is followed on its own, by its hash: one that appears counts in full, one that falls
+was reset and starts anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from otel_calico.accounting.scan_times import ScanTimes
+from otel_calico.metrics import POLICY_BYTES, POLICY_GROUP_INFO, POLICY_PACKETS
+from otel_calico.model import IPVersion
+from otel_calico.ruleset.ruleset import Chain
+from otel_calico.series import Labels, Readings, SeriesSet
+from otel_calico.verdicts.plan import GroupPlan, PolicyPlan, RulesetPlan
+
+_RuleKey = tuple[IPVersion, str, str]
+_LabelKey = frozenset[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class _Total:
+    labels: Labels
+    since: int
+    packets: int = 0
+    octets: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRuleset:
+    """The ruleset of one IP version in one scan, with its plan."""
+
+    ip_version: IPVersion
+    plan: RulesetPlan
+    chains: Mapping[str, Chain]
+    times: ScanTimes
+
+
+@dataclass(slots=True)
+class PolicyAccount:
+    """The node's policies, scan after scan."""
+
+    _counters: dict[_RuleKey, tuple[int, int]] = field(default_factory=dict)
+    _totals: dict[_LabelKey, _Total] = field(default_factory=dict)
+    _packets: SeriesSet | None = None
+    _octets: SeriesSet | None = None
+    _groups: Mapping[str, GroupPlan] = field(default_factory=dict)
+    _group_readings: Readings | None = None
+
+    def read(self, rulesets: Sequence[PlannedRuleset]) -> list[Readings]:
+        """Book what came since the last scan and say the totals."""
+        counters: dict[_RuleKey, tuple[int, int]] = {}
+        alive: dict[_LabelKey, _Total] = {}
+        for ruleset in rulesets:
+            for policy in ruleset.plan.policies.values():
+                for labels, rules in _rules_by_verdict(policy):
+                    key = frozenset(labels.items())
+                    total = alive.get(key) or self._totals.get(key) or _Total(labels, ruleset.times.previous)
+                    alive[key] = total
+                    self._book(total, ruleset, policy.chain, rules, counters)
+        changed = alive.keys() != self._totals.keys()
+        self._totals, self._counters = alive, counters
+        return [*self._totals_read(changed=changed), *self._groups_read(rulesets)]
+
+    def _book(
+        self,
+        total: _Total,
+        ruleset: PlannedRuleset,
+        name: str,
+        rules: Sequence[int],
+        counters: dict[_RuleKey, tuple[int, int]],
+    ) -> None:
+        chain = ruleset.chains[name]
+        for rule, (packets, octets) in zip(rules, chain.counters(rules), strict=True):
+            key = (ruleset.ip_version, name, chain.layout.hashes[rule])
+            counters[key] = packets, octets
+            if ruleset.times.first:
+                continue
+            packets_before, octets_before = self._counters.get(key, (0, 0))
+            if packets < packets_before or octets < octets_before:
+                packets_before = octets_before = 0
+            total.packets += packets - packets_before
+            total.octets += octets - octets_before
+
+    def _totals_read(self, *, changed: bool) -> list[Readings]:
+        totals = list(self._totals.values())
+        if changed or self._packets is None or self._octets is None:
+            labels, since = [total.labels for total in totals], [total.since for total in totals]
+            self._packets = SeriesSet(POLICY_PACKETS, labels, since)
+            self._octets = SeriesSet(POLICY_BYTES, labels, since)
+        return [
+            Readings(self._packets, [total.packets for total in totals]),
+            Readings(self._octets, [total.octets for total in totals]),
+        ]
+
+    def _groups_read(self, rulesets: Sequence[PlannedRuleset]) -> list[Readings]:
+        groups = {name: group for ruleset in rulesets for name, group in ruleset.plan.groups.items()}
+        if self._group_readings is None or groups != self._groups:
+            labels = [labels for group in groups.values() for labels in _group_labels(group)]
+            series = SeriesSet(POLICY_GROUP_INFO, labels, [0] * len(labels))
+            self._groups, self._group_readings = groups, Readings(series, [1] * len(labels))
+        return [self._group_readings]
+
+
+def _rules_by_verdict(policy: PolicyPlan) -> Iterable[tuple[Labels, list[int]]]:
+    deciding = policy.verdicts.deciding
+    for verdict in dict.fromkeys(verdict for verdict, _ in deciding):
+        labels = _policy_labels(policy) | {"calico.verdict": verdict.value}
+        yield labels, [rule for given, rule in deciding if given is verdict]
+
+
+def _policy_labels(policy: PolicyPlan) -> dict[str, str]:
+    name = policy.name
+    return {
+        "calico.policy.name": policy.label,
+        "calico.policy.kind": name.kind.value if name else "",
+        "calico.policy.namespace": name.namespace if name else "",
+        "calico.policy.tier": name.tier if name else "",
+        "calico.direction": policy.verdicts.direction.value,
+    }
+
+
+def _group_labels(group: GroupPlan) -> Iterable[Labels]:
+    for place, member in enumerate(group.members, start=1):
+        yield {
+            "calico.policy.group": group.chain,
+            "calico.policy.name": member.label,
+            "calico.policy.order": str(place),
+            "calico.direction": member.verdicts.direction.value,
+        }

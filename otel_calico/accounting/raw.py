@@ -1,0 +1,104 @@
+"""Values of series that are fed by one rule each: the kernel's counter, and what resets took away. Pure.
+
+At `/metrics` the raw counter is right: Prometheus sees resets itself. OTLP streams must not fall, so what each
+reset took away is kept beside the value while the process lives, and forgotten with the series.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from otel_calico.accounting.scan_times import ScanTimes
+from otel_calico.ruleset.ruleset import Layout
+from otel_calico.series import Labels, Readings, SeriesSet
+from otel_calico.verdicts.plan import RawSeries
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """One series as the former plan left it."""
+
+    rule: str
+    value: int
+    lost: int
+    first: int
+    since: int
+
+
+class RawAccount:
+    """The series of one metric and one chain, scan after scan."""
+
+    __slots__ = ("_plan", "_readings", "_rules")
+
+    def __init__(self) -> None:
+        self._plan: RawSeries | None = None
+        self._readings: Readings | None = None
+        self._rules: tuple[str, ...] = ()  # hashes, which tell a rule from its replacement
+
+    def read(self, plan: RawSeries, layout: Layout, packets: Sequence[str], times: ScanTimes) -> Readings:
+        """The readings of this scan; the former object if no value changed. `packets` are those of the whole chain."""
+        values = [int(packets[rule]) for rule in plan.rules]
+        if plan is self._plan and self._readings is not None:
+            self._readings = _continued(self._readings, values)
+        else:
+            self._start(plan, tuple(layout.hashes[rule] for rule in plan.rules), values, times)
+        assert self._readings is not None  # noqa: S101 - both branches set it
+        return self._readings
+
+    def _start(self, plan: RawSeries, rules: tuple[str, ...], values: Sequence[int], times: ScanTimes) -> None:
+        """Take a new plan, carrying on the series it shares with the former one."""
+        former = self._streams()
+        streams = [
+            _carried_on(former.get(_key(labels)), rule, value, times)
+            for labels, rule, value in zip(plan.labels, rules, values, strict=True)
+        ]
+        self._plan, self._rules = plan, rules
+        self._readings = Readings(
+            SeriesSet(plan.metric, plan.labels, [stream.since for stream in streams]),
+            values,
+            lost=_sparse([stream.lost for stream in streams]),
+            first=_sparse([stream.first for stream in streams]),
+        )
+
+    def _streams(self) -> Mapping[object, _Stream]:
+        readings = self._readings
+        if readings is None:
+            return {}
+        zeros = [0] * len(readings.values)
+        columns = zip(
+            self._rules,
+            readings.values,
+            readings.lost or zeros,
+            readings.first or zeros,
+            readings.series.since,
+            strict=True,
+        )
+        return {_key(labels): _Stream(*column) for labels, column in zip(readings.series.labels, columns, strict=True)}
+
+
+def _continued(former: Readings, values: list[int]) -> Readings:
+    if values == former.values:
+        return former
+    lost = former.lost
+    if any(map(operator.lt, values, former.values)):
+        taken = [old if new < old else 0 for new, old in zip(values, former.values, strict=True)]
+        lost = list(map(operator.add, lost, taken)) if lost else taken
+    return Readings(former.series, values, lost, former.first)
+
+
+def _carried_on(former: _Stream | None, rule: str, value: int, times: ScanTimes) -> _Stream:
+    if former is None:
+        return _Stream(rule, value, lost=0, first=value if times.first else 0, since=times.previous)
+    replaced = rule != former.rule or value < former.value
+    lost = former.lost + (former.value if replaced else 0)
+    return _Stream(rule, value, lost, former.first, former.since)
+
+
+def _key(labels: Labels) -> object:
+    return frozenset(labels.items())
+
+
+def _sparse(numbers: list[int]) -> Sequence[int]:
+    return numbers if any(numbers) else ()

@@ -1,0 +1,162 @@
+"""One scan at a time, shared by all who ask within the freshness window."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from otel_calico.accounting.plausibility import fell_together
+from otel_calico.accounting.policies import PlannedRuleset, PolicyAccount
+from otel_calico.lookups import Lookups
+from otel_calico.metrics import FAMILIES
+from otel_calico.model import IPVersion
+from otel_calico.ruleset.parse import DumpError
+from otel_calico.ruleset.ruleset import MalformedCounterError, Ruleset
+from otel_calico.scan import RulesetScan, Stopwatch, is_programmed
+from otel_calico.scan_log import ScanLog
+from otel_calico.series import Readings, ScanFailure, ScanReport, Snapshot
+from otel_calico.sources.source import Dump, Source, SourceError
+
+_CONFIRMATIONS = 3
+"""Further reads that must also show a collective fall of legacy counters before it is believed."""
+
+Rulesets = Mapping[IPVersion, Ruleset]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorSettings:
+    """`app_labels`: pod labels tried in order for the `app` label. `minimum_counter`: a scan in which every value of
+    family `accountant` is lower is left out. `freshness`: seconds for which a snapshot serves further askers.
+    """
+
+    app_labels: Sequence[str] = ("app",)
+    minimum_counter: int = 0
+    freshness: float = 1.0
+    families: Collection[str] = FAMILIES
+
+
+class Collector:
+    """Takes snapshots of the node."""
+
+    def __init__(self, source: Source, lookups: Lookups, settings: CollectorSettings | None = None) -> None:
+        settings = settings or CollectorSettings()
+        self._source = source
+        self._lookups = lookups
+        self._settings = settings
+        self._scans = {version: RulesetScan(version, lookups, settings.app_labels) for version in IPVersion}
+        self._policies = PolicyAccount()
+        self._scanning = threading.Lock()
+        self._snapshot: Snapshot | None = None
+        self._expires = 0.0
+        self._lookups_version = -1
+        self._log = ScanLog()
+
+    def snapshot(self) -> Snapshot:
+        """A snapshot no older than the freshness window. Never raises: a failed scan is a snapshot that says so."""
+        with self._scanning:
+            if self._snapshot is None or not self._is_fresh():
+                self._lookups_version = self._lookups.version
+                self._snapshot = self._scan()
+                self._expires = time.monotonic() + self._settings.freshness
+            return self._snapshot
+
+    def _is_fresh(self) -> bool:
+        return time.monotonic() < self._expires and self._lookups_version == self._lookups.version
+
+    def _scan(self) -> Snapshot:
+        taken = time.time_ns()
+        watch = Stopwatch()
+        try:
+            snapshot = self._measure(taken, watch)
+        except (SourceError, DumpError) as error:
+            snapshot = self._failed(taken, watch, error.kind, str(error))
+        except MalformedCounterError as error:
+            snapshot = self._failed(taken, watch, "garbage", f"the counters of chain {error} are no numbers")
+        self._log.tell(snapshot)
+        return snapshot
+
+    def _measure(self, taken: int, watch: Stopwatch) -> Snapshot:
+        dumps, rulesets = self._believable(watch)
+        planned = [self._scans[version].attribute(ruleset, taken) for version, ruleset in rulesets.items()]
+        watch.lap("attribute")
+        readings = self._account(planned)
+        watch.lap("account")
+        report = self._report(watch, dumps, planned, readings)
+        if not is_programmed(rulesets):
+            message = (
+                "the filter table has no chains of Calico's (cali-…): does calico-node run on this node with the "
+                "iptables dataplane, and does otel-calico share the host's network namespace (hostNetwork: true)?"
+            )
+            return Snapshot(taken / 1e9, failure=ScanFailure("no_calico_chains", message), report=report)
+        if report.below_minimum:
+            return Snapshot(taken / 1e9, report=report)
+        return Snapshot(taken / 1e9, readings, report=report)
+
+    def _believable(self, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
+        """Read until the counters can be believed: at once, but for legacy tables read without the lock."""
+        dumps, rulesets = self._read(watch)
+        before: Rulesets = {version: scan.ruleset for version, scan in self._scans.items()}
+        if self._source.unlocked and not any(ruleset.chains for ruleset in before.values()):
+            before = rulesets
+            dumps, rulesets = self._read(watch)
+        for _ in range(_CONFIRMATIONS if self._source.unlocked else 0):
+            if not any(fell_together(before[version], ruleset) for version, ruleset in rulesets.items()):
+                break
+            dumps, rulesets = self._read(watch)
+        return dumps, rulesets
+
+    def _read(self, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
+        dumps = self._source.read()
+        watch.lap("read")
+        rulesets = {dump.ip_version: self._scans[dump.ip_version].parse(dump.text) for dump in dumps}
+        for version, scan in self._scans.items():
+            if version not in rulesets and scan.ruleset.chains:
+                rulesets[version] = scan.absent()
+        watch.lap("parse")
+        return dumps, rulesets
+
+    def _account(self, planned: Sequence[PlannedRuleset]) -> Sequence[Readings]:
+        readings: list[Readings] = []
+        if "accountant" in self._settings.families:
+            for ruleset in planned:
+                readings += self._scans[ruleset.ip_version].account(ruleset)
+        if "policy" in self._settings.families:
+            readings += self._policies.read(planned)
+        return readings
+
+    def _report(
+        self,
+        watch: Stopwatch,
+        dumps: Sequence[Dump],
+        planned: Sequence[PlannedRuleset],
+        readings: Sequence[Readings],
+    ) -> ScanReport:
+        rulesets = {dump.ip_version: self._scans[dump.ip_version].ruleset for dump in dumps}
+        plans = [ruleset.plan for ruleset in planned]
+        return ScanReport(
+            backend=self._source.backend,
+            seconds=watch.seconds,
+            rules={_label(version): ruleset.rules for version, ruleset in rulesets.items()},
+            bytes={_label(dump.ip_version): len(dump.text) for dump in dumps},
+            malformed_lines=sum(ruleset.malformed for ruleset in rulesets.values()),
+            interfaces_without_workload=tuple({name for plan in plans for name in plan.interfaces_without_workload}),
+            chains_without_name=tuple({chain for plan in plans for chain in plan.chains_without_name}),
+            below_minimum=_below(readings, self._settings.minimum_counter),
+            unlocked=self._source.unlocked,
+        )
+
+    def _failed(self, taken: int, watch: Stopwatch, kind: str, message: str) -> Snapshot:
+        report = ScanReport(backend=self._source.backend, seconds=watch.seconds, unlocked=self._source.unlocked)
+        return Snapshot(taken / 1e9, failure=ScanFailure(kind, message), report=report)
+
+
+def _below(readings: Sequence[Readings], minimum: int) -> bool:
+    """True if a minimum is set and no value of family `accountant` reaches it."""
+    values = (value for each in readings if each.series.metric.family == "accountant" for value in each.values)
+    return minimum > 0 and max(values, default=0) < minimum
+
+
+def _label(version: IPVersion) -> str:
+    return f"ipv{version.value}"

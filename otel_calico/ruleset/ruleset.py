@@ -1,0 +1,129 @@
+"""A parsed filter table, shaped so that the next scan costs little. Pure.
+
+Between two scans a table differs mostly in its counters. So what a chain *says* (its `Layout`) is kept apart from its
+text in one scan (its `Chain`). The same Layout object serves every scan in which each line of the chain still ends with
+exactly the text it had; the same Chain object, counters and all, every scan in which nothing of it changed. Everything
+computed from either can be cached by its identity.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from otel_calico.ruleset.rule import MalformedRuleError, Rule, parse_rule
+
+_HASH_COMMENT = re.compile(r'-m comment --comment "cali:([A-Za-z0-9_-]{16})" ?')
+
+
+class MalformedCounterError(ValueError):
+    """A line's counters are no numbers, so nothing in this dump can be believed."""
+
+
+class Layout:
+    """What the lines of one chain say, counters left off. Compared by identity."""
+
+    __slots__ = ("_tails", "hashes", "name", "rules")
+
+    def __init__(self, name: str, tails: Sequence[str], rule_of: dict[str, Rule | None]) -> None:
+        """`tails` are the lines from the `]` of their counters on; `rule_of` remembers rules read before.
+
+        Only Calico's own chains are read rule by rule: the rest (kube-proxy's may be thousands of lines) is
+        never looked at. A rule that cannot be read is None.
+        """
+        self.name = name
+        self._tails = tuple(tails)
+        self.rules: tuple[Rule | None, ...] = ()
+        self.hashes: tuple[str, ...] = ()
+        if name.startswith("cali-"):
+            self._read_rules(rule_of)
+
+    def __len__(self) -> int:
+        return len(self._tails)
+
+    def fits(self, lines: Sequence[str]) -> bool:
+        """True if these lines say the same, whatever their counters."""
+        return len(lines) == len(self._tails) and all(map(str.endswith, lines, self._tails))
+
+    @property
+    def malformed(self) -> int:
+        """Rules that could not be read."""
+        return self.rules.count(None)
+
+    def texts(self) -> Iterable[str]:
+        """The rules' texts after the chain's name."""
+        start = len("] -A ") + len(self.name)
+        return (tail[start:] for tail in self._tails)
+
+    def _read_rules(self, rule_of: dict[str, Rule | None]) -> None:
+        rules: list[Rule | None] = []
+        hashes: list[str] = []
+        for position, text in enumerate(self.texts()):
+            found = _HASH_COMMENT.search(text)
+            # A rule without a hash is not Felix's: told apart by its place and text.
+            hashes.append(found[1] if found else f"{position}{text}")
+            body = text[: found.start()] + text[found.end() :] if found else text
+            if body not in rule_of:
+                rule_of[body] = _read_rule(body)
+            rules.append(rule_of[body])
+        self.rules = tuple(rules)
+        self.hashes = tuple(hashes)
+
+
+def _read_rule(body: str) -> Rule | None:
+    try:
+        return parse_rule(body)
+    except MalformedRuleError:
+        return None
+
+
+class Chain:
+    """One chain in one scan: its layout, and its text with the counters. Compared by identity.
+
+    `packets` has the packet counter of each rule as digits (not all are needed as numbers); it is empty for chains
+    that are not Calico's.
+    """
+
+    __slots__ = ("layout", "packets", "text")
+
+    def __init__(self, layout: Layout, text: str, lines: Sequence[str]) -> None:
+        """`lines` are those of the text. Raises MalformedCounterError."""
+        self.layout = layout
+        self.text = text
+        self.packets: Sequence[str] = ()
+        if layout.rules:
+            self.packets = [line[1 : line.find(":")] for line in lines]
+            if not "".join(self.packets).isdigit():
+                raise MalformedCounterError(layout.name)
+
+    def counters(self, rules: Iterable[int]) -> list[tuple[int, int]]:
+        """Packets and bytes of the rules at these positions. Raises MalformedCounterError."""
+        lines = self.text.split("\n")
+        try:
+            return [_counters(lines[rule]) for rule in rules]
+        except ValueError as error:
+            raise MalformedCounterError(self.layout.name) from error
+
+
+def _counters(line: str) -> tuple[int, int]:
+    packets, octets = line[1 : line.index("]")].split(":")
+    return int(packets), int(octets)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ruleset:
+    """The filter table of one IP version in one scan.
+
+    `declared` names every chain of the table, those without rules too. `skipped` counts lines that are none.
+    """
+
+    chains: Mapping[str, Chain]
+    declared: str
+    rules: int
+    skipped: int
+
+    @property
+    def malformed(self) -> int:
+        """Lines of the table that could not be read."""
+        return self.skipped + sum(chain.layout.malformed for chain in self.chains.values())

@@ -1,0 +1,75 @@
+"""One scan of one IP version: dump to ruleset to plan to readings. No I/O; remembers the scan before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from otel_calico.accounting.chain import ChainAccount
+from otel_calico.accounting.policies import PlannedRuleset
+from otel_calico.accounting.scan_times import ScanTimes
+from otel_calico.lookups import Lookups
+from otel_calico.model import IPVersion
+from otel_calico.ruleset.parse import parse
+from otel_calico.ruleset.ruleset import Ruleset
+from otel_calico.series import Readings
+from otel_calico.verdicts.planner import Planner
+
+_EMPTY = Ruleset({}, "", rules=0, skipped=0)
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Seconds by step of a scan; steps of both IP versions add up."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    _started: float = field(default_factory=time.perf_counter)
+
+    def lap(self, step: str) -> None:
+        """Book the time since the last lap on this step."""
+        now = time.perf_counter()
+        self.seconds[step] = self.seconds.get(step, 0.0) + now - self._started
+        self._started = now
+
+
+class RulesetScan:
+    """Follows the ruleset of one IP version from scan to scan."""
+
+    def __init__(self, ip_version: IPVersion, lookups: Lookups, app_labels: Sequence[str]) -> None:
+        self.ip_version = ip_version
+        self.ruleset = _EMPTY
+        self._planner = Planner(ip_version, lookups, app_labels)
+        self._accounts: dict[str, ChainAccount] = {}
+        self._looked_at: int | None = None  # Unix nanoseconds of the scan before
+
+    def parse(self, text: str) -> Ruleset:
+        """Read a dump without believing it yet. Raises DumpError."""
+        return parse(text, self.ruleset)
+
+    def absent(self) -> Ruleset:
+        """What stands for a dump of an IP version that has no ruleset now."""
+        return _EMPTY
+
+    def attribute(self, ruleset: Ruleset, taken: int) -> PlannedRuleset:
+        """Take the ruleset as this scan's, and plan it. `taken` is Unix time in nanoseconds."""
+        first = self._looked_at is None
+        times = ScanTimes(previous=taken if self._looked_at is None else self._looked_at, first=first)
+        self.ruleset = ruleset
+        self._looked_at = taken
+        return PlannedRuleset(self.ip_version, self._planner.plan(ruleset), ruleset.chains, times)
+
+    def account(self, planned: PlannedRuleset) -> list[Readings]:
+        """Readings of all endpoint chains; chains that are gone are forgotten."""
+        former, self._accounts = self._accounts, {}
+        readings: list[Readings] = []
+        for name, plan in planned.plan.endpoints.items():
+            account = former.get(name) or ChainAccount()
+            self._accounts[name] = account
+            readings += account.read(plan, planned.chains[name], planned.times)
+        return readings
+
+
+def is_programmed(rulesets: Mapping[IPVersion, Ruleset]) -> bool:
+    """True if at least one of the rulesets has chains of Felix's."""
+    return any("\n:cali-" in ruleset.declared for ruleset in rulesets.values())

@@ -1,0 +1,58 @@
+"""Says in the log what scans find wrong: each thing once, when it begins, and again only after it went away."""
+
+from __future__ import annotations
+
+import structlog
+
+from otel_calico.series import Snapshot
+
+log = structlog.get_logger(__name__)
+
+_MOST_NAMES = 10  # names given in one event; the metrics have the full count
+
+
+class ScanLog:
+    """Remembers what it said last."""
+
+    def __init__(self) -> None:
+        self._failure: str | None = None
+        self._told: dict[str, frozenset[str]] = {}
+        self._malformed = 0
+        self._unlocked = False
+        self._below_minimum = False
+
+    def tell(self, snapshot: Snapshot) -> None:
+        """Log what is new in this snapshot."""
+        self._tell_failure(snapshot)
+        if snapshot.failure:
+            return
+        report = snapshot.report
+        self._tell_names("interfaces_without_workload", report.interfaces_without_workload)
+        self._tell_names("chains_without_name", report.chains_without_name)
+        if report.malformed_lines and not self._malformed:
+            log.warning("malformed_lines", lines=report.malformed_lines)
+        if report.unlocked and not self._unlocked:
+            log.warning(
+                "xtables_lock_unavailable",
+                remedy="mount the host's /run/xtables.lock; until then counters that all fall are read again",
+            )
+        if report.below_minimum and not self._below_minimum:
+            log.info("scan_below_minimum_counter")
+        self._malformed, self._unlocked = report.malformed_lines, report.unlocked
+        self._below_minimum = report.below_minimum
+
+    def _tell_failure(self, snapshot: Snapshot) -> None:
+        failure = snapshot.failure
+        kind = failure.kind if failure else None
+        if failure and kind != self._failure:
+            log.error("scan_failed", kind=kind, reason=failure.message)
+        elif self._failure and not failure:
+            log.info("scan_recovered", backend=snapshot.report.backend, seconds=dict(snapshot.report.seconds))
+        self._failure = kind
+
+    def _tell_names(self, event: str, names: tuple[str, ...]) -> None:
+        found = frozenset(names)
+        new = sorted(found - self._told.get(event, frozenset()))
+        if new:
+            log.warning(event, names=new[:_MOST_NAMES], count=len(new))
+        self._told[event] = found

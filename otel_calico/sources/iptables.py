@@ -1,0 +1,129 @@
+"""Reads the kernel's rulesets through `iptables-save`: one run per IP version and scan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from otel_calico.model import IPVersion
+from otel_calico.sources.backends import Backend, Candidate, has_calico_chains, legacy_filter_in_use, save_command
+from otel_calico.sources.command import Limits, run
+from otel_calico.sources.lock import XtablesLock
+from otel_calico.sources.source import Dump, SourceError
+
+log = structlog.get_logger(__name__)
+
+_LOOK_AGAIN = 60.0
+"""Seconds after which all backends and IP versions are looked at anew: Felix may have switched, or begun with IPv6."""
+
+
+@dataclass(frozen=True, slots=True)
+class IptablesSettings:
+    """`backend` None looks for the one that Felix uses."""
+
+    backend: Backend | None = None
+    lock: XtablesLock = field(default_factory=XtablesLock)
+    limits: Limits = field(default_factory=Limits)
+
+
+class IptablesSource:
+    """A Source over `iptables-save` and `ip6tables-save`."""
+
+    def __init__(self, settings: IptablesSettings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._chosen: Backend | None = None
+        self._ip_versions: tuple[IPVersion, ...] = ()
+        self._looked: dict[Backend, tuple[str, ...]] = {}  # traffic seen at the last look
+        self._look_at = 0.0
+        self._locked = True
+
+    @property
+    def backend(self) -> str:
+        """The backend in use, empty before one was found."""
+        return self._chosen.value if self._chosen else ""
+
+    @property
+    def unlocked(self) -> bool:
+        """True if legacy tables were last read without the xtables lock."""
+        return self._chosen is Backend.LEGACY and not self._locked
+
+    def read(self) -> Sequence[Dump]:
+        """Dumps of the IP versions that have Calico chains; where none has, of all that could be read."""
+        if self._chosen is None or not self._ip_versions or self._clock() >= self._look_at:
+            return self._look()
+        texts = self._texts(self._chosen, self._ip_versions)
+        if not any(map(has_calico_chains, texts.values())):
+            self._look_at = 0.0  # Felix may have switched its backend: look everywhere at the next scan
+        return _dumps(texts)
+
+    def _look(self) -> Sequence[Dump]:
+        """Read everything, and choose the backend whose ruleset is Felix's."""
+        candidates = list(self._candidates())
+        chosen = max(candidates, key=self._rank)
+        self._looked = {candidate.backend: candidate.traffic() for candidate in candidates}
+        self._look_at = self._clock() + _LOOK_AGAIN
+        if chosen.backend is not self._chosen and chosen.calico:
+            versions = [version.value for version in chosen.calico]
+            log.info("iptables_backend_found", backend=chosen.backend.value, ip_versions=versions)
+        self._chosen, self._ip_versions = chosen.backend, chosen.calico
+        return _dumps(chosen.texts)
+
+    def _rank(self, candidate: Candidate) -> tuple[bool, bool, bool, int, bool]:
+        """Of two that both look like Felix's (one left over after a switch) the one whose counters move."""
+        entered, calico, rules = candidate.weight
+        before = self._looked.get(candidate.backend)
+        moving = before is not None and candidate.traffic() != before
+        return entered, calico, moving, rules, candidate.backend is Backend.LEGACY
+
+    def _candidates(self) -> Iterable[Candidate]:
+        """What each backend shows. Raises SourceError where none can be read at all."""
+        backends = [self._settings.backend] if self._settings.backend else [Backend.NFT, Backend.LEGACY]
+        errors: list[SourceError] = []
+        found = False
+        for backend in backends:
+            texts: dict[IPVersion, str] = {}
+            for version in IPVersion:
+                try:
+                    texts |= self._texts(backend, (version,))
+                except SourceError as error:
+                    errors.append(error)
+            texts = {version: text for version, text in texts.items() if "*filter\n" in text}
+            if texts:
+                found = True
+                yield Candidate(backend, texts)
+        if not found:
+            raise errors[0] if errors else _no_tables(self._settings.backend)
+
+    def _texts(self, backend: Backend, ip_versions: Iterable[IPVersion]) -> Mapping[IPVersion, str]:
+        """Run the save program of each IP version; those without a table are left out. Raises SourceError."""
+        texts: dict[IPVersion, str] = {}
+        for version in ip_versions:
+            if backend is Backend.LEGACY and not legacy_filter_in_use(version):
+                continue
+            command = save_command(backend, version)
+            if command is None:
+                continue
+            texts[version] = self._save(backend, command)
+        return texts
+
+    def _save(self, backend: Backend, command: Sequence[str]) -> str:
+        if backend is Backend.NFT:  # one transaction of the kernel: no lock needed
+            return run(command, self._settings.limits)
+        with self._settings.lock.shared() as locked:
+            self._locked = locked
+            return run(command, self._settings.limits)
+
+
+def _dumps(texts: Mapping[IPVersion, str]) -> Sequence[Dump]:
+    return [Dump(version, text) for version, text in texts.items()]
+
+
+def _no_tables(backend: Backend | None) -> SourceError:
+    if any(save_command(each, version) for each in Backend for version in IPVersion):
+        which = f"{backend.value} " if backend else ""
+        return SourceError("empty", f"the kernel has no {which}iptables filter table: is calico-node running here?")
+    return SourceError("missing_binary", "no iptables-save found: install the iptables package")
