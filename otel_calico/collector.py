@@ -82,6 +82,8 @@ class Collector:
         planned = [self._scans[version].attribute(ruleset, taken) for version, ruleset in rulesets.items()]
         watch.lap("attribute")
         readings = self._account(planned)
+        for ruleset in rulesets.values():
+            ruleset.settle()
         watch.lap("account")
         report = self._report(watch, dumps, planned, readings)
         if not is_programmed(rulesets):

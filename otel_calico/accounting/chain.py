@@ -30,7 +30,7 @@ class ChainAccount:
         self._readings: Sequence[Readings] = ()
 
     def read(self, plan: EndpointPlan, chain: Chain, times: ScanTimes) -> Sequence[Readings]:
-        """The readings of this scan, one per metric that has series."""
+        """The readings of this scan, one per metric that has series. Raises MalformedCounterError."""
         if plan is self._plan and chain is self._chain:
             return self._readings
         if plan is not self._plan:
@@ -39,10 +39,9 @@ class ChainAccount:
                 series.metric: self._differences.get(series.metric) or DifferenceAccount()
                 for series in plan.differences
             }
-        packets, layout = chain.packets, chain.layout
         self._readings = [
-            *(self._raw[raw.metric].read(raw, layout, packets, times) for raw in plan.raw),
-            *(self._differences[series.metric].read(series, layout, packets, times) for series in plan.differences),
+            *(self._raw[raw.metric].read(raw, chain, times) for raw in plan.raw),
+            *(self._differences[series.metric].read(series, chain, times) for series in plan.differences),
         ]
         self._plan, self._chain = plan, chain
         return self._readings

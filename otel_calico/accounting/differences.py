@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from otel_calico.accounting.scan_times import ScanTimes
-from otel_calico.ruleset.ruleset import Layout
+from otel_calico.ruleset.ruleset import Chain, Layout
 from otel_calico.series import Readings, SeriesSet
 from otel_calico.verdicts.plan import Difference, DifferenceSeries
 
@@ -40,15 +40,12 @@ class DifferenceAccount:
         self._totals: Sequence[int] = ()
         self._readings: Readings | None = None
 
-    def read(self, plan: DifferenceSeries, layout: Layout, packets: Sequence[str], times: ScanTimes) -> Readings:
-        """The readings of this scan; the former object if nothing was booked.
-
-        `packets` are those of the whole chain.
-        """
+    def read(self, plan: DifferenceSeries, chain: Chain, times: ScanTimes) -> Readings:
+        """The readings of this scan; the former object if nothing was booked. Raises MalformedCounterError."""
         readings = self._readings
         if readings is None or plan is not self._plan:
-            readings = self._start(plan, layout, times)
-        former, counters = self._counters, [int(packets[rule]) for rule in self._rules]
+            readings = self._start(plan, chain.layout, times)
+        former, counters = self._counters, chain.packets(self._rules)
         self._counters = counters
         if not times.first and former != counters:
             increments = _increments(self._differences, former, counters)

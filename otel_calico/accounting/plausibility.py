@@ -11,13 +11,14 @@ from otel_calico.ruleset.ruleset import Ruleset
 
 
 def fell_together(before: Ruleset, now: Ruleset) -> bool:
-    """True if most of the counters that were not zero are lower now."""
+    """True if most of the counters that were not zero are lower now. Raises MalformedCounterError."""
     counting = fallen = 0
     for name, chain in now.chains.items():
         former = before.chains.get(name)
-        if former is None or former.layout is not chain.layout:
+        if former is None or former.layout is not chain.layout or not chain.layout.rules:
             continue
-        for old, new in zip(map(int, former.packets), map(int, chain.packets), strict=True):
+        rules = range(len(chain.layout))
+        for old, new in zip(former.packets(rules), chain.packets(rules), strict=True):
             counting += old > 0
             fallen += new < old
     return fallen * 2 > counting

@@ -6,6 +6,7 @@ Tables other than `filter` are passed over, so a saved dump of all tables can be
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from otel_calico.ruleset.rule import Rule
 from otel_calico.ruleset.ruleset import Chain, Layout, Ruleset
@@ -14,7 +15,7 @@ _BLOCK = re.compile(r"\[\d+:\d+\] -A (\S+)(?: [^\n]*)?(?:\n\[\d+:\d+\] -A \1(?: 
 """All neighbouring lines of one chain."""
 
 _CHAIN = re.compile(r"\[\d+:\d+\] -A (\S+)")
-_GROWTH = 40  # characters by which the counters of one line can grow at the most
+_GROWTH = 8  # characters by which the counters of a line may grow between scans before it is read anew
 
 
 class DumpError(ValueError):
@@ -30,95 +31,101 @@ def parse(text: str, previous: Ruleset | None = None) -> Ruleset:
 
     A line that is no rule is skipped and counted. Raises DumpError and MalformedCounterError.
     """
-    declared, rules = _filter_table(text)
+    table = _filter_table(text)
     known = previous.chains if previous else {}
-    follower = dict(zip(known, list(known)[1:], strict=False))
     rule_of: dict[str, Rule | None] = {}
     chains: dict[str, Chain] = {}
-    position = skipped = 0
-    while position < len(rules):
-        start = _CHAIN.match(rules, position)
-        if start is None:
+    position, skipped = table.rules, 0
+    while position < table.end:
+        name = table.chain_at(position)
+        if name is None:
             skipped += 1
-            position = _end_of_line(rules, position) + 1
+            position = table.end_of_line(position) + 1
             continue
-        name = start[1]
         former = known.get(name)
-        chain = former and _continued(former, follower.get(name), rules, position)
-        if chain is None:
-            chain = _read(name, rules, position, rule_of)
+        chain = (former and _continued(former, table, position)) or _read(name, table, position, rule_of)
         position += len(chain.text) + 1
         chains[name] = _joined(chains[name], chain, rule_of) if name in chains else chain
     if skipped and not chains:
         raise DumpError("no_counters", "the rules have no counters: save them with `iptables-save -c`")
-    return Ruleset(chains, declared, rules=sum(len(chain.layout) for chain in chains.values()), skipped=skipped)
+    rules = sum(len(chain.layout) for chain in chains.values())
+    return Ruleset(chains, text[table.start : table.rules], rules, skipped)
 
 
-def _filter_table(text: str) -> tuple[str, str]:
-    """The chain declarations and the rule lines of the table."""
-    if not text.strip():
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Where the filter table stands in a dump: its chain declarations from `start`, its rules up to `end`.
+
+    The text is not cut: copying megabytes would cost as much as reading them.
+    """
+
+    text: str
+    start: int
+    rules: int
+    end: int
+
+    def chain_at(self, position: int) -> str | None:
+        """The chain of the line that starts here; None if the line is no rule."""
+        found = _CHAIN.match(self.text, position, self.end)
+        return found[1] if found else None
+
+    def end_of_line(self, position: int) -> int:
+        end = self.text.find("\n", position, self.end)
+        return end if end >= 0 else self.end
+
+    def ends_chain(self, position: int, name: str) -> bool:
+        """True if the table ends here, or a line of another chain (or of none) follows."""
+        if position >= self.end:
+            return position == self.end
+        return self.text[position] == "\n" and self.chain_at(position + 1) != name
+
+
+def _filter_table(text: str) -> _Table:
+    if not text or text.isspace():
         raise DumpError("empty", "the dump is empty")
     start = 0 if text.startswith("*filter\n") else text.find("\n*filter\n")
     if start < 0:
         raise DumpError("empty", "the dump has no filter table")
-    start = text.index("*filter\n", start)
     end = text.find("\nCOMMIT", start)
     if end < 0:
         raise DumpError("truncated", "the dump ends before COMMIT")
-    first_rule = text.find("\n[", start, end)
-    if first_rule < 0:
-        first_rule = text.find("\n-A ", start, end)  # a dump without counters
-    if first_rule < 0:
-        return text[start:end], ""
-    return text[start:first_rule], text[first_rule + 1 : end]
+    first = text.find("\n[", start, end)
+    if first < 0:
+        first = text.find("\n-A ", start, end)  # a dump without counters
+    return _Table(text, start, first + 1 if first >= 0 else end, end)
 
 
-def _continued(former: Chain, follower: str | None, rules: str, start: int) -> Chain | None:
+def _continued(former: Chain, table: _Table, start: int) -> Chain | None:
     """The chain if it says what it said, and the former object if its counters are the same too."""
+    layout = former.layout
     end = start + len(former.text)
-    if rules.startswith(former.text, start) and _ends_chain(rules, end, former.layout.name):
+    if table.text.startswith(former.text, start) and table.ends_chain(end, layout.name):
         return former
-    end = _expected_end(former, follower, rules, start)
-    if end < 0:
+    # As many lines as the chain had stand in about as much text as it took.
+    reach = min(table.end, end + _GROWTH * len(layout))
+    lines = table.text[start:reach].split("\n", len(layout))
+    if len(lines) > len(layout):
+        end = reach - len(lines.pop()) - 1
+    elif reach == table.end:
+        end = reach
+    else:
         return None
-    text = rules[start:end]
-    lines = text.split("\n")
-    if former.layout.fits(lines) and _ends_chain(rules, end, former.layout.name):
-        return Chain(former.layout, text, lines)
+    if layout.fits(lines) and table.ends_chain(end, layout.name):
+        return Chain(layout, table.text[start:end], lines)
     return None
 
 
-def _expected_end(former: Chain, follower: str | None, rules: str, start: int) -> int:
-    """Where the chain ends if the same chain follows as before; negative if that one is not near."""
-    if follower is None:
-        return len(rules)
-    reach = start + len(former.text) + _GROWTH * (len(former.layout) + 1)
-    return rules.rfind("\n", start, max(start, rules.find(f"] -A {follower} ", start, reach)))
+def _read(name: str, table: _Table, start: int, rule_of: dict[str, Rule | None]) -> Chain:
+    block = _BLOCK.match(table.text, start, table.end)
+    end = block.end() if block else table.end_of_line(start)
+    return _chain(name, table.text[start:end], rule_of)
 
 
-def _ends_chain(rules: str, end: int, name: str) -> bool:
-    """True if the text ends here, or a line of another chain (or of none) follows."""
-    if end >= len(rules):
-        return True
-    following = _CHAIN.match(rules, end + 1)
-    return rules[end] == "\n" and (following is None or following[1] != name)
-
-
-def _read(name: str, rules: str, start: int, rule_of: dict[str, Rule | None]) -> Chain:
-    block = _BLOCK.match(rules, start)
-    end = block.end() if block else _end_of_line(rules, start)
-    text = rules[start:end]
+def _chain(name: str, text: str, rule_of: dict[str, Rule | None]) -> Chain:
     lines = text.split("\n")
     return Chain(Layout(name, [line[line.index("] -A ") :] for line in lines], rule_of), text, lines)
 
 
 def _joined(first: Chain, second: Chain, rule_of: dict[str, Rule | None]) -> Chain:
     """Two parts of one chain, parted by an unreadable line."""
-    text = f"{first.text}\n{second.text}"
-    return _read(first.layout.name, text, 0, rule_of)
-
-
-def _end_of_line(text: str, start: int) -> int:
-    end = text.find("\n", start)
-    return end if end >= 0 else len(text)
-
+    return _chain(first.layout.name, f"{first.text}\n{second.text}", rule_of)

@@ -24,13 +24,13 @@ class MalformedCounterError(ValueError):
 class Layout:
     """What the lines of one chain say, counters left off. Compared by identity."""
 
-    __slots__ = ("_tails", "hashes", "name", "rules")
+    __slots__ = ("_tails", "hashes", "malformed", "name", "rules")
 
     def __init__(self, name: str, tails: Sequence[str], rule_of: dict[str, Rule | None]) -> None:
         """`tails` are the lines from the `]` of their counters on; `rule_of` remembers rules read before.
 
         Only Calico's own chains are read rule by rule: the rest (kube-proxy's may be thousands of lines) is
-        never looked at. A rule that cannot be read is None.
+        never looked at. A rule that cannot be read is None, and counted in `malformed`.
         """
         self.name = name
         self._tails = tuple(tails)
@@ -38,6 +38,7 @@ class Layout:
         self.hashes: tuple[str, ...] = ()
         if name.startswith("cali-"):
             self._read_rules(rule_of)
+        self.malformed = sum(rule is None for rule in self.rules)
 
     def __len__(self) -> int:
         return len(self._tails)
@@ -45,11 +46,6 @@ class Layout:
     def fits(self, lines: Sequence[str]) -> bool:
         """True if these lines say the same, whatever their counters."""
         return len(lines) == len(self._tails) and all(map(str.endswith, lines, self._tails))
-
-    @property
-    def malformed(self) -> int:
-        """Rules that could not be read."""
-        return self.rules.count(None)
 
     def texts(self) -> Iterable[str]:
         """The rules' texts after the chain's name."""
@@ -79,31 +75,35 @@ def _read_rule(body: str) -> Rule | None:
 
 
 class Chain:
-    """One chain in one scan: its layout, and its text with the counters. Compared by identity.
+    """One chain in one scan: its layout, and its text with the counters. Compared by identity."""
 
-    `packets` has the packet counter of each rule as digits (not all are needed as numbers); it is empty for chains
-    that are not Calico's.
-    """
-
-    __slots__ = ("layout", "packets", "text")
+    __slots__ = ("_lines", "layout", "text")
 
     def __init__(self, layout: Layout, text: str, lines: Sequence[str]) -> None:
-        """`lines` are those of the text. Raises MalformedCounterError."""
+        """`lines` are those of the text; they are kept until `settle`, while the scan's counters are read."""
         self.layout = layout
         self.text = text
-        self.packets: Sequence[str] = ()
-        if layout.rules:
-            self.packets = [line[1 : line.find(":")] for line in lines]
-            if not "".join(self.packets).isdigit():
-                raise MalformedCounterError(layout.name)
+        self._lines: Sequence[str] | None = lines
+
+    def packets(self, rules: Iterable[int]) -> list[int]:
+        """Packet counters of the rules at these positions. Raises MalformedCounterError."""
+        lines = self._lines or self.text.split("\n")
+        try:
+            return [int((line := lines[rule])[1 : line.find(":")]) for rule in rules]
+        except ValueError as error:
+            raise MalformedCounterError(self.layout.name) from error
 
     def counters(self, rules: Iterable[int]) -> list[tuple[int, int]]:
         """Packets and bytes of the rules at these positions. Raises MalformedCounterError."""
-        lines = self.text.split("\n")
+        lines = self._lines or self.text.split("\n")
         try:
             return [_counters(lines[rule]) for rule in rules]
         except ValueError as error:
             raise MalformedCounterError(self.layout.name) from error
+
+    def settle(self) -> None:
+        """Drop what only the scan that read the chain needs: the text alone takes half the memory."""
+        self._lines = None
 
 
 def _counters(line: str) -> tuple[int, int]:
@@ -127,3 +127,8 @@ class Ruleset:
     def malformed(self) -> int:
         """Lines of the table that could not be read."""
         return self.skipped + sum(chain.layout.malformed for chain in self.chains.values())
+
+    def settle(self) -> None:
+        """Drop what only the scan that read the ruleset needs."""
+        for chain in self.chains.values():
+            chain.settle()
