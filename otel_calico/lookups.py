@@ -18,7 +18,7 @@ _ANY_PREFIX = "cali-pi-"  # the part after the prefix is the same for both direc
 
 
 class _Claims(Generic[_R]):
-    """Text to the resources that claim it, nearly always one; the one written last counts."""
+    """Text to the resources that claim it, nearly always one; the one written last counts. Told apart by identity."""
 
     def __init__(self) -> None:
         self.by_text: dict[str, tuple[_R, ...]] = {}
@@ -41,10 +41,7 @@ class _Claims(Generic[_R]):
         self.by_text[text] = (*self._without(text, former), resource)
 
     def _without(self, text: str, resource: _R) -> tuple[_R, ...]:
-        claims = list(self.by_text.get(text, ()))
-        if resource in claims:
-            claims.remove(resource)
-        return tuple(claims)
+        return tuple(one for one in self.by_text.get(text, ()) if one is not resource)
 
 
 class Lookups:
@@ -70,7 +67,10 @@ class Lookups:
         return tuple(self._endpoints.by_text)
 
     def policy(self, chain: str, scheme: IdScheme) -> Policy | None:
-        """The policy whose chain this is under one id scheme; schemes collide, so they are never mixed."""
+        """The policy whose chain this is under one id scheme; schemes collide, so they are never mixed.
+
+        Of two of a kind with one chain, the one written last.
+        """
         claims = self._policies.get(scheme) or self._index(scheme)
         return claims.owner(_suffix(chain))
 
@@ -113,6 +113,7 @@ class Lookups:
         former = held.get(key)
         if former == resource:
             return
+        held.pop(key, None)  # so that the order of what is held is the order of writing
         held[key] = resource
         self._claim(former, resource)
         self.version += 1

@@ -1,1 +1,34 @@
 """Settings: flags over environment over YAML file over defaults. The only place that reads the environment."""
+
+from otel_calico.config.calico import DatastoreSettings, EtcdSettings, KubernetesSettings, NodeSettings
+from otel_calico.config.load import load, settings_file
+from otel_calico.config.problems import ConfigError
+from otel_calico.config.reporting import (
+    IptablesSettings,
+    LogSettings,
+    MetricsSettings,
+    OtlpEndpoint,
+    OtlpSettings,
+    PrometheusSettings,
+    TelemetrySettings,
+)
+from otel_calico.config.settings import OPTIONS, Settings
+
+__all__ = [
+    "OPTIONS",
+    "ConfigError",
+    "DatastoreSettings",
+    "EtcdSettings",
+    "IptablesSettings",
+    "KubernetesSettings",
+    "LogSettings",
+    "MetricsSettings",
+    "NodeSettings",
+    "OtlpEndpoint",
+    "OtlpSettings",
+    "PrometheusSettings",
+    "Settings",
+    "TelemetrySettings",
+    "load",
+    "settings_file",
+]

@@ -1,0 +1,112 @@
+"""The service: puts the rooms together and runs until told to stop."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+import structlog
+
+from otel_calico import __version__, logs
+from otel_calico.collector import Collector
+from otel_calico.config import Settings
+from otel_calico.datastores.datastore import Datastore, DatastoreError, NoDatastore
+from otel_calico.lookups import Lookups
+from otel_calico.rooms import StartError, build_datastore, build_source, collector_settings, telemetry_settings
+from otel_calico.telemetry.http import ListenError
+from otel_calico.telemetry.telemetry import Telemetry
+
+log = structlog.get_logger(__name__)
+
+_WAIT_FOR_DATASTORE = 5.0
+"""Seconds that the first scan waits for the datastore, so that the log does not call every workload unknown."""
+
+OK, CANNOT_START = 0, 2
+
+
+def serve(settings: Settings) -> int:
+    """Serve this node until SIGTERM or SIGINT. Returns the exit code."""
+    logs.configure(settings.log.level, settings.log.format)
+    lookups = Lookups()
+    try:
+        datastore = build_datastore(settings, lookups)
+        collector = Collector(build_source(settings.iptables), lookups, collector_settings(settings.metrics))
+        return _run(settings, collector, datastore)
+    except (StartError, DatastoreError, ListenError) as error:
+        return _refuse(error)
+
+
+def demo(settings: Settings) -> int:
+    """Serve the recorded node until SIGTERM or SIGINT. Returns the exit code."""
+    from otel_calico import demo as recorded  # noqa: PLC0415 - the record is of no use to `serve`
+
+    logs.configure(settings.log.level, settings.log.format)
+    lookups = Lookups()
+    recorded.fill(lookups)
+    collector = Collector(recorded.DemoSource(), lookups, collector_settings(settings.metrics))
+    try:
+        return _run(settings, collector, NoDatastore(), welcome=_WELCOME)
+    except ListenError as error:
+        return _refuse(error)
+
+
+_WELCOME = """\
+A recorded Calico node is being replayed; its counters move.
+  metrics   http://localhost:{port}/metrics
+  page      http://localhost:{port}/
+Press Ctrl-C to stop.
+"""
+
+
+def _run(settings: Settings, collector: Collector, datastore: Datastore, welcome: str = "") -> int:
+    stop = _stop_signal()
+    telemetry = Telemetry(telemetry_settings(settings), collector.snapshot, datastore.status)
+    datastore.start()
+    try:
+        telemetry.start()
+        try:
+            log.info("started", version=__version__, node=settings.node.name, port=telemetry.port)
+            if welcome:
+                sys.stdout.write(welcome.format(port=telemetry.port))
+                sys.stdout.flush()
+            _first_scan(collector, datastore, stop)
+            stop.wait()
+        finally:
+            log.info("stopping")
+            telemetry.stop()
+    finally:
+        datastore.stop()
+    return OK
+
+
+def _first_scan(collector: Collector, datastore: Datastore, stop: threading.Event) -> None:
+    """Scan once at the start: it says in the log what is wrong, and counters since the start begin with it."""
+    deadline = time.monotonic() + _WAIT_FOR_DATASTORE
+    while not datastore.status().in_sync and time.monotonic() < deadline and not stop.wait(0.05):
+        pass
+    for reason in datastore.status().unready_reasons:
+        log.warning("datastore_not_in_sync", reason=reason)
+    collector.snapshot()
+    # What exists now stays: the garbage collector need not walk it again after each scan.
+    gc.collect()
+    gc.freeze()
+
+
+def _stop_signal() -> threading.Event:
+    stop = threading.Event()
+
+    def told(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, told)
+    signal.signal(signal.SIGINT, told)
+    return stop
+
+
+def _refuse(error: Exception) -> int:
+    sys.stderr.write(f"Error: {error}\n")
+    return CANNOT_START

@@ -1,0 +1,136 @@
+"""The commands and what their `--help` teaches. Heavy modules are imported inside, so that help is instant."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from otel_calico import __version__
+from otel_calico.cli.options import CommandParameters, config_option, setting_options
+from otel_calico.config import ConfigError, Settings, load, settings_file
+
+_OFFLINE = ("iptables.ruleset_file", "datastore.file")
+_REPORTING = (
+    "prometheus.port",
+    "prometheus.address",
+    "metrics.families",
+    "telemetry.exporters",
+    "otlp.endpoint",
+    "otlp.protocol",
+    "log.level",
+    "log.format",
+)
+_NODE = ("node.name", "datastore.type", "etcd.endpoints", "kubernetes.kubeconfig", "iptables.backend")
+
+
+class BadSettings(click.ClickException):
+    """Ends the command with the list of problems and exit code 2."""
+
+    exit_code = 2
+
+    def __init__(self, error: ConfigError) -> None:
+        super().__init__(f"{error}\nAll settings are in docs/configuration.md.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="otel-calico")
+def main() -> None:
+    """Metrics of Project Calico's policy verdicts: which policy accepted or dropped the packets of which pod.
+
+    otel-calico runs on a Kubernetes node, reads the counters of the iptables rules that Calico wrote, joins them
+    with the workloads and policies of the Calico datastore, and reports them: scraped by Prometheus at /metrics,
+    pushed over OTLP to a collector.
+
+    \b
+    See what it does, without a cluster:   otel-calico demo
+    Find out what is missing on a node:    otel-calico check
+    Run it on a node:                      otel-calico serve
+
+    Every setting can be given as a flag, in the environment or in a YAML file; docs/configuration.md has them all.
+    """
+
+
+@main.command()
+@config_option
+@setting_options((*_NODE, *_OFFLINE, *_REPORTING))
+def serve(**parameters: str | None) -> None:
+    """Serve metrics of this node until told to stop.
+
+    Needs root with NET_ADMIN and NET_RAW in the node's network namespace, and a way to the Calico datastore. On a
+    node of a stock cluster the defaults do. Set first: ETCD_ENDPOINTS and its certificates if Calico keeps its data
+    in etcd; NODENAME if the node's name is not its host name; OTEL_EXPORTER_OTLP_ENDPOINT to push as well.
+
+    \b
+    Examples:
+      otel-calico serve
+      otel-calico serve --etcd-endpoints https://10.0.0.1:2379 --config otel-calico.yaml
+      OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 otel-calico serve --port 9100
+      otel-calico serve --ruleset saved-rules.txt --datastore-file resources.yaml
+
+    All settings: docs/configuration.md
+    """
+    settings = _settings(parameters, with_file=True)
+    from otel_calico import app  # noqa: PLC0415 - imports OpenTelemetry
+
+    sys.exit(app.serve(settings))
+
+
+@main.command()
+@setting_options(_REPORTING)
+def demo(**parameters: str | None) -> None:
+    """Serve a recorded node whose counters move.
+
+    Needs no root, no cluster, no datastore and no file: look at /metrics and the page, try dashboards and alerts.
+
+    \b
+    Examples:
+      otel-calico demo
+      otel-calico demo --port 9100 --otlp-endpoint http://localhost:4318
+
+    All settings: docs/configuration.md
+    """
+    settings = _settings(parameters, with_file=False)
+    from otel_calico import app  # noqa: PLC0415 - imports OpenTelemetry
+
+    sys.exit(app.demo(settings))
+
+
+@main.command()
+@config_option
+@setting_options((*_NODE, *_REPORTING))
+def check(**parameters: str | None) -> None:
+    """Find out whether this node can be reported, and what to do if not.
+
+    Looks at the node's name, the datastore, the iptables backend, capabilities, the lock file and Calico's chains.
+    Each line is ok, warn or fail with its remedy; the exit code is 1 if one is fail. Give it the settings that
+    serve would get.
+
+    \b
+    Examples:
+      otel-calico check
+      otel-calico check --config otel-calico.yaml
+
+    All settings: docs/configuration.md
+    """
+    settings = _settings(parameters, with_file=True)
+    from otel_calico import check as preflight  # noqa: PLC0415 - imports the datastore's client
+
+    sys.exit(preflight.run(settings))
+
+
+def _settings(parameters: CommandParameters, *, with_file: bool) -> Settings:
+    """The command's settings, with the log set up as they say. Ends the command if they cannot be used."""
+    from otel_calico import logs  # noqa: PLC0415 - structlog is not needed for help
+
+    flags = {key.replace("__", "."): text for key, text in parameters.items() if text is not None}
+    asked: str | None = flags.pop("config", None)
+    file: Path | None = settings_file(asked, os.environ) if with_file else None
+    try:
+        settings = load(os.environ, flags, file)
+    except ConfigError as error:
+        raise BadSettings(error) from None
+    logs.configure(settings.log.level, settings.log.format)
+    return settings

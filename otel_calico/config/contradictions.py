@@ -1,0 +1,76 @@
+"""Settings that are fine alone and cannot stand together. Each check yields lines for the error report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
+
+from otel_calico.config.given import Given
+from otel_calico.config.kinds import STDIN
+from otel_calico.config.settings import Settings
+
+_ETCD_FILES = ("etcd.ca_cert_file", "etcd.cert_file", "etcd.key_file")
+_ETCD_INLINE = ("etcd.ca_cert", "etcd.cert", "etcd.key")
+_CERTIFICATES_AND_KEYS = (
+    ("etcd.cert_file", "etcd.key_file"),
+    ("etcd.cert", "etcd.key"),
+    ("kubernetes.cert_file", "kubernetes.key_file"),
+)
+_THIS_NODE = {"localhost", "127.0.0.1", "::1"}
+
+
+def contradictions(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
+    """One line for each pair of settings that contradict each other."""
+    yield from _etcd(settings, given)
+    yield from _certificates(given)
+    yield from _standard_input(settings, given)
+    yield from _exporters(settings, given)
+    yield from _otlp_endpoint(settings, given)
+
+
+def _etcd(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
+    if "etcd.endpoints" in given and "etcd.discovery_srv" in given:
+        yield f"{_both(given, 'etcd.endpoints', 'etcd.discovery_srv')}: both say where etcd is; keep one"
+    if settings.datastore.type == "etcdv3" and not {"etcd.endpoints", "etcd.discovery_srv"} & given.keys():
+        yield f"{given['datastore.type'].source}: etcdv3 needs endpoints; set ETCD_ENDPOINTS (etcd.endpoints)"
+    file = next((key for key in _ETCD_FILES if key in given), None)
+    inline = next((key for key in _ETCD_INLINE if key in given), None)
+    if file and inline:
+        yield f"{_both(given, file, inline)}: TLS is given by files and as text; keep one form"
+
+
+def _certificates(given: Mapping[str, Given]) -> Iterator[str]:
+    for certificate, key in _CERTIFICATES_AND_KEYS:
+        if certificate in given and key not in given:
+            yield f"{given[certificate].source}: a client certificate without its key; set {key} too"
+        if key in given and certificate not in given:
+            yield f"{given[key].source}: a key without its client certificate; set {certificate} too"
+
+
+def _standard_input(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
+    if settings.iptables.ruleset_file == STDIN == settings.datastore.file:
+        yield (
+            f"{_both(given, 'iptables.ruleset_file', 'datastore.file')}: standard input can be read once; "
+            "give one of them a file"
+        )
+
+
+def _exporters(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
+    if "none" in settings.telemetry.exporters and len(settings.telemetry.exporters) > 1:
+        yield f"{given['telemetry.exporters'].source}: none stands beside other exporters; keep none or the others"
+
+
+def _otlp_endpoint(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
+    if settings.otlp.endpoint is None or "otlp" not in settings.telemetry.exporters:
+        return
+    url, source = settings.otlp.endpoint.url, given["otlp.endpoint"].source
+    if "://" not in url and settings.otlp.protocol == "http/protobuf":
+        yield f"{source}: http/protobuf needs a URL; write http:// or https:// before it, or set otlp.protocol to grpc"
+    parts = urlsplit(url if "://" in url else f"//{url}")
+    if parts.hostname in _THIS_NODE and parts.port == settings.prometheus.port:
+        where = given["prometheus.port"].source if "prometheus.port" in given else "default of prometheus.port"
+        yield f"{source} and {where}: the collector cannot have the port of our own server; change one"
+
+
+def _both(given: Mapping[str, Given], one: str, other: str) -> str:
+    return f"{given[one].source} and {given[other].source}"

@@ -1,0 +1,236 @@
+"""Kinds of values: how the text of a setting becomes its value, and what is allowed. Pure, but for `existing_file`.
+
+Flags, environment and YAML file all give text, so a value means the same wherever it stands. A parser raises
+`ValueError` with the end of a sentence that begins with the value: `"99999" is out of range`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+T = TypeVar("T")
+Name = TypeVar("Name", bound=str)
+
+STDIN = "-"
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_TRUE = {"true", "t", "1", "yes", "y", "on"}
+_FALSE = {"false", "f", "0", "no", "n", "off"}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """One kind of value: `parse` reads its text, `show` writes it, `allowed` tells people what may be given, and is
+    empty if anything may."""
+
+    parse: Callable[[str], T]
+    allowed: str
+    show: Callable[[T], str] = str
+
+
+def _text(given: str) -> str:
+    return given
+
+
+def _trimmed(given: str) -> str:
+    return given.strip()
+
+
+def _existing_file(given: str) -> str:
+    if not Path(given).is_file():
+        raise ValueError("is a directory" if Path(given).is_dir() else "does not exist")
+    return given
+
+
+def _file_or_stdin(given: str) -> str:
+    return given if given == STDIN or Path(given).is_fifo() else _existing_file(given)
+
+
+def _pem(given: str) -> str:
+    if not given.lstrip().startswith("-----BEGIN "):
+        raise ValueError("is no PEM text")
+    return given
+
+
+def _boolean(given: str) -> bool:
+    word = given.strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError("is neither true nor false")
+    return word in _TRUE
+
+
+def _only_true_or_false(given: str) -> bool:
+    word = given.strip().lower()
+    if word not in {"true", "false"}:
+        raise ValueError("is neither true nor false")
+    return word == "true"
+
+
+def _show_boolean(value: bool) -> str:  # noqa: FBT001 - the one argument of a `show`
+    return str(value).lower()
+
+
+def _number(given: str) -> float:
+    if not _NUMBER.fullmatch(given.strip()):
+        raise ValueError("is no number")
+    return float(given)
+
+
+def _milliseconds(given: str) -> float:
+    if not given.strip().isdecimal() or int(given) == 0:
+        raise ValueError("is no positive whole number")
+    return int(given) / 1000
+
+
+def _show_duration(seconds: float) -> str:
+    if seconds == int(seconds):
+        return f"{int(seconds)}s"
+    milliseconds = round(seconds * 1000)
+    return f"{milliseconds}ms" if milliseconds / 1000 == seconds else f"{seconds!r}s"
+
+
+def _address(given: str) -> str:
+    host = given.strip().removeprefix("[").removesuffix("]")
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        if _HOST_NAME.fullmatch(host) and not host.replace(".", "").isdecimal():
+            return host
+        raise ValueError("is no address") from None
+
+
+def _split(given: str) -> tuple[str, ...]:
+    parts = tuple(part.strip() for part in given.split(",") if part.strip())
+    if not parts:
+        raise ValueError("names nothing")
+    return parts
+
+
+def _attributes(given: str) -> tuple[tuple[str, str], ...]:
+    pairs = [pair.partition("=") for pair in _split(given)]
+    if not all(name.strip() and equals for name, equals, _ in pairs):
+        raise ValueError("has a part that is not name=value")
+    return tuple((unquote(name.strip()), unquote(value.strip())) for name, _, value in pairs)
+
+
+def _show_attributes(pairs: Iterable[tuple[str, str]]) -> str:
+    return ",".join(f"{quote(name)}={quote(value)}" for name, value in pairs)
+
+
+def _url(given: str) -> str:
+    text = given.strip()
+    if _parts(text).scheme not in {"http", "https"}:
+        raise ValueError("is no http:// or https:// URL")
+    return text
+
+
+def _url_or_host_port(given: str) -> str:
+    text = given.strip()
+    if "://" in text:
+        return _url(text)
+    if _parts(f"//{text}").port is None:
+        raise ValueError("has neither a scheme nor a port")
+    return text
+
+
+def _parts(url: str) -> SplitResult:
+    parts = urlsplit(url)
+    try:
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(character.isspace() for character in url):
+        raise ValueError("is no URL")
+    if parts.username or parts.password:
+        raise ValueError("holds credentials, which would show up in logs")
+    return parts
+
+
+def _endpoints(given: str) -> tuple[str, ...]:
+    return tuple(_url_or_host_port(part) for part in _split(given))
+
+
+def whole(low: int, high: int | None = None) -> Kind[int]:
+    """Whole numbers of a range, both ends included."""
+
+    def parse(given: str) -> int:
+        if not re.fullmatch(r"[+-]?\d+", given.strip(), re.ASCII):
+            raise ValueError("is no whole number")
+        if int(given) < low or (high is not None and int(given) > high):
+            raise ValueError("is out of range")
+        return int(given)
+
+    return Kind(parse, f"a whole number from {low}" + (f" to {high}" if high is not None else ""))
+
+
+def duration(*, zero: bool = False) -> Kind[float]:
+    """Seconds, written with or without a unit."""
+
+    def parse(given: str) -> float:
+        match = _DURATION.fullmatch(given.strip())
+        if not match:
+            raise ValueError("is no duration")
+        seconds = float(match[1]) / 1000 if match[2] == "ms" else float(match[1]) * _UNITS[match[2] or "s"]
+        if seconds == 0 and not zero:
+            raise ValueError("is no time at all")
+        return seconds
+
+    return Kind(parse, "a duration such as 500ms, 5s, 1m or 2.5 (seconds)" + (", or 0" if zero else ""), _show_duration)
+
+
+def choice(*names: Name) -> Kind[Name]:
+    """One of some names, in any case."""
+    by_lower = {name.lower(): name for name in names}
+
+    def parse(given: str) -> Name:
+        if given.strip().lower() not in by_lower:
+            raise ValueError("is unknown")
+        return by_lower[given.strip().lower()]
+
+    return Kind(parse, ", ".join(names))
+
+
+def choices(*names: Name) -> Kind[tuple[Name, ...]]:
+    """A comma list of some names, each once."""
+    one = choice(*names)
+
+    def parse(given: str) -> tuple[Name, ...]:
+        for part in _split(given):
+            try:
+                one.parse(part)
+            except ValueError:
+                raise ValueError(f'names the unknown "{part}"' if part != given else "is unknown") from None
+        return tuple(dict.fromkeys(one.parse(part) for part in _split(given)))
+
+    return Kind(parse, f"a comma list of {one.allowed}", ",".join)
+
+
+text = Kind(_trimmed, "")
+verbatim = Kind(_text, "")
+existing_file = Kind(_existing_file, "a file that exists")
+file_or_stdin = Kind(_file_or_stdin, f"a file, or {STDIN} for standard input")
+path = Kind(_trimmed, "")
+pem = Kind(_pem, "PEM text")
+boolean = Kind(_boolean, "true or false", _show_boolean)
+only_true_or_false = Kind(_only_true_or_false, "true or false", _show_boolean)
+number = Kind(_number, "a number from 0")
+milliseconds = Kind(_milliseconds, "a whole number of milliseconds from 1", lambda value: f"{value * 1000:.0f}")
+port = whole(0, 65535)
+address = Kind(_address, "an IP address or host name")
+names = Kind(_split, "a comma list", ",".join)
+attributes = Kind(
+    _attributes, "name=value pairs joined with commas, special characters percent-encoded", _show_attributes
+)
+url = Kind(_url, "a URL such as https://host:6443, without user and password")
+url_or_host_port = Kind(
+    _url_or_host_port, "http://host:port, https://host:port or host:port, without user and password"
+)
+endpoints = Kind(_endpoints, f"a comma list of {url_or_host_port.allowed}", ",".join)

@@ -1,0 +1,199 @@
+"""Settings of what is read on the node, which metrics come of it, and where they and the log go.
+
+OpenTelemetry's variables mean what its specification says; in addition a bad value stops the start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from otel_calico.config import kinds
+from otel_calico.config.kinds import Kind
+from otel_calico.config.option import Variable, setting
+
+FAMILIES: tuple[str, ...] = ("accountant", "policy")
+
+
+@dataclass(frozen=True, slots=True)
+class IptablesSettings:
+    """How the node's rulesets are read. Times are in seconds."""
+
+    backend: Literal["auto", "legacy", "nft"] = setting(
+        kinds.choice("auto", "legacy", "nft"),
+        "auto",
+        "Which iptables Felix writes to; auto finds out.",
+        flag="--iptables-backend",
+        env=("FELIX_IPTABLESBACKEND",),
+    )
+    ruleset_file: str = setting(
+        kinds.file_or_stdin,
+        "",
+        "Read a saved `iptables-save -c` instead of the node's rules.",
+        flag="--ruleset",
+    )
+    lock_file: str = setting(
+        kinds.path,
+        "/run/xtables.lock",
+        "The lock that writers of legacy tables hold; a read without it may see counters near zero.",
+    )
+    lock_wait: float = setting(kinds.duration(zero=True), 2.0, "How long to wait for that lock.")
+    time_limit: float = setting(kinds.duration(), 10.0, "How long one run of iptables-save may take.")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Which series there are. `freshness` is in seconds."""
+
+    families: tuple[str, ...] = setting(
+        kinds.choices(*FAMILIES), FAMILIES, "Families of metrics to report.", flag="--families"
+    )
+    app_labels: tuple[str, ...] = setting(
+        kinds.names, ("app",), "Pod labels to try in order for the value of the label `app`."
+    )
+    minimum_counter: int = setting(
+        kinds.whole(0),
+        0,
+        "Leave out a scan in which every value of the accountant family is below this number; 0 leaves out none.",
+        env=("MINIMUM_COUNTER",),
+    )
+    freshness: float = setting(
+        kinds.duration(zero=True), 1.0, "Requests within this time of a scan share its result; 0 scans for each."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PrometheusSettings:
+    """The HTTP server and its `/metrics`. `address` `::` stands for all addresses, IPv4 and IPv6."""
+
+    port: int = setting(
+        kinds.port,
+        9009,
+        "Port of /metrics, /healthz, /readyz and the page for people; 0 takes a free one.",
+        flag="--port",
+        env=("METRICS_SERVER_PORT", "OTEL_EXPORTER_PROMETHEUS_PORT"),
+    )
+    address: str = setting(
+        kinds.address,
+        "::",
+        "Address to listen on; :: is all of the node, IPv4 and IPv6.",
+        flag="--address",
+        env=("OTEL_EXPORTER_PROMETHEUS_HOST",),
+    )
+    naming: Literal["calico-accountant", "opentelemetry"] = setting(
+        kinds.choice("calico-accountant", "opentelemetry"),
+        "calico-accountant",
+        "Names of the policy series at /metrics: those of calico-accountant, or OpenTelemetry's mapping (`…_total`).",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetrySettings:
+    """What OpenTelemetry's SDK is to do. Loading fills `exporters` and `service_name`."""
+
+    disabled: bool = setting(
+        kinds.only_true_or_false,
+        default=False,
+        doc="Switch the OpenTelemetry SDK off.",
+        env=("OTEL_SDK_DISABLED",),
+    )
+    exporters: tuple[Literal["prometheus", "otlp", "console", "none"], ...] = setting(
+        kinds.choices("prometheus", "otlp", "console", "none"),
+        (),
+        "Where metrics go: the /metrics page, an OTLP collector, standard output, or nowhere.",
+        automatic="`prometheus`, and `otlp` too if `otlp.endpoint` is set",
+        flag="--exporters",
+        env=("OTEL_METRICS_EXPORTER",),
+    )
+    service_name: str = setting(
+        kinds.text,
+        "",
+        "Resource attribute service.name.",
+        automatic="service.name in `telemetry.resource_attributes`, else `otel-calico`",
+        env=("OTEL_SERVICE_NAME",),
+    )
+    resource_attributes: tuple[tuple[str, str], ...] = setting(
+        kinds.attributes,
+        (),
+        "More resource attributes, such as deployment.environment.name=prod; in YAML also as a mapping.",
+        env=("OTEL_RESOURCE_ATTRIBUTES",),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OtlpEndpoint:
+    """An OTLP endpoint as given: `exact` is False for one that serves all signals and lacks the metrics path."""
+
+    url: str
+    exact: bool = False
+
+
+def _endpoint(*, exact: bool) -> Kind[OtlpEndpoint | None]:
+    return Kind(
+        lambda given: OtlpEndpoint(kinds.url_or_host_port.parse(given), exact=exact),
+        kinds.url_or_host_port.allowed,
+        lambda endpoint: endpoint.url if endpoint else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OtlpSettings:
+    """Push to a collector. Loading fills `protocol`; times are in seconds."""
+
+    endpoint: OtlpEndpoint | None = setting(  # noqa: RUF009 - `setting` makes a dataclass field
+        _endpoint(exact=False),
+        None,
+        "The collector. With http/protobuf `/v1/metrics` is appended, except to OTEL_EXPORTER_OTLP_METRICS_ENDPOINT.",
+        automatic="`http://localhost:4318`, or `http://localhost:4317` for grpc",
+        flag="--otlp-endpoint",
+        env=(Variable("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", _endpoint(exact=True)), "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    )
+    protocol: Literal["", "grpc", "http/protobuf"] = setting(
+        kinds.choice("grpc", "http/protobuf"),
+        "",
+        "How to talk to the collector.",
+        automatic="`grpc` if the endpoint's port is 4317, else `http/protobuf`",
+        flag="--otlp-protocol",
+        env=("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"),
+    )
+    temporality: Literal["cumulative", "delta", "lowmemory"] = setting(
+        kinds.choice("cumulative", "delta", "lowmemory"),
+        "cumulative",
+        "Whether a value counts from the start of its series or from the last export.",
+        env=("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",),
+    )
+    interval: float = setting(
+        kinds.duration(),
+        60.0,
+        "Time between two exports; the OpenTelemetry variable is in milliseconds.",
+        env=(Variable("OTEL_METRIC_EXPORT_INTERVAL", kinds.milliseconds),),
+    )
+    timeout: float = setting(
+        kinds.duration(),
+        30.0,
+        "How long one export may take; the OpenTelemetry variable is in milliseconds.",
+        env=(Variable("OTEL_METRIC_EXPORT_TIMEOUT", kinds.milliseconds),),
+    )
+
+    @property
+    def metrics_url(self) -> str:
+        """What to hand to the exporter of `protocol`: the whole URL for HTTP, the target for gRPC."""
+        if self.protocol == "grpc":
+            return self.endpoint.url if self.endpoint else "http://localhost:4317"
+        endpoint = self.endpoint or OtlpEndpoint("http://localhost:4318")
+        return endpoint.url if endpoint.exact else endpoint.url.rstrip("/") + "/v1/metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """The log on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = setting(
+        kinds.choice("debug", "info", "warning", "error"), "info", "Least severe events to log.", flag="--log-level"
+    )
+    format: Literal["auto", "console", "json"] = setting(
+        kinds.choice("auto", "console", "json"),
+        "auto",
+        "Lines for people or JSON; auto is console on a terminal, else JSON.",
+        flag="--log-format",
+    )

@@ -1,0 +1,36 @@
+"""All settings of one start, grouped by the room that uses them. Each room is handed its own group only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from otel_calico.config.calico import DatastoreSettings, EtcdSettings, KubernetesSettings, NodeSettings
+from otel_calico.config.option import options_of
+from otel_calico.config.reporting import (
+    IptablesSettings,
+    LogSettings,
+    MetricsSettings,
+    OtlpSettings,
+    PrometheusSettings,
+    TelemetrySettings,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `load` returns: checked, with everything automatic decided. Sections are those of the YAML file."""
+
+    node: NodeSettings = field(default_factory=NodeSettings)
+    datastore: DatastoreSettings = field(default_factory=DatastoreSettings)
+    etcd: EtcdSettings = field(default_factory=EtcdSettings)
+    kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)
+    iptables: IptablesSettings = field(default_factory=IptablesSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    prometheus: PrometheusSettings = field(default_factory=PrometheusSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    otlp: OtlpSettings = field(default_factory=OtlpSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+OPTIONS = options_of(Settings)
+"""The table of settings, in the order of the reference page."""

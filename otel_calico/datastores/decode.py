@@ -1,0 +1,120 @@
+"""Resources of a datastore to the words of `model`. Pure.
+
+One rule, Felix's own: *nothing means gone or invalid*. `decode` yields None for what no scan of this node could
+ask for (an endpoint of another node, one without addresses) and raises `InvalidResourceError` for what cannot be
+understood; either way the loops and files hold it as absent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from otel_calico.datastores.pods import bare_address, pod_endpoint
+from otel_calico.datastores.releases import Release
+from otel_calico.datastores.resources import (
+    ClusterInformationResource,
+    Endpoint,
+    InvalidResourceError,
+    PolicyResource,
+    Raw,
+    TierResource,
+    read,
+)
+from otel_calico.model import ClusterInformation, Policy, PolicyKind, Resource, Tier, WorkloadEndpoint
+
+WORKLOAD_ENDPOINTS = "workloadendpoints"
+PODS = "pods"
+TIERS = "tiers"
+CLUSTER_INFORMATIONS = "clusterinformations"
+NETWORK_POLICIES = "networkpolicies"
+GLOBAL_NETWORK_POLICIES = "globalnetworkpolicies"
+KUBERNETES_NETWORK_POLICIES = "kubernetesnetworkpolicies"
+ADMIN_NETWORK_POLICIES = "adminnetworkpolicies"
+BASELINE_ADMIN_NETWORK_POLICIES = "baselineadminnetworkpolicies"
+CLUSTER_NETWORK_POLICIES = "clusternetworkpolicies"
+
+CALICO_KINDS = (WORKLOAD_ENDPOINTS, NETWORK_POLICIES, GLOBAL_NETWORK_POLICIES, TIERS, CLUSTER_INFORMATIONS)
+"""The kinds an etcd datastore holds."""
+
+POLICY_KINDS = {
+    NETWORK_POLICIES: PolicyKind.NETWORK_POLICY,
+    GLOBAL_NETWORK_POLICIES: PolicyKind.GLOBAL_NETWORK_POLICY,
+    KUBERNETES_NETWORK_POLICIES: PolicyKind.KUBERNETES_NETWORK_POLICY,
+    ADMIN_NETWORK_POLICIES: PolicyKind.ADMIN_NETWORK_POLICY,
+    BASELINE_ADMIN_NETWORK_POLICIES: PolicyKind.BASELINE_ADMIN_NETWORK_POLICY,
+    CLUSTER_NETWORK_POLICIES: PolicyKind.KUBERNETES_CLUSTER_NETWORK_POLICY,
+}
+
+KUBERNETES_POLICY_ORDER = 1000.0  # `libcalico-go/lib/backend/k8s/conversion/constants.go`
+_BUILT_IN_TIERS = {
+    ADMIN_NETWORK_POLICIES: "adminnetworkpolicy",
+    BASELINE_ADMIN_NETWORK_POLICIES: "baselineadminnetworkpolicy",
+}
+_CLUSTER_POLICY_TIERS = {"Admin": "kube-admin", "Baseline": "kube-baseline"}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """Decodes for one node; without `node_name` endpoints of all nodes count.
+
+    `interface_prefix` and `release` shape the endpoints made of pods (`pods.py`).
+    """
+
+    node_name: str | None
+    interface_prefix: str = "cali"
+    release: Release | None = None
+
+    def decode(self, kind: str, key: str, raw: Raw) -> Resource | None:
+        """The resource stored under `key`: `NAMESPACE/NAME`, or `NAME` for kinds of the whole cluster.
+
+        Raises InvalidResourceError.
+        """
+        namespace, _, name = key.rpartition("/")
+        if kind in POLICY_KINDS:
+            return _policy(kind, namespace, name, raw)
+        if kind == WORKLOAD_ENDPOINTS:
+            return self._workload_endpoint(namespace, raw)
+        if kind == PODS:
+            return pod_endpoint(raw, self.node_name, self.interface_prefix, self.release)
+        if kind == TIERS:
+            spec = read(raw, TierResource).spec
+            return Tier(name=name, order=spec.order, default_action=spec.default_action or "Deny")
+        if kind == CLUSTER_INFORMATIONS:
+            return _cluster_information(raw)
+        raise InvalidResourceError(f"unknown kind {kind}")
+
+    def _workload_endpoint(self, namespace: str, raw: Raw) -> WorkloadEndpoint | None:
+        endpoint = read(raw, Endpoint)
+        spec = endpoint.spec
+        if self.node_name is not None and spec.node != self.node_name:
+            return None
+        if not spec.ip_networks or not spec.interface_name:
+            return None  # Felix makes no chains for it
+        return WorkloadEndpoint(
+            interface=spec.interface_name,
+            namespace=namespace,
+            pod=spec.pod,
+            addresses=tuple(bare_address(network) for network in spec.ip_networks),
+            labels=endpoint.metadata.labels or {},
+        )
+
+
+def _policy(kind: str, namespace: str, name: str, raw: Raw) -> Policy | None:
+    spec = read(raw, PolicyResource).spec
+    tier, order = spec.tier or "default", spec.order
+    if kind == KUBERNETES_NETWORK_POLICIES:
+        tier, order = "default", KUBERNETES_POLICY_ORDER
+    elif kind in _BUILT_IN_TIERS:
+        tier, order = _BUILT_IN_TIERS[kind], spec.priority
+    elif kind == CLUSTER_NETWORK_POLICIES:
+        if spec.tier not in _CLUSTER_POLICY_TIERS:
+            return None  # Calico ignores it
+        tier, order = _CLUSTER_POLICY_TIERS[spec.tier], spec.priority
+    return Policy(kind=POLICY_KINDS[kind], namespace=namespace, stored_name=name, tier=tier, order=order)
+
+
+def _cluster_information(raw: Raw) -> ClusterInformation:
+    spec = read(raw, ClusterInformationResource).spec
+    return ClusterInformation(
+        calico_version=spec.calico_version or "", datastore_ready=spec.datastore_ready is not False
+    )

@@ -1,0 +1,93 @@
+"""A Kubernetes pod to the workload endpoint that Calico makes of it without an object of its own. Pure.
+
+Sources: `libcalico-go/lib/backend/k8s/conversion/{conversion,workload_endpoint_default}.go`. Rules that changed
+between releases carry the release that brought them.
+"""
+
+from __future__ import annotations
+
+from otel_calico.chains import veth_name
+from otel_calico.datastores.releases import Release
+from otel_calico.datastores.resources import Pod, Raw, read
+from otel_calico.model import WorkloadEndpoint
+
+NEWEST: Release = (3, 999)
+
+POD_IP = "cni.projectcalico.org/podIP"
+POD_IPS = "cni.projectcalico.org/podIPs"
+AWS_POD_IPS = "vpc.amazonaws.com/pod-ips"
+
+_FINISHED_PHASES = ("Succeeded", "Failed", "Completed")
+_MAX_LABEL_VALUE = 63
+
+
+def pod_endpoint(
+    raw: Raw, node_name: str | None, interface_prefix: str = "cali", release: Release | None = None
+) -> WorkloadEndpoint | None:
+    """The endpoint of a pod; None if it has none: host network, not bound, other node, finished or no address.
+
+    Without `node_name` pods of all nodes count, without `release` the rules of the newest Calico.
+    Raises InvalidResourceError.
+    """
+    pod = read(raw, Pod)
+    node = pod.spec.node_name
+    if pod.spec.host_network or not node or (node_name is not None and node != node_name):
+        return None
+    release = release or NEWEST
+    addresses = () if _finished(pod, release) else _addresses(pod, release)
+    if not addresses:
+        return None
+    namespace = pod.metadata.namespace or ""
+    return WorkloadEndpoint(
+        interface=veth_name(namespace, pod.metadata.name, interface_prefix),
+        namespace=namespace,
+        pod=pod.metadata.name,
+        addresses=addresses,
+        labels=_labels(pod, namespace),
+    )
+
+
+def bare_address(network: str) -> str:
+    """An address or subnet with `/32` and `/128` left off."""
+    address, _, length = network.strip().partition("/")
+    full = "128" if ":" in address else "32"
+    return address if length in ("", full) else f"{address}/{length}"
+
+
+def _addresses(pod: Pod, release: Release) -> tuple[str, ...]:
+    annotations = pod.metadata.annotations or {}
+    found = [[pod_ip.ip for pod_ip in pod.status.pod_ips or ()]] if release >= (3, 11) else []
+    found.append([pod.status.pod_ip or ""])
+    if release >= (3, 11):
+        found.append(annotations.get(POD_IPS, "").split(","))
+    found.append([annotations.get(POD_IP, "")])
+    if release >= (3, 21):
+        found.append(annotations.get(AWS_POD_IPS, "").split(","))
+    for networks in found:
+        if addresses := tuple(bare_address(network) for network in networks if network.strip()):
+            return addresses
+    return ()
+
+
+def _finished(pod: Pod, release: Release) -> bool:
+    """Whether Calico has taken the pod's addresses away, so that Felix drops its chains."""
+    if pod.status.phase in _FINISHED_PHASES:
+        return True
+    if not pod.metadata.deletion_timestamp or release < (3, 17):
+        return False
+    annotations = pod.metadata.annotations or {}
+    if release < (3, 20):
+        return not annotations.get(POD_IP)
+    if POD_IP in annotations:
+        return not annotations[POD_IP]
+    return release >= (3, 21) and annotations.get(AWS_POD_IPS) == ""
+
+
+def _labels(pod: Pod, namespace: str) -> dict[str, str]:
+    labels = dict(pod.metadata.labels or {})
+    labels["projectcalico.org/namespace"] = namespace
+    labels["projectcalico.org/orchestrator"] = "k8s"
+    account = pod.spec.service_account_name
+    if account and len(account) < _MAX_LABEL_VALUE:
+        labels["projectcalico.org/serviceaccount"] = account
+    return labels

@@ -1,0 +1,107 @@
+"""Settings to rooms: builds the source, the datastore, the collector and the telemetry that the settings ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from otel_calico.collector import CollectorSettings
+from otel_calico.config import IptablesSettings as IptablesOptions
+from otel_calico.config import MetricsSettings, Settings
+from otel_calico.datastores.datastore import Datastore, NoDatastore
+from otel_calico.datastores.file import FileDatastore
+from otel_calico.lookups import Lookups
+from otel_calico.sources.backends import Backend
+from otel_calico.sources.command import Limits
+from otel_calico.sources.file import FileSource
+from otel_calico.sources.iptables import IptablesSettings, IptablesSource
+from otel_calico.sources.lock import XtablesLock
+from otel_calico.sources.source import Source
+from otel_calico.telemetry.settings import Exporter, Naming, Protocol, TelemetrySettings, Temporality
+
+
+class StartError(Exception):
+    """The service cannot start. The message says why and what to do."""
+
+
+def build_source(settings: IptablesOptions) -> Source:
+    """The kernel's rulesets, or a saved one."""
+    if settings.ruleset_file:
+        return FileSource(settings.ruleset_file)
+    return IptablesSource(
+        IptablesSettings(
+            backend=None if settings.backend == "auto" else Backend(settings.backend),
+            lock=XtablesLock(Path(settings.lock_file), settings.lock_wait),
+            limits=Limits(settings.time_limit),
+        )
+    )
+
+
+def build_datastore(settings: Settings, lookups: Lookups) -> Datastore:
+    """The datastore that fills the lookups. Raises StartError where this release has none of that type."""
+    node = settings.node
+    if settings.datastore.type == "file":
+        node_name = None if settings.iptables.ruleset_file else node.name
+        return FileDatastore(settings.datastore.file, node_name, node.interface_prefix, lookups)
+    if settings.datastore.type == "etcdv3":
+        return _etcd(settings, lookups)
+    if settings.iptables.ruleset_file:
+        return NoDatastore()
+    raise StartError(
+        "no datastore: this release reads Calico's data from etcd or from a file, not yet from the Kubernetes API. "
+        "Set ETCD_ENDPOINTS to Calico's etcd, or give --datastore-file an export of workloads and policies."
+    )
+
+
+def _etcd(settings: Settings, lookups: Lookups) -> Datastore:
+    # The client and its gRPC weigh 20 MB: loaded only where etcd is the datastore.
+    from otel_calico.datastores.etcd import EtcdDatastore  # noqa: PLC0415
+    from otel_calico.datastores.settings import EtcdSettings  # noqa: PLC0415
+
+    given = settings.etcd
+    if given.discovery_srv and not given.endpoints:
+        raise StartError("ETCD_DISCOVERY_SRV is not supported: name the servers in ETCD_ENDPOINTS")
+    etcd = EtcdSettings(
+        endpoints=given.endpoints,
+        username=given.username,
+        password=given.password,
+        ca_cert_file=given.ca_cert_file,
+        cert_file=given.cert_file,
+        key_file=given.key_file,
+        ca_cert=given.ca_cert,
+        cert=given.cert,
+        key=given.key,
+    )
+    try:
+        return EtcdDatastore(etcd, settings.node.name, settings.node.interface_prefix, lookups)
+    except ValueError as error:
+        raise StartError(str(error)) from error
+
+
+def collector_settings(settings: MetricsSettings) -> CollectorSettings:
+    """What the collector is told."""
+    return CollectorSettings(
+        app_labels=settings.app_labels,
+        minimum_counter=settings.minimum_counter,
+        freshness=settings.freshness,
+        families=settings.families,
+    )
+
+
+def telemetry_settings(settings: Settings) -> TelemetrySettings:
+    """What the telemetry is told."""
+    telemetry, otlp = settings.telemetry, settings.otlp
+    exporters = [] if telemetry.disabled else [name for name in telemetry.exporters if name != "none"]
+    return TelemetrySettings(
+        node_name=settings.node.name,
+        exporters=frozenset(map(Exporter, exporters)),
+        service_name=telemetry.service_name,
+        resource_attributes=dict(telemetry.resource_attributes),
+        otlp_protocol=Protocol(otlp.protocol or "http/protobuf"),
+        otlp_endpoint=otlp.metrics_url if otlp.endpoint else "",
+        otlp_timeout=otlp.timeout,
+        temporality=Temporality(otlp.temporality),
+        push_interval=otlp.interval,
+        naming=Naming.OPENTELEMETRY if settings.prometheus.naming == "opentelemetry" else Naming.CALICO,
+        listen_address=settings.prometheus.address,
+        listen_port=settings.prometheus.port,
+    )

@@ -1,0 +1,111 @@
+"""The page at `/metrics`: the policy series and the service's own metrics of one scan, rendered once per scan."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics.export import CardinalityLimits
+from opentelemetry.sdk.resources import Resource
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+
+from otel_calico.series import Readings, Snapshot
+from otel_calico.telemetry.exposition import TextFormat
+from otel_calico.telemetry.instruments import exposed_values
+from otel_calico.telemetry.renewal import BUDGET, RenewedReader
+from otel_calico.telemetry.scans import Scans, Take
+
+FRESH_SECONDS = 1.0
+"""How long a rendered page may be given again, as long as it shows the newest snapshot."""
+
+RENDER_SECONDS = 10.0
+"""How long a request waits for its turn to render; no Prometheus waits longer for a scrape unless told to."""
+
+_EOF = b"# EOF\n"
+
+
+class PolicyPart(Protocol):
+    """Renders the policy series of a snapshot's readings, without `# EOF`."""
+
+    def render(self, readings: Sequence[Readings], form: TextFormat) -> bytes:
+        """HELP, TYPE and samples."""
+
+
+class StockPart:
+    """The policy series through the stock Prometheus reader and with its names (`prometheus.naming: opentelemetry`).
+
+    It collects what `take` gives, which within `Scans.holding` is the snapshot whose readings `render` is handed.
+    """
+
+    def __init__(self, take: Take, resource: Resource, budget: int = BUDGET) -> None:
+        self._registry = CollectorRegistry()
+        self.reader = RenewedReader(take, exposed_values, self._make_reader, resource, budget)
+
+    def render(self, _: Sequence[Readings], form: TextFormat) -> bytes:
+        """HELP, TYPE and samples as prometheus_client writes them."""
+        text = registry_text(self._registry, form)
+        self.reader.renew_if_grown()
+        return text
+
+    def _make_reader(self, limits: CardinalityLimits) -> PrometheusMetricReader:
+        return PrometheusMetricReader(
+            disable_target_info=True,  # the service's own part of the page shows it
+            scope_info_enabled=False,
+            registry=self._registry,
+            cardinality_limits=limits,
+        )
+
+
+class MetricsPage:
+    """Renders whole pages for any number of threads; those that come together share one rendering."""
+
+    def __init__(self, scans: Scans, policy: PolicyPart, own: CollectorRegistry) -> None:
+        self._scans = scans
+        self._policy = policy
+        self._own = own
+        self._turn = threading.Lock()
+        self._shown: Snapshot | None = None
+        self._rendered_at = 0.0
+        self._pages: dict[tuple[TextFormat, bool], bytes] = {}
+
+    def render(self, form: TextFormat, *, gzipped: bool = False) -> bytes:
+        """The page, compressed if asked for. Raises TimeoutError if others render for `RENDER_SECONDS`."""
+        if not self._turn.acquire(timeout=RENDER_SECONDS):
+            raise TimeoutError(
+                f"no turn to render within {RENDER_SECONDS:.0f} s: a scan hangs, or the node is overloaded"
+            )
+        try:
+            with self._scans.holding() as snapshot:
+                self._forget_unless(snapshot)
+                return self._page(snapshot, form, gzipped=gzipped)
+        finally:
+            self._turn.release()
+
+    def _forget_unless(self, snapshot: Snapshot) -> None:
+        now = time.monotonic()
+        if snapshot is not self._shown or now - self._rendered_at > FRESH_SECONDS:
+            self._shown, self._rendered_at = snapshot, now
+            self._pages.clear()
+
+    def _page(self, snapshot: Snapshot, form: TextFormat, *, gzipped: bool) -> bytes:
+        page = self._pages.get((form, gzipped))
+        if page is None and gzipped:
+            page = gzip.compress(self._page(snapshot, form, gzipped=False), compresslevel=1)
+        elif page is None:
+            end = _EOF if form is TextFormat.OPENMETRICS else b""
+            page = self._policy.render(snapshot.readings, form) + registry_text(self._own, form) + end
+        self._pages[form, gzipped] = page
+        return page
+
+
+def registry_text(registry: CollectorRegistry, form: TextFormat) -> bytes:
+    """A registry in one of the formats, without `# EOF`."""
+    if form is TextFormat.OPENMETRICS:
+        return bytes(generate_openmetrics(registry)).removesuffix(_EOF)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

@@ -1,0 +1,74 @@
+"""Everything that shows the snapshots to the world, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from otel_calico import __version__
+from otel_calico.datastores.status import DatastoreStatus
+from otel_calico.telemetry.endpoints import Endpoints
+from otel_calico.telemetry.exposition import Exposition
+from otel_calico.telemetry.http import HttpServer
+from otel_calico.telemetry.otlp import open_outlets
+from otel_calico.telemetry.page import MetricsPage, PolicyPart, StockPart
+from otel_calico.telemetry.push import Push
+from otel_calico.telemetry.resource import build_resource
+from otel_calico.telemetry.scans import Scans, Take
+from otel_calico.telemetry.self_metrics import SelfMetrics
+from otel_calico.telemetry.settings import Exporter, Naming, TelemetrySettings
+
+
+class Telemetry:
+    """The exporters and the HTTP server of one process.
+
+    `take` gives the collector's current snapshot and is cheap when asked again within its freshness window.
+    `datastore` tells the state of the datastore; an empty status, the default, where there is none.
+    """
+
+    def __init__(
+        self,
+        settings: TelemetrySettings,
+        take: Take,
+        datastore: Callable[[], DatastoreStatus] = DatastoreStatus,
+    ) -> None:
+        self.scans = Scans(take)
+        resource = build_resource(settings)
+        self.pushes = [Push(outlet, self.scans, settings, resource) for outlet in open_outlets(settings)]
+        readers: list[MetricReader] = [push.own_reader for push in self.pushes]
+        self.page: MetricsPage | None = None
+        if Exporter.PROMETHEUS in settings.exporters:
+            registry = CollectorRegistry()
+            readers.append(PrometheusMetricReader(scope_info_enabled=False, registry=registry))
+            ProcessCollector(registry=registry)
+            policy: PolicyPart = Exposition()
+            if settings.naming is Naming.OPENTELEMETRY:
+                policy = StockPart(self.scans.take, resource)
+            self.page = MetricsPage(self.scans, policy, registry)
+        self._own = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+        meter = self._own.get_meter("otel_calico", __version__)
+        SelfMetrics(meter, self.scans, datastore, [push.tally for push in self.pushes if push.name == "otlp"])
+        endpoints = Endpoints(settings.node_name, self.page, self.scans, datastore)
+        self._server = HttpServer(endpoints, settings.listen_address, settings.listen_port)
+
+    @property
+    def port(self) -> int:
+        """The port that is served."""
+        return self._server.port
+
+    def start(self) -> None:
+        """Listen, then begin to push. Raises ListenError."""
+        self._server.start()
+        for push in self.pushes:
+            push.start()
+
+    def stop(self) -> None:
+        """Push what there is a last time, and end; within about 5 seconds for each push exporter, 2 for HTTP."""
+        for push in self.pushes:
+            push.stop()
+        self._server.stop()
+        self._own.shutdown()

@@ -1,0 +1,40 @@
+"""Fixtures for tests on real parts; each test gets its own, and all end with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.node.etcd import Etcd
+from tests.node.namespace import Namespace
+from tests.node.otlp_collector import OtlpCollector
+from tests.node.pod import Pod
+
+
+@pytest.fixture
+def namespace() -> Iterator[Namespace]:
+    """A node: a network namespace of its own."""
+    with Namespace() as made:
+        yield made
+
+
+@pytest.fixture
+def outside(namespace: Namespace) -> Iterator[Pod]:
+    """A host beyond the node, whose packets to pods are forwarded."""
+    with Pod(namespace, "uplink", "198.51.100.1", "2001:db8:51::1") as host:
+        yield host
+
+
+@pytest.fixture
+def etcd() -> Iterator[Etcd]:
+    """A running etcd without TLS, empty."""
+    with Etcd() as member:
+        yield member.start()
+
+
+@pytest.fixture
+def otlp_collector() -> Iterator[OtlpCollector]:
+    """A running OTLP collector."""
+    with OtlpCollector() as collector:
+        yield collector.start()

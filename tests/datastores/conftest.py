@@ -1,0 +1,53 @@
+"""Real etcd servers and datastores that end with their test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from otel_calico.datastores.datastore import Datastore
+from otel_calico.datastores.etcd import EtcdDatastore
+from otel_calico.datastores.loop import Pace
+from otel_calico.datastores.settings import EtcdSettings
+from otel_calico.lookups import Lookups
+
+from .etcd_server import EtcdServer
+
+NODE = "node-1"
+QUICK = Pace(minimum=0.1, ceiling=0.4)
+Follow = Callable[[EtcdSettings, Lookups], EtcdDatastore]
+
+
+@pytest.fixture
+def etcd(tmp_path: Path) -> Iterator[EtcdServer]:
+    with EtcdServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def tls_etcd(tmp_path: Path) -> Iterator[EtcdServer]:
+    with EtcdServer(tmp_path, tls=True) as server:
+        yield server
+
+
+@pytest.fixture
+def lookups() -> Lookups:
+    return Lookups()
+
+
+@pytest.fixture
+def follow() -> Iterator[Follow]:
+    """Starts etcd datastores of node-1 and stops them after the test."""
+    with ExitStack() as running:
+
+        def started(settings: EtcdSettings, lookups: Lookups) -> EtcdDatastore:
+            datastore: Datastore = EtcdDatastore(settings, NODE, "cali", lookups, QUICK)
+            datastore.start()
+            running.callback(datastore.stop)
+            assert isinstance(datastore, EtcdDatastore)
+            return datastore
+
+        yield started

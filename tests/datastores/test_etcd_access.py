@@ -1,0 +1,202 @@
+"""Getting into a real etcd: several endpoints, TLS, passwords, rights; and what is said when it fails."""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trustme
+
+from otel_calico.datastores.datastore import DatastoreError
+from otel_calico.datastores.etcd import EtcdSource
+from otel_calico.datastores.settings import EtcdSettings
+from otel_calico.lookups import Lookups
+
+from .cluster import endpoint, endpoint_key, policy
+from .conftest import Follow
+from .etcd_server import PASSWORD, EtcdServer, eventually, free_port
+
+CLOSED = "it closed the connection; if that goes on, check http or https in ETCD_ENDPOINTS, and ETCD_CERT_FILE"
+
+
+def the_one_error(follow: Follow, settings: EtcdSettings) -> str:
+    """What every kind says when nothing can be had."""
+    datastore = follow(settings, Lookups())
+    eventually(lambda: all(kind.errors for kind in datastore.status().kinds.values()))
+    status = datastore.status()
+    assert not status.in_sync
+    texts = {kind.last_error for kind in status.kinds.values()}
+    assert len(texts) == 1, texts
+    (text,) = texts
+    assert status.unready_reasons == tuple(f"{kind}: {text}" for kind in status.kinds)
+    return text
+
+
+def test_a_dead_endpoint_is_passed_over_quickly(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+    etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
+    dead = [f"http://127.0.0.1:{free_port()}" for _ in range(2)]
+    for order in ([*dead, etcd.url], [etcd.url, *dead], [dead[0], etcd.url, dead[1]]):
+        began = time.monotonic()
+        datastore = follow(EtcdSettings(endpoints=tuple(order)), lookups)
+        eventually(lambda datastore=datastore: datastore.status().in_sync)  # type: ignore[misc]
+        assert time.monotonic() - began < 2
+    assert lookups.endpoint("cali1") is not None
+
+
+def test_an_endpoint_that_accepts_and_says_nothing_is_given_up(
+    etcd: EtcdServer, lookups: Lookups, follow: Follow
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        settings = EtcdSettings(endpoints=(url,), timeout=0.5)
+        assert the_one_error(follow, settings) == (
+            f"{url}: no answer in time: is it reachable from this node, and does etcd have a leader?"
+        )
+        datastore = follow(replace(settings, endpoints=(url, etcd.url)), lookups)
+        eventually(lambda: datastore.status().in_sync)
+
+
+def test_scheme_and_port_of_an_endpoint_may_be_left_out(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+    datastore = follow(EtcdSettings(endpoints=(f"localhost:{etcd.port}",)), lookups)
+    eventually(lambda: datastore.status().in_sync)
+
+
+def test_when_none_answers_each_endpoint_is_named(follow: Follow) -> None:
+    urls = [f"http://127.0.0.1:{free_port()}" for _ in range(2)]
+    error = the_one_error(follow, EtcdSettings(endpoints=tuple(urls)))
+    refused = "connection refused: is etcd running there, and is the port right?"
+    assert sorted(error.split("; ")) == sorted(f"{url}: {refused}" for url in urls)
+
+
+def test_tls_with_the_right_ca(tls_etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+    tls_etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
+    from_file = follow(tls_etcd.settings, lookups)
+    as_text = follow(replace(tls_etcd.settings, ca_cert_file="", ca_cert=tls_etcd.ca_file.read_text()), Lookups())
+    eventually(lambda: from_file.status().in_sync and as_text.status().in_sync)
+    assert lookups.endpoint("cali1") is not None
+
+
+def test_tls_errors_say_which_setting_is_wrong(tls_etcd: EtcdServer, tmp_path: Path, follow: Follow) -> None:
+    settings = tls_etcd.settings
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    untrusted = f"{tls_etcd.url}: its certificate is not signed by the CA we trust: check ETCD_CA_CERT_FILE"
+    assert the_one_error(follow, replace(settings, ca_cert_file=str(tmp_path / "other.pem"))) == untrusted
+    assert the_one_error(follow, replace(settings, ca_cert_file="")) == untrusted  # the system does not know it
+    missing = str(tmp_path / "missing.pem")
+    assert the_one_error(follow, replace(settings, ca_cert_file=missing)) == (
+        f"cannot read the certificate file {missing}: No such file or directory"
+    )
+    plain = f"http://127.0.0.1:{tls_etcd.port}"
+    assert the_one_error(follow, EtcdSettings(endpoints=(plain,))) == (f"{plain}: {CLOSED}")
+
+
+def test_https_to_a_plain_etcd_is_told(etcd: EtcdServer, follow: Follow) -> None:
+    url = f"https://127.0.0.1:{etcd.port}"
+    assert the_one_error(follow, EtcdSettings(endpoints=(url,))) == (f"{url}: {CLOSED}")
+
+
+def test_a_client_certificate(tmp_path: Path, lookups: Lookups, follow: Follow) -> None:
+    with EtcdServer(tmp_path, tls=True, client_certificates=True) as etcd:
+        with_it = replace(etcd.settings, cert_file=str(etcd.certificate_file), key_file=str(etcd.key_file))
+        datastore = follow(with_it, lookups)
+        eventually(lambda: datastore.status().in_sync)
+        assert "ETCD_CERT_FILE" in the_one_error(follow, etcd.settings)
+
+
+def test_a_rotated_ca_is_read_at_the_next_connection(
+    tls_etcd: EtcdServer, tmp_path: Path, lookups: Lookups, follow: Follow
+) -> None:
+    tls_etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
+    rotated = tmp_path / "rotated.pem"
+    trustme.CA().cert_pem.write_to_path(rotated)
+    datastore = follow(replace(tls_etcd.settings, ca_cert_file=str(rotated)), lookups)
+    eventually(lambda: datastore.status().kinds["tiers"].errors > 0)
+    rotated.write_bytes(tls_etcd.ca_file.read_bytes())
+    eventually(lambda: datastore.status().in_sync)
+
+
+def test_a_password_on_a_plain_channel(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+    etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
+    settings = replace(etcd.settings, username="reader", password=PASSWORD)
+    not_asked = follow(settings, Lookups())
+    eventually(lambda: not_asked.status().in_sync)  # given, but authentication is still off
+
+    etcd.require_password()
+    asked = follow(settings, lookups)
+    eventually(lambda: asked.status().in_sync)
+    assert lookups.endpoint("cali1") is not None
+    eventually(lambda: all(kind.connected for kind in not_asked.status().kinds.values()))
+
+    wrong = the_one_error(follow, replace(settings, password=PASSWORD[:-1]))
+    assert wrong == f"{etcd.url}: etcd refused user or password: check ETCD_USERNAME and ETCD_PASSWORD"
+    none = the_one_error(follow, etcd.settings)
+    assert none == f"{etcd.url}: etcd asks for a user: set ETCD_USERNAME and ETCD_PASSWORD"
+    assert PASSWORD not in repr(settings)
+
+
+def test_a_password_over_tls(tls_etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+    tls_etcd.require_password()
+    datastore = follow(replace(tls_etcd.settings, username="reader", password=PASSWORD), lookups)
+    eventually(lambda: datastore.status().in_sync)
+
+
+def test_a_kind_that_may_not_be_read_is_named_and_the_others_work(
+    etcd: EtcdServer, lookups: Lookups, follow: Follow
+) -> None:
+    etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
+    etcd.put("globalnetworkpolicies/default.a", policy("GlobalNetworkPolicy", "default.a"))
+    etcd.require_password("workloadendpoints", "networkpolicies", "tiers", "clusterinformations")
+    datastore = follow(replace(etcd.settings, username="reader", password=PASSWORD), lookups)
+    remedy = "grant the user read on /calico/resources/v3/projectcalico.org/*"
+    expected = f"globalnetworkpolicies: {etcd.url}: etcd refused to read: {remedy}"
+    eventually(lambda: datastore.status().unready_reasons == (expected,))
+    assert lookups.endpoint("cali1") is not None
+
+    etcd.grant("globalnetworkpolicies")
+    eventually(lambda: datastore.status().in_sync)
+    assert lookups.count("globalnetworkpolicies") == 1
+    assert datastore.status().kinds["workloadendpoints"].errors == 0
+
+
+def test_a_watch_that_is_refused_says_so(etcd: EtcdServer) -> None:
+    etcd.require_password("tiers")
+    source = EtcdSource(replace(etcd.settings, username="reader", password=PASSWORD))
+    try:
+        allowed, refused = source.watch("tiers", "1"), source.watch("networkpolicies", "1")
+        assert next(iter(allowed)).revision == "1"
+        with pytest.raises(DatastoreError, match="etcd refused to read: grant the user read on"):
+            next(iter(refused))
+        allowed.close()
+        refused.close()
+    finally:
+        source.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        (EtcdSettings(("ftp://a:1",)), "etcd endpoint 'ftp://a:1': expected http://HOST:PORT or https://HOST:PORT"),
+        (EtcdSettings(("http://a:x",)), "etcd endpoint: Port could not be cast to integer value as 'x'"),
+        (
+            EtcdSettings(("http://me:secret@a:1",)),
+            "etcd endpoint: credentials do not belong into the URL; use ETCD_USERNAME and ETCD_PASSWORD",
+        ),
+        (
+            EtcdSettings(("a",), cert_file="c"),
+            "an etcd client certificate and its key count only together: set both or neither",
+        ),
+        (
+            EtcdSettings(("a",), ca_cert_file="c", ca_cert="pem"),
+            "etcd certificates are given both as files and as texts: use one of the two",
+        ),
+    ],
+)
+def test_settings_name_their_problem(settings: EtcdSettings, problem: str) -> None:
+    assert settings.problems() == (problem,)
+
+
+def test_good_settings_have_no_problem() -> None:
+    assert EtcdSettings(("a", "https://[::1]:2379/", " http://b:1")).problems() == ()

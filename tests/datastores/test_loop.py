@@ -1,0 +1,117 @@
+"""The shared loop over a source that does what a test says: what no server can be made to do on demand."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from otel_calico.datastores.datastore import DatastoreError
+from otel_calico.datastores.decode import Decoder
+from otel_calico.datastores.loop import Pace, SyncedDatastore
+from otel_calico.datastores.source import Batch, HistoryLostError, Listing
+from otel_calico.lookups import Lookups
+
+from .cluster import endpoint
+from .etcd_server import eventually
+
+Step = Callable[[], Batch]
+
+
+class ScriptedWatch:
+    """Takes steps until they are used up, then waits to be closed."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        self._steps = steps
+        self._closed = threading.Event()
+
+    def __iter__(self) -> Iterator[Batch]:
+        while self._steps:
+            yield self._steps.pop(0)()
+        self._closed.wait()
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+class ScriptedSource:
+    """Lists what it holds; its watches share one script. `asked` tells what was asked of it."""
+
+    def __init__(self, *steps: Step) -> None:
+        self.held = {"shop/a": endpoint("a", "cali1")}
+        self.asked: list[str] = []
+        self._steps = list(steps)
+
+    def list(self, kind: str) -> Listing:
+        self.asked.append(f"list {kind}")
+        return Listing("7", self.held.items())
+
+    def watch(self, kind: str, after: str) -> ScriptedWatch:
+        self.asked.append(f"watch {kind} after {after}")
+        return ScriptedWatch(self._steps)
+
+    def close(self) -> None:
+        self.asked.append("close")
+
+
+def failing(error: Exception) -> Step:
+    def step() -> Batch:
+        raise error
+
+    return step
+
+
+def run(source: ScriptedSource, lookups: Lookups, asked: int) -> SyncedDatastore:
+    """Run until the source was asked that often and all is well again, then stop."""
+    datastore = SyncedDatastore(source, ["workloadendpoints"], Decoder(None), lookups, Pace(0.01, 0.02))
+    datastore.start()
+    try:
+        eventually(lambda: len(source.asked) >= asked)
+        time.sleep(0.02)
+    finally:
+        datastore.stop()
+    return datastore
+
+
+LIST, WATCH_7, WATCH_9 = "list workloadendpoints", *(f"watch workloadendpoints after {n}" for n in (7, 9))
+
+
+def test_a_watch_resumes_after_the_last_revision_seen() -> None:
+    lookups = Lookups()
+    changes = (("shop/b", endpoint("b", "cali2")), ("shop/a", None), ("shop/c", b"nonsense"))
+    source = ScriptedSource(lambda: Batch("9", changes), failing(DatastoreError("gone")), lambda: Batch("9"))
+    datastore = run(source, lookups, asked=3)
+    assert source.asked == [LIST, WATCH_7, WATCH_9, "close"]
+    assert list(lookups.interfaces()) == ["cali2"]
+    status = datastore.status().kinds["workloadendpoints"]
+    assert (status.errors, status.reconnects, status.decode_failures, status.held) == (1, 1, 1, 1)
+
+
+def test_lost_history_is_no_error_and_lists_again() -> None:
+    lookups = Lookups()
+    source = ScriptedSource(failing(HistoryLostError("compacted")))
+    datastore = run(source, lookups, asked=4)
+    assert source.asked == [LIST, WATCH_7, LIST, WATCH_7, "close"]
+    assert datastore.status().kinds["workloadendpoints"].errors == 0
+
+
+@pytest.mark.parametrize("error", [DatastoreError("refused"), KeyError("a defect of ours")])
+def test_a_watch_that_fails_five_times_lists_again(error: Exception) -> None:
+    lookups = Lookups()
+    source = ScriptedSource(*[failing(error)] * 5)
+    datastore = run(source, lookups, asked=8)
+    assert source.asked == [LIST, *[WATCH_7] * 5, LIST, WATCH_7, "close"]
+    status = datastore.status().kinds["workloadendpoints"]
+    assert (status.in_sync, status.errors, status.held) == (True, 5, 1)
+
+
+def test_attempts_keep_their_distance() -> None:
+    source = ScriptedSource(*[failing(DatastoreError("refused"))] * 50)
+    datastore = SyncedDatastore(source, ["workloadendpoints"], Decoder(None), Lookups(), Pace(minimum=0.1, ceiling=0.1))
+    datastore.start()
+    time.sleep(0.55)
+    datastore.stop()
+    assert 3 <= source.asked.count(WATCH_7) <= 6
+    assert datastore.status().kinds["workloadendpoints"].last_error == "refused"

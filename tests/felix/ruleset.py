@@ -1,0 +1,80 @@
+"""The whole filter table of a node, to be loaded into iptables or read as a dump."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from otel_calico.model import Direction, IPVersion
+from tests.felix.description import Node, Policy, Profile
+from tests.felix.dispatch_chains import dispatch_chains, hooks
+from tests.felix.endpoint_chains import endpoint_chain
+from tests.felix.groups import tiers
+from tests.felix.policy_chains import policy_chain, profile_chain
+from tests.felix.rule import Chain
+
+Counters = tuple[int, int]
+"""Packets and bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """Felix's chains by name, and what it adds to the kernel's own chains."""
+
+    chains: Mapping[str, Chain]
+    hooks: tuple[Chain, ...] = ()
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """The hashes of all rules; no two are equal."""
+        return tuple(rule_hash for chain in (*self.hooks, *self.chains.values()) for rule_hash in chain.hashes)
+
+    def restore(self) -> str:
+        """Text for `iptables-restore --noflush` on a table without Felix's chains."""
+        lines = ["*filter", *(f":{name} - -" for name in self.chains)]
+        for chain in (*self.chains.values(), *self.hooks):
+            lines += [f"-A {chain.name} {rule}" for rule in chain.written]
+        return "\n".join([*lines, "COMMIT", ""])
+
+    def dump(self, counters: Mapping[str, Counters] | None = None) -> str:
+        """What `iptables-save -c -t filter` prints, comment lines aside. Counters by rule hash; the rest is zero.
+
+        It is also text for `iptables-restore -c`, which sets the counters.
+        """
+        values = counters or {}
+        chains = sorted(self.chains.values(), key=lambda chain: chain.name)
+        lines = ["*filter", ":INPUT ACCEPT [0:0]", ":FORWARD ACCEPT [0:0]", ":OUTPUT ACCEPT [0:0]"]
+        lines += [f":{chain.name} - [0:0]" for chain in chains]
+        for chain in (*self.hooks, *chains):
+            for rule, rule_hash in zip(chain.rules, chain.hashes, strict=True):
+                packets, size = values.get(rule_hash, (0, 0))
+                lines.append(f"[{packets}:{size}] -A {chain.name} {rule.printed(rule_hash)}")
+        return "\n".join([*lines, "COMMIT", ""])
+
+
+def render(node: Node, ip_version: IPVersion = IPVersion.V4) -> Ruleset:
+    """The filter table of a node. Policies and profiles get chains in the directions that refer to them."""
+    chains = {chain.name: chain for chain in _chains(node, ip_version)}
+    return Ruleset(chains, hooks(node))
+
+
+def _chains(node: Node, ip_version: IPVersion) -> Iterator[Chain]:
+    yield from dispatch_chains(node, ip_version)
+    written: set[tuple[Policy | Profile, Direction]] = set()
+    for endpoint in node.endpoints:
+        for direction in Direction:
+            yield endpoint_chain(node, endpoint, direction, ip_version)
+            if not endpoint.admin_up:
+                continue
+            for _, groups in tiers(node, endpoint.policies(direction), direction):
+                for group in groups:
+                    if not group.inlined:
+                        yield group.chain(node)
+                    for policy in group.programmed:
+                        if (policy, direction) not in written:
+                            written.add((policy, direction))
+                            yield policy_chain(node, policy, direction, ip_version)
+            for profile in endpoint.profiles:
+                if (profile, direction) not in written:
+                    written.add((profile, direction))
+                    yield profile_chain(node, profile, direction, ip_version)

@@ -1,0 +1,97 @@
+"""A real etcd on 127.0.0.1, written to through its JSON gateway."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+from dataclasses import dataclass
+from typing import Any, Self
+
+from tests.node.namespace import Namespace, command_in
+from tests.node.programs import Program, free_port
+from tests.node.web import answers, fetch
+
+
+@dataclass(frozen=True, slots=True)
+class TLSFiles:
+    """Paths of PEM files; clients must show a certificate of the same authority."""
+
+    authority: str
+    certificate: str
+    key: str
+
+
+class Etcd(Program):
+    """One etcd member that keeps its data while it is stopped and started again."""
+
+    def __init__(self, tls: TLSFiles | None = None, namespace: Namespace | None = None) -> None:
+        super().__init__("etcd")
+        self._tls = tls
+        self._namespace = namespace
+        self._client_port, self._peer_port = free_port(), free_port()
+        self._context: ssl.SSLContext | None = None
+        if tls:
+            self._context = ssl.create_default_context(cafile=tls.authority)
+            self._context.load_cert_chain(tls.certificate, tls.key)
+
+    @property
+    def endpoint(self) -> str:
+        """The URL clients use."""
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._client_port}"
+
+    def start(self) -> Self:
+        """Start, or start again with the data it had, and wait until it is healthy."""
+        peer = f"http://127.0.0.1:{self._peer_port}"
+        command = ["etcd", "--name=test", f"--data-dir={self.directory / 'data'}", "--logger=zap", "--log-level=warn"]
+        command += [f"--listen-client-urls={self.endpoint}", f"--advertise-client-urls={self.endpoint}"]
+        command += [f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}"]
+        command += [f"--initial-cluster=test={peer}"]
+        if self._tls:
+            command += [f"--cert-file={self._tls.certificate}", f"--key-file={self._tls.key}"]
+            command += [f"--trusted-ca-file={self._tls.authority}", "--client-cert-auth"]
+        self.launch(command_in(self._namespace, command))
+        health = f"{self.endpoint}/health"
+        self.wait(lambda: answers(health, namespace=self._namespace, tls=self._context), "healthy")
+        return self
+
+    def put(self, key: str, value: str) -> int:
+        """Write a key; returns the revision."""
+        return self._revision(self._call("kv/put", key=_encoded(key), value=_encoded(value)))
+
+    def put_all(self, values: dict[str, str]) -> int:
+        """Write many keys, 100 to a transaction; returns the last revision."""
+        revision = 0
+        items = list(values.items())
+        for start in range(0, len(items), 100):
+            puts = [{"requestPut": {"key": _encoded(k), "value": _encoded(v)}} for k, v in items[start : start + 100]]
+            revision = self._revision(self._call("kv/txn", success=puts))
+        return revision
+
+    def delete(self, key: str) -> int:
+        """Delete a key; returns the revision."""
+        return self._revision(self._call("kv/deleterange", key=_encoded(key)))
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete all keys that begin with a prefix; returns the revision."""
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        return self._revision(self._call("kv/deleterange", key=_encoded(prefix), range_end=_encoded(end)))
+
+    def compact(self, revision: int) -> None:
+        """Forget the history before a revision: watches from there are refused."""
+        self._call("kv/compaction", revision=revision, physical=True)
+
+    def _call(self, method: str, **request: object) -> Any:
+        body = json.dumps(request).encode()
+        answer = fetch(f"{self.endpoint}/v3/{method}", namespace=self._namespace, body=body, tls=self._context)
+        if answer.status != 200:
+            raise RuntimeError(f"etcd refused {method} with {answer.status}: {answer.text}")
+        return json.loads(answer.body)
+
+    @staticmethod
+    def _revision(answer: Any) -> int:
+        return int(answer["header"]["revision"])
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
