@@ -1,0 +1,56 @@
+"""The preflight: can this node be reported, and if not, what is to be done?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import click
+
+from otel_calico import logs
+from otel_calico.check.finding import Finding, Level
+from otel_calico.check.machine import check_capabilities, check_lock, check_node_name, check_programs
+from otel_calico.check.node import check_datastore, check_names, check_rules
+from otel_calico.collector import Collector
+from otel_calico.config import Settings
+from otel_calico.datastores.datastore import DatastoreError
+from otel_calico.lookups import Lookups
+from otel_calico.rooms import StartError, build_datastore, build_source, collector_settings
+
+_COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
+
+
+def run(settings: Settings) -> int:
+    """Print one line per finding, with the remedy under it. Returns 1 if anything fails, else 0."""
+    logs.configure("error", settings.log.format)
+    failed = False
+    for finding in _findings(settings):
+        level = click.style(f"{finding.level.value:<5}", fg=_COLOURS[finding.level])
+        click.echo(f"{level} {finding.subject:<18} {finding.text}")
+        if finding.remedy:
+            click.echo(f"{'':<24} → {finding.remedy}")
+        failed |= finding.level is Level.FAIL
+    return 1 if failed else 0
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    yield check_node_name(settings.node)
+    yield check_capabilities()
+    yield check_programs()
+    yield check_lock(settings.iptables)
+    lookups = Lookups()
+    yield from _check_datastore(settings, lookups)
+    snapshot = Collector(build_source(settings.iptables), lookups, collector_settings(settings.metrics)).snapshot()
+    yield check_rules(snapshot)
+    yield from check_names(snapshot, lookups, settings.node.name)
+
+
+def _check_datastore(settings: Settings, lookups: Lookups) -> Iterable[Finding]:
+    try:
+        datastore = build_datastore(settings, lookups)
+        datastore.start()
+    except (StartError, DatastoreError) as error:
+        return [Finding(Level.FAIL, "datastore", str(error), "give it the settings that calico-node has")]
+    try:
+        return list(check_datastore(datastore))
+    finally:
+        datastore.stop()
