@@ -14,6 +14,7 @@ from otel_calico.ruleset.ruleset import Chain, Layout, Ruleset
 _BLOCK = re.compile(r"\[\d+:\d+\] -A (\S+)(?: [^\n]*)?(?:\n\[\d+:\d+\] -A \1(?: [^\n]*)?(?=\n|$))*")
 """All neighbouring lines of one chain."""
 
+_DECLARATIONS = re.compile(r"(?::[^\n]*\n)*")
 _CHAIN = re.compile(r"\[\d+:\d+\] -A (\S+)")
 _GROWTH = 8  # characters by which the counters of a line may grow between scans before it is read anew
 
@@ -36,11 +37,11 @@ def parse(text: str, previous: Ruleset | None = None) -> Ruleset:
     rule_of: dict[str, Rule | None] = {}
     chains: dict[str, Chain] = {}
     position, skipped = table.rules, 0
-    while position < table.end:
+    while not text.startswith("COMMIT", position):
         name = table.chain_at(position)
         if name is None:
+            position = table.next_line(position)
             skipped += 1
-            position = table.end_of_line(position) + 1
             continue
         former = known.get(name)
         chain = (former and _continued(former, table, position)) or _read(name, table, position, rule_of)
@@ -54,30 +55,30 @@ def parse(text: str, previous: Ruleset | None = None) -> Ruleset:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Where the filter table stands in a dump: its chain declarations from `start`, its rules up to `end`.
+    """Where the filter table stands in a dump: its chain declarations from `start`, its rules from `rules` on.
 
-    The text is not cut: copying megabytes would cost as much as reading them.
+    The text is neither cut nor searched for its end beforehand: that would cost as much as reading it.
     """
 
     text: str
     start: int
     rules: int
-    end: int
 
     def chain_at(self, position: int) -> str | None:
         """The chain of the line that starts here; None if the line is no rule."""
-        found = _CHAIN.match(self.text, position, self.end)
+        found = _CHAIN.match(self.text, position)
         return found[1] if found else None
 
-    def end_of_line(self, position: int) -> int:
-        end = self.text.find("\n", position, self.end)
-        return end if end >= 0 else self.end
+    def next_line(self, position: int) -> int:
+        """Where the next line starts. Raises DumpError: the last line should have been COMMIT."""
+        end = self.text.find("\n", position)
+        if end < 0:
+            raise DumpError("truncated", "the dump ends before COMMIT")
+        return end + 1
 
     def ends_chain(self, position: int, name: str) -> bool:
-        """True if the table ends here, or a line of another chain (or of none) follows."""
-        if position >= self.end:
-            return position == self.end
-        return self.text[position] == "\n" and self.chain_at(position + 1) != name
+        """True if the line ends here and one of another chain (or of none) follows."""
+        return self.text.startswith("\n", position) and self.chain_at(position + 1) != name
 
 
 def _filter_table(text: str) -> _Table:
@@ -86,13 +87,8 @@ def _filter_table(text: str) -> _Table:
     start = 0 if text.startswith("*filter\n") else text.find("\n*filter\n")
     if start < 0:
         raise DumpError("empty", "the dump has no filter table")
-    end = text.find("\nCOMMIT", start)
-    if end < 0:
-        raise DumpError("truncated", "the dump ends before COMMIT")
-    first = text.find("\n[", start, end)
-    if first < 0:
-        first = text.find("\n-A ", start, end)  # a dump without counters
-    return _Table(text, start, first + 1 if first >= 0 else end, end)
+    declared = _DECLARATIONS.match(text, text.index("*filter\n", start) + len("*filter\n"))
+    return _Table(text, start, declared.end() if declared else start)
 
 
 def _continued(former: Chain, table: _Table, start: int) -> Chain | None:
@@ -102,22 +98,19 @@ def _continued(former: Chain, table: _Table, start: int) -> Chain | None:
     if table.text.startswith(former.text, start) and table.ends_chain(end, layout.name):
         return former
     # As many lines as the chain had stand in about as much text as it took.
-    reach = min(table.end, end + _GROWTH * len(layout))
+    reach = min(len(table.text), end + _GROWTH * len(layout))
     lines = table.text[start:reach].split("\n", len(layout))
-    if len(lines) > len(layout):
-        end = reach - len(lines.pop()) - 1
-    elif reach == table.end:
-        end = reach
-    else:
+    if len(lines) <= len(layout):
         return None
+    end = reach - len(lines.pop()) - 1
     if layout.fits(lines) and table.ends_chain(end, layout.name):
         return Chain(layout, table.text[start:end], lines)
     return None
 
 
 def _read(name: str, table: _Table, start: int, rule_of: dict[str, Rule | None]) -> Chain:
-    block = _BLOCK.match(table.text, start, table.end)
-    end = block.end() if block else table.end_of_line(start)
+    block = _BLOCK.match(table.text, start)
+    end = block.end() if block else table.next_line(start) - 1
     return _chain(name, table.text[start:end], rule_of)
 
 

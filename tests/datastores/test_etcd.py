@@ -12,8 +12,9 @@ import pytest
 
 from otel_calico.chains import IdScheme
 from otel_calico.datastores.decode import CALICO_KINDS
-from otel_calico.datastores.etcd import EtcdDatastore
+from otel_calico.datastores.etcd import EtcdDatastore, EtcdSource
 from otel_calico.datastores.settings import EtcdSettings
+from otel_calico.datastores.source import HistoryLostError
 from otel_calico.datastores.status import KindStatus
 from otel_calico.lookups import Lookups
 from otel_calico.model import ClusterInformation, Policy, PolicyKind, Tier, WorkloadEndpoint
@@ -141,6 +142,20 @@ def test_what_a_compaction_hid_is_found_by_listing_again(etcd: EtcdServer, looku
 
     eventually(lambda: tuple(lookups.interfaces()) == ("cali2",))
     eventually(lambda: lookups.count("networkpolicies") == 0)
+
+
+def test_a_watch_from_a_compacted_revision_tells_that_history_is_lost(etcd: EtcdServer) -> None:
+    for number in range(3):
+        etcd.put("tiers/security", tier("security", number))
+    etcd.compact()
+    source = EtcdSource(etcd.settings)
+    try:
+        watch = source.watch("tiers", "1")
+        with pytest.raises(HistoryLostError, match="etcd has compacted its history up to revision 4"):
+            list(watch)
+        watch.close()
+    finally:
+        source.close()
 
 
 def test_an_etcd_that_lost_its_data_is_listed_again(tmp_path: Path, lookups: Lookups, follow: Follow) -> None:

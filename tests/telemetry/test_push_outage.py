@@ -72,7 +72,7 @@ def test_stopping_pushes_what_there_is_a_last_time() -> None:
 
 @pytest.mark.parametrize("protocol", Protocol)
 def test_stopping_does_not_hang_on_a_collector_that_never_answers(protocol: Protocol, silent_port: int) -> None:
-    telemetry = Telemetry(settings(f"http://127.0.0.1:{silent_port}", protocol), Node(example()).take)
+    telemetry = Telemetry(settings(f"http://127.0.0.1:{silent_port}", protocol, otlp_timeout=7), Node(example()).take)
     telemetry.start()
     begun = time.monotonic()
     telemetry.stop()

@@ -1,0 +1,1 @@
+"""What developers run by hand: each script says in its first lines what it does."""
