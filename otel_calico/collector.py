@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from otel_calico.accounting.plausibility import fell_together
@@ -78,12 +78,10 @@ class Collector:
         return snapshot
 
     def _measure(self, taken: int, watch: Stopwatch) -> Snapshot:
-        dumps, rulesets = self._believable(watch)
+        dumps, rulesets = self._believable(taken, watch)
         planned = [self._scans[version].attribute(ruleset, taken) for version, ruleset in rulesets.items()]
         watch.lap("attribute")
         readings = self._account(planned)
-        for ruleset in rulesets.values():
-            ruleset.settle()
         watch.lap("account")
         report = self._report(watch, dumps, planned, readings)
         if not is_programmed(rulesets):
@@ -96,28 +94,36 @@ class Collector:
             return Snapshot(taken / 1e9, report=report)
         return Snapshot(taken / 1e9, readings, report=report)
 
-    def _believable(self, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
+    def _believable(self, taken: int, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
         """Read until the counters can be believed: at once, but for legacy tables read without the lock."""
-        dumps, rulesets = self._read(watch)
+        dumps = self._read(watch)
+        if not self._source.unlocked:
+            return dumps, self._parse(dumps, lambda scan, text: scan.parse_and_account(text, taken), watch)
+        rulesets = self._parse(dumps, RulesetScan.parse, watch)
         before: Rulesets = {version: scan.ruleset for version, scan in self._scans.items()}
-        if self._source.unlocked and not any(ruleset.chains for ruleset in before.values()):
+        if not any(ruleset.chains for ruleset in before.values()):
             before = rulesets
-            dumps, rulesets = self._read(watch)
-        for _ in range(_CONFIRMATIONS if self._source.unlocked else 0):
+            dumps = self._read(watch)
+            rulesets = self._parse(dumps, RulesetScan.parse, watch)
+        for _ in range(_CONFIRMATIONS):
             if not any(fell_together(before[version], ruleset) for version, ruleset in rulesets.items()):
                 break
-            dumps, rulesets = self._read(watch)
+            dumps = self._read(watch)
+            rulesets = self._parse(dumps, RulesetScan.parse, watch)
         return dumps, rulesets
 
-    def _read(self, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
+    def _read(self, watch: Stopwatch) -> Sequence[Dump]:
         dumps = self._source.read()
         watch.lap("read")
-        rulesets = {dump.ip_version: self._scans[dump.ip_version].parse(dump.text) for dump in dumps}
+        return dumps
+
+    def _parse(self, dumps: Sequence[Dump], parse: Callable[[RulesetScan, str], Ruleset], watch: Stopwatch) -> Rulesets:
+        rulesets = {dump.ip_version: parse(self._scans[dump.ip_version], dump.text) for dump in dumps}
         for version, scan in self._scans.items():
             if version not in rulesets and scan.ruleset.chains:
                 rulesets[version] = scan.absent()
         watch.lap("parse")
-        return dumps, rulesets
+        return rulesets
 
     def _account(self, planned: Sequence[PlannedRuleset]) -> Sequence[Readings]:
         readings: list[Readings] = []

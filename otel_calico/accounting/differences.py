@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from otel_calico.accounting.scan_times import ScanTimes
-from otel_calico.ruleset.ruleset import Chain, Layout
+from otel_calico.ruleset.ruleset import Layout
 from otel_calico.series import Readings, SeriesSet
 from otel_calico.verdicts.plan import Difference, DifferenceSeries
 
@@ -29,26 +29,26 @@ class _Stream:
 class DifferenceAccount:
     """The differences of one metric and one chain, scan after scan."""
 
-    __slots__ = ("_counters", "_differences", "_hashes", "_plan", "_readings", "_rules", "_totals")
+    __slots__ = ("_counters", "_hashes", "_plan", "_readings", "_totals")
 
     def __init__(self) -> None:
         self._plan: DifferenceSeries | None = None
-        self._rules: Sequence[int] = ()  # positions of all rules that take part
-        self._hashes: Sequence[str] = ()  # of those rules: tell a rule from its replacement
-        self._differences: Sequence[Difference] = ()  # as the plan's, but of places in `_rules`
-        self._counters: Sequence[int] = ()  # of those rules at the last scan
+        self._hashes: Sequence[str] = ()  # of the plan's rules: tell a rule from its replacement
+        self._counters: Sequence[int] = ()  # of the plan's rules at the last scan
         self._totals: Sequence[int] = ()
         self._readings: Readings | None = None
 
-    def read(self, plan: DifferenceSeries, chain: Chain, times: ScanTimes) -> Readings:
-        """The readings of this scan; the former object if nothing was booked. Raises MalformedCounterError."""
+    def read(self, plan: DifferenceSeries, counters: list[int], layout: Layout, times: ScanTimes) -> Readings:
+        """The readings of this scan; the former object if nothing was booked.
+
+        `counters` are the packets of the plan's rules.
+        """
         readings = self._readings
         if readings is None or plan is not self._plan:
-            readings = self._start(plan, chain.layout, times)
-        former, counters = self._counters, chain.packets(self._rules)
-        self._counters = counters
+            readings = self._start(plan, layout, times)
+        former, self._counters = self._counters, counters
         if not times.first and former != counters:
-            increments = _increments(self._differences, former, counters)
+            increments = _increments(plan.differences, former, counters)
             if any(increments):
                 self._totals = list(map(operator.add, self._totals, increments))
                 readings = Readings(readings.series, list(map(max, self._totals, readings.values)))
@@ -61,14 +61,8 @@ class DifferenceAccount:
         former, unknown = self._streams(), _Stream(0, 0, times.previous)
         streams = [former.get(frozenset(labels.items()), unknown) for labels in plan.labels]
         self._plan = plan
-        self._rules = sorted({rule for difference in plan.differences for rule in difference.rules})
-        self._hashes = [layout.hashes[rule] for rule in self._rules]
+        self._hashes = [layout.hashes[rule] for rule in plan.rules]
         self._counters = [known.get(rule_hash, _NEW) for rule_hash in self._hashes]
-        place = {rule: number for number, rule in enumerate(self._rules)}
-        self._differences = [
-            Difference(place[difference.whole], tuple(place[rule] for rule in difference.less))
-            for difference in plan.differences
-        ]
         self._totals = [stream.total for stream in streams]
         series = SeriesSet(plan.metric, plan.labels, [stream.since for stream in streams])
         return Readings(series, [stream.shown for stream in streams])

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from otel_calico.accounting.scan_times import ScanTimes
-from otel_calico.ruleset.ruleset import Chain
+from otel_calico.ruleset.ruleset import Layout
 from otel_calico.series import Labels, Readings, SeriesSet
 from otel_calico.verdicts.plan import RawSeries
 
@@ -37,13 +37,12 @@ class RawAccount:
         self._readings: Readings | None = None
         self._rules: tuple[str, ...] = ()  # hashes, which tell a rule from its replacement
 
-    def read(self, plan: RawSeries, chain: Chain, times: ScanTimes) -> Readings:
-        """The readings of this scan; the former object if no value changed. Raises MalformedCounterError."""
-        values = chain.packets(plan.rules)
+    def read(self, plan: RawSeries, values: list[int], layout: Layout, times: ScanTimes) -> Readings:
+        """The readings of this scan; the former object if no value changed. `values` are the plan's rules' packets."""
         if plan is self._plan and self._readings is not None:
             self._readings = _continued(self._readings, values)
         else:
-            self._start(plan, tuple(chain.layout.hashes[rule] for rule in plan.rules), values, times)
+            self._start(plan, tuple(layout.hashes[rule] for rule in plan.rules), values, times)
         assert self._readings is not None  # noqa: S101 - both branches set it
         return self._readings
 

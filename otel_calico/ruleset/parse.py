@@ -6,6 +6,7 @@ Tables other than `filter` are passed over, so a saved dump of all tables can be
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from otel_calico.ruleset.rule import Rule
@@ -27,10 +28,11 @@ class DumpError(ValueError):
         self.kind = kind
 
 
-def parse(text: str, previous: Ruleset | None = None) -> Ruleset:
+def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], None] | None = None) -> Ruleset:
     """Read a dump, reusing layouts and chains of `previous` where the text still says the same.
 
-    A line that is no rule is skipped and counted. Raises DumpError and MalformedCounterError.
+    `moved` is told each chain that says what it said and has other counters, at once, while its lines are still in
+    the processor's cache. A line that is no rule is skipped and counted. Raises DumpError.
     """
     table = _filter_table(text)
     known = previous.chains if previous else {}
@@ -44,7 +46,12 @@ def parse(text: str, previous: Ruleset | None = None) -> Ruleset:
             skipped += 1
             continue
         former = known.get(name)
-        chain = (former and _continued(former, table, position)) or _read(name, table, position, rule_of)
+        chain = former and _continued(former, table, position)
+        if chain is None:
+            chain = _read(name, table, position, rule_of)
+        elif chain is not former and moved:
+            moved(chain)
+        chain.settle()
         position += len(chain.text) + 1
         chains[name] = _joined(chains[name], chain, rule_of) if name in chains else chain
     if skipped and not chains:

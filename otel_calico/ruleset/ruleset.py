@@ -36,9 +36,9 @@ class Layout:
         self._tails = tuple(tails)
         self.rules: tuple[Rule | None, ...] = ()
         self.hashes: tuple[str, ...] = ()
+        self.malformed = 0
         if name.startswith("cali-"):
             self._read_rules(rule_of)
-        self.malformed = sum(rule is None for rule in self.rules)
 
     def __len__(self) -> int:
         return len(self._tails)
@@ -64,6 +64,7 @@ class Layout:
                 rule_of[body] = _read_rule(body)
             rules.append(rule_of[body])
         self.rules = tuple(rules)
+        self.malformed = sum(rule is None for rule in rules)
         self.hashes = tuple(hashes)
 
 
@@ -80,7 +81,7 @@ class Chain:
     __slots__ = ("_lines", "layout", "text")
 
     def __init__(self, layout: Layout, text: str, lines: Sequence[str]) -> None:
-        """`lines` are those of the text; they are kept until `settle`, while the scan's counters are read."""
+        """`lines` are those of the text, which need not be parted again before `settle`."""
         self.layout = layout
         self.text = text
         self._lines: Sequence[str] | None = lines
@@ -102,7 +103,7 @@ class Chain:
             raise MalformedCounterError(self.layout.name) from error
 
     def settle(self) -> None:
-        """Drop what only the scan that read the chain needs: the text alone takes half the memory."""
+        """Drop the parted lines: the text alone takes half the memory."""
         self._lines = None
 
 
@@ -127,8 +128,3 @@ class Ruleset:
     def malformed(self) -> int:
         """Lines of the table that could not be read."""
         return self.skipped + sum(chain.layout.malformed for chain in self.chains.values())
-
-    def settle(self) -> None:
-        """Drop what only the scan that read the ruleset needs."""
-        for chain in self.chains.values():
-            chain.settle()

@@ -54,10 +54,10 @@ def plan_endpoint(chain: EndpointChain, workload: Labels, targets: Targets) -> E
             tuple(jump.accepted for jump in jumps),
         ),
     )
-    differences = DifferenceSeries(
+    differences = DifferenceSeries.of(
         POLICY_ACCEPT_DROP,
         _policy_labels(workload, [target for target, _ in denies], targets),
-        tuple(difference for _, difference in denies),
+        [difference for _, difference in denies],
     )
     return EndpointPlan(
         raw=tuple(series for series in raw if series.labels),

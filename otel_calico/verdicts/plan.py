@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from otel_calico.metrics import Metric
@@ -20,8 +20,12 @@ class Difference:
 
     @property
     def rules(self) -> tuple[int, ...]:
-        """Positions of all rules that take part."""
+        """All rules that take part."""
         return (self.whole, *self.less)
+
+    def renumbered(self, number: Mapping[int, int]) -> Difference:
+        """The same difference with other numbers for its rules."""
+        return Difference(number[self.whole], tuple(number[rule] for rule in self.less))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,11 +39,22 @@ class RawSeries:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DifferenceSeries:
-    """Series of a metric that are each a difference of rules."""
+    """Series of a metric that are each a difference of rules: positions of all rules that take part, in `rules`.
+
+    The differences name their rules by place in `rules`.
+    """
 
     metric: Metric
     labels: tuple[Labels, ...]
+    rules: tuple[int, ...]
     differences: tuple[Difference, ...]
+
+    @classmethod
+    def of(cls, metric: Metric, labels: tuple[Labels, ...], differences: Sequence[Difference]) -> DifferenceSeries:
+        """From differences that name their rules by position in the chain."""
+        rules = tuple(sorted({rule for difference in differences for rule in difference.rules}))
+        place = {rule: number for number, rule in enumerate(rules)}
+        return cls(metric, labels, rules, tuple(difference.renumbered(place) for difference in differences))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +64,14 @@ class EndpointPlan:
     The same object serves until something it was made from changes.
     """
 
-    raw: tuple[RawSeries, ...]
-    differences: tuple[DifferenceSeries, ...]
+    raw: tuple[RawSeries, ...] = ()
+    differences: tuple[DifferenceSeries, ...] = ()
+
+    @property
+    def rules(self) -> tuple[int, ...]:
+        """Positions of the rules to read: those of each series set, one set after the other."""
+        sets: tuple[RawSeries | DifferenceSeries, ...] = (*self.raw, *self.differences)
+        return tuple(rule for series in sets for rule in series.rules)
 
 
 @dataclass(frozen=True, slots=True)
