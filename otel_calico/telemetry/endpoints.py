@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from otel_calico.datastores.status import DatastoreStatus
-from otel_calico.telemetry.health import missing
+from otel_calico.telemetry.health import disconnected, missing
 from otel_calico.telemetry.index import index_html
 from otel_calico.telemetry.negotiation import accepts_gzip, choose_format
 from otel_calico.telemetry.page import MetricsPage
@@ -89,10 +89,11 @@ class Endpoints:
         return Response("200 OK", self._metrics_page.render(form, gzipped=gzipped), tuple(headers))
 
     def _ready(self, _: WSGIEnvironment) -> Response:
-        lines = missing(self._datastore(), self._scans.recent(RECENT_SECONDS))
+        status = self._datastore()
+        lines, notes = missing(status, self._scans.recent(RECENT_SECONDS)), disconnected(status)
         if lines:
-            return _text("503 Service Unavailable", "\n".join(["not ready", *lines]))
-        return _text("200 OK", "ready")
+            return _text("503 Service Unavailable", "\n".join(["not ready", *lines, *notes]))
+        return _text("200 OK", "\n".join(["ready", *notes]))
 
     def _index(self, _: WSGIEnvironment) -> Response:
         html = index_html(self._node_name, self._scans.recent(RECENT_SECONDS), self._datastore())

@@ -15,3 +15,12 @@ def missing(status: DatastoreStatus, snapshot: Snapshot) -> list[str]:
         failure = snapshot.failure
         lines.append(f"last scan failed ({failure.kind}): {failure.message.rstrip('.')}. {_REMEDY}")
     return lines
+
+
+def disconnected(status: DatastoreStatus) -> list[str]:
+    """Kinds whose changes do not arrive now, one line each: the service is ready, with what it knew last."""
+    return [
+        f"{name}: not watched now, the last known state is used. {kind.last_error}".rstrip()
+        for name, kind in status.kinds.items()
+        if kind.in_sync and not kind.connected
+    ]

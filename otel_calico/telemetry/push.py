@@ -46,7 +46,7 @@ class Push:
         self._outlet = outlet
         self._scans = scans
         self._interval = settings.push_interval
-        self._collect_millis = max(10.0, settings.push_interval) * 1e3
+        self._collect_millis = settings.push_timeout * 1e3
         delta = settings.temporality is Temporality.DELTA and outlet.name == "otlp"
         self.stream_exporter = StreamExporter(outlet.exporter, lambda: self.policy.shown, self.tally, delta=delta)
         self.policy = RenewedReader(scans.take, never_falling, self._policy_reader, resource, budget)

@@ -136,7 +136,7 @@ def test_the_rules_of_a_chain_count_what_reaches_them(version: IPVersion) -> Non
         chain = render(NODE_RULES, version).chains[f"cali-tw-{pod.interface}"]
         entering = [flow for flow in flows if any(rule.startswith(f"{chain.name} ") for rule in flow.rules)]
         established, _invalid, clear_mark, *_policies = (counters.get(each, (0, 0))[0] for each in chain.hashes)
-        assert established + clear_mark == sum(flow.packets(RECORDED_SECONDS) for flow in entering) > 0
+        assert established + clear_mark == sum(flow.packets(RECORDED_SECONDS) for flow in entering)
 
 
 def test_a_packet_that_the_small_iptables_does_not_understand_is_refused() -> None:

@@ -12,6 +12,11 @@ def load(namespace: Namespace, ruleset: str, backend: str, ip_version: int = 4) 
     namespace.run(_program(ip_version, backend, "restore"), "--noflush", text=ruleset)
 
 
+def clear(namespace: Namespace, backend: str, ip_version: int = 4) -> None:
+    """Remove all rules and chains of the filter table."""
+    namespace.run(_program(ip_version, backend, "restore"), text="*filter\nCOMMIT\n")
+
+
 def set_counters(namespace: Namespace, dump: str, backend: str, ip_version: int = 4) -> None:
     """Replace the whole filter table by a dump, with the dump's counters.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,14 +17,24 @@ Metrics = dict[str, dict[Labels, float]]
 
 
 class Service(Program):
-    """`otel-calico serve` with environment variables and arguments, on a free port of 127.0.0.1."""
+    """`otel-calico serve` with environment variables and arguments, on 127.0.0.1.
 
-    def __init__(self, env: Mapping[str, str], *arguments: str, namespace: Namespace | None = None) -> None:
+    It gets a free port unless `env` has METRICS_SERVER_PORT. `through` is a command that starts the service in a changed place, such as `setpriv` with its options.
+    """
+
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        *arguments: str,
+        namespace: Namespace | None = None,
+        through: Sequence[str] = (),
+    ) -> None:
         super().__init__("otel-calico")
-        self.port = free_port()
+        self.port = int(env.get("METRICS_SERVER_PORT") or free_port())
         self._namespace = namespace
         self._env = {"METRICS_SERVER_PORT": str(self.port), **env}
         self._arguments = arguments
+        self._through = through
 
     @property
     def address(self) -> str:
@@ -33,7 +43,7 @@ class Service(Program):
 
     def start(self, wait_for: str = "/readyz") -> Self:
         """Start and wait until a path answers 200: `/readyz` when all is in sync, `/healthz` as soon as it lives."""
-        command = [sys.executable, "-m", "otel_calico", "serve", *self._arguments]
+        command = [*self._through, sys.executable, "-m", "otel_calico", "serve", *self._arguments]
         self.launch(command_in(self._namespace, command), self._env)
         if wait_for:
             self.wait(lambda: answers(f"http://{self.address}{wait_for}", namespace=self._namespace), wait_for)

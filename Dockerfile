@@ -1,0 +1,41 @@
+# otel-calico for a node: one Python, one virtual environment, and iptables with both of its backends.
+# Runs as root with NET_ADMIN and NET_RAW (the kernel lets nobody else read rules), on a read-only root file system.
+
+FROM python:3.11-slim-bookworm AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /build
+COPY pyproject.toml README.md LICENSE ./
+COPY otel_calico ./otel_calico
+# Compiled here, since nothing can be written there.
+RUN python -m venv /opt/otel-calico \
+    && /opt/otel-calico/bin/python -m pip install . \
+    && /opt/otel-calico/bin/python -m pip uninstall --yes pip setuptools \
+    && /opt/otel-calico/bin/python -m compileall -q /opt/otel-calico/lib
+
+FROM python:3.11-slim-bookworm
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="otel-calico" \
+      org.opencontainers.image.description="OpenTelemetry metrics of Project Calico's policy verdicts" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+# Debian's iptables has the programs of both backends, iptables-legacy-save and iptables-nft-save; nftables has nft.
+# Versions are those of the Debian release: a pinned one would be gone with the next security update.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends iptables nftables \
+    && rm -rf /var/lib/apt/lists/*
+
+COPY --from=build /opt/otel-calico /opt/otel-calico
+ENV PATH=/opt/otel-calico/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+
+EXPOSE 9009
+# Alive, on whatever port is set in the environment; Kubernetes uses probes of its own.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["python", "-c", "\
+import os, urllib.request; \
+urllib.request.urlopen('http://127.0.0.1:' + os.environ.get('METRICS_SERVER_PORT', '9009') + '/healthz', timeout=4)"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["otel-calico"]
+CMD ["serve"]

@@ -1,0 +1,71 @@
+# Everything a newcomer needs: `make demo` to look, `make test` to check. Set-up is done on the way, once per change
+# of pyproject.toml, on any Debian or Ubuntu with Python 3.11 or later; as root, missing system packages are installed.
+
+PYTHON ?= python3
+PORT ?= 9009
+IMAGE ?= otel-calico:latest
+CONTAINER ?= docker
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# What the tests start for real: iptables in network namespaces, etcd, Prometheus.
+SYSTEM_PACKAGES := iptables nftables ipset iproute2 util-linux libcap2-bin procps etcd-server prometheus
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test quick lint bench image setup system clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target words; do \
+		printf '  make %-8s %s\n' "$$target" "$$words"; done
+
+demo: $(VENV)/.installed ## serve a recorded node with moving counters (PORT=9009); needs no root and no cluster
+	@$(BIN)/otel-calico demo --port $(PORT)
+
+test: setup ## run all checks and all tests on the real programs; needs root
+	@checks=0; $(MAKE) --no-print-directory lint || checks=$$?; \
+	tests=0; $(BIN)/python -m pytest || tests=$$?; \
+	[ $$checks = 0 ] || echo 'make test: lint, types or imports failed: see above' >&2; \
+	[ $$checks = 0 ] && [ $$tests = 0 ]
+
+quick: $(VENV)/.developed ## run what takes seconds: style, and the tests that are not marked node or slow
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/python -m pytest -q -m 'not node and not slow'
+
+lint: $(VENV)/.developed ## check style, types and the direction of imports
+	@failed=0; \
+	$(BIN)/ruff check || failed=1; \
+	$(BIN)/ruff format --check || failed=1; \
+	$(BIN)/mypy || failed=1; \
+	$(BIN)/lint-imports || failed=1; \
+	exit $$failed
+
+bench: setup ## measure a scan, a scrape and memory; needs root
+	@$(BIN)/python -m benchmarks
+
+image: ## build the container image (IMAGE=otel-calico:latest, CONTAINER=docker)
+	$(CONTAINER) build --tag $(IMAGE) .
+
+setup: system $(VENV)/.developed ## install what development and tests need
+
+system:
+	@scripts/install_system_packages.sh $(SYSTEM_PACKAGES)
+
+clean: ## remove everything that was made here
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@PYTHON='$(PYTHON)' scripts/make_venv.sh $(VENV)
+
+$(VENV)/.installed: pyproject.toml $(BIN)/python
+	@echo 'Installing otel-calico into $(VENV) …'
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.developed: $(VENV)/.installed
+	@echo 'Installing what development needs into $(VENV) …'
+	@$(PIP) install --group dev
+	@touch $@

@@ -1,0 +1,101 @@
+"""A node of real parts: its namespace with etcd, pods and a host outside, and the rules of its Felix in the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from otel_calico.model import IPVersion
+from tests.end_to_end.cluster import CLIENT, NODE_NAME, WEB, Workload, felix_node
+from tests.end_to_end.resources import PREFIX, datastore
+from tests.felix import Era, Node, Ruleset, render, update
+from tests.node.etcd import Etcd
+from tests.node.iptables import clear, load
+from tests.node.namespace import Namespace
+from tests.node.pod import Pod
+from tests.node.service import Service
+
+
+class LiveNode:
+    """Starts with etcd and a host outside; `run`, `program` and `etcd.put_all` bring pods, rules and resources."""
+
+    def __init__(self, backend: str) -> None:
+        self.backend = backend
+        self.pods: dict[str, Pod] = {}
+        self._rulesets: dict[IPVersion, Ruleset] = {}
+        with ExitStack() as parts:
+            self.namespace = parts.enter_context(Namespace())
+            self.etcd = parts.enter_context(Etcd(namespace=self.namespace))
+            self.outside = parts.enter_context(Pod(self.namespace, "uplink", "198.51.100.1", "2001:db8:51::1"))
+            self.etcd.start()
+            self._parts = parts.pop_all()
+
+    @classmethod
+    def of_era(cls, era: Era, backend: str) -> Self:
+        """A node on which both pods of the cluster run, with their policies in the datastore and in the kernel."""
+        node = cls(backend)
+        try:
+            for workload in (WEB, CLIENT):
+                node.run(workload)
+            node.install(era)
+        except BaseException:
+            node.close()
+            raise
+        return node
+
+    def install(self, era: Era) -> None:
+        """Put the cluster into the datastore and the kernel, in place of what was there; counters start at zero."""
+        self.etcd.delete_prefix(PREFIX)
+        self.etcd.put_all(datastore(era))
+        for ip_version in self._rulesets:
+            clear(self.namespace, self.backend, ip_version)
+        self._rulesets.clear()
+        self.program(felix_node(era))
+
+    def run(self, workload: Workload) -> Pod:
+        """Start a pod; it swallows datagrams to UDP port 8080."""
+        pod = Pod(self.namespace, workload.interface, workload.ipv4, workload.ipv6, sink=(8080,))
+        self.pods[workload.pod] = self._parts.enter_context(pod)
+        return pod
+
+    def program(self, node: Node) -> None:
+        """Write the rules of both IP versions as Felix does: all at first, later what changed."""
+        for ip_version in IPVersion:
+            ruleset = render(node, ip_version)
+            before = self._rulesets.get(ip_version)
+            text = update(before, ruleset, self.backend) if before else ruleset.restore()
+            load(self.namespace, text, self.backend, ip_version)
+            self._rulesets[ip_version] = ruleset
+
+    def send(self, counts: Mapping[int, int], ip_version: int = 4) -> None:
+        """Send UDP packets from outside to the web pod: so many to each port."""
+        for port, count in counts.items():
+            self.outside.send_udp(self.pods[WEB.pod], port, count, ip_version)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the service is told on this node. Each scrape scans, so that tests need not wait for fresh numbers."""
+        return {
+            "NODENAME": NODE_NAME,
+            "ETCD_ENDPOINTS": self.etcd.endpoint,
+            "OTEL_CALICO_METRICS_FRESHNESS": "0",
+        }
+
+    def service(self, env: Mapping[str, str] | None = None, *arguments: str, through: Sequence[str] = ()) -> Service:
+        """The service inside the node, not yet started; it ends with the node at the latest."""
+        whole = {**self.environment, **(env or {})}
+        return self._parts.enter_context(Service(whole, *arguments, namespace=self.namespace, through=through))
+
+    def close(self) -> None:
+        """End all parts."""
+        self._parts.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,113 @@
+"""Reading a dump with the help of the one before never says anything else than reading it afresh."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from otel_calico.ruleset.parse import parse
+from tests.felix import Era, render
+from tests.felix.example import example_node
+from tests.ruleset.contents import contents, outcome
+
+Line = tuple[str, tuple[int, int]]
+Chains = dict[str, list[Line]]
+
+NAMES = ["INPUT", "FORWARD", "cali-a", "cali-ab", "cali-b", "cali-tw-cali1", "KUBE-SVC"]
+TAILS = [
+    "",
+    " -j DROP",
+    " -j DROPPED",
+    " -j ACCEPT",
+    ' -m comment --comment "cali:VMprkiDSuPo-swFS" -j DROP',
+    ' -m comment --comment "cali:GrNZkUzcI_GLn7x5"',
+    ' -m comment --comment "] -A cali-a -j DROP"',
+    ' -m comment --comment "[1:1] -A cali-ab" -j ACCEPT',
+]
+counters = st.tuples(
+    st.sampled_from([0, 1, 9, 10, 99, 10**6, 10**12, 2**64 - 1]), st.sampled_from([0, 60, 10**9, 10**18, 2**64 - 1])
+)
+lines: st.SearchStrategy[Line] = st.tuples(st.sampled_from(TAILS), counters)
+tables: st.SearchStrategy[Chains] = st.dictionaries(st.sampled_from(NAMES), st.lists(lines, min_size=1, max_size=4), max_size=6)
+
+
+def printed(chains: Chains) -> str:
+    head = ["*filter", ":INPUT ACCEPT [0:0]", *(f":{name} - [0:0]" for name in chains)]
+    rules = [f"[{packets}:{size}] -A {name}{tail}" for name, rules in chains.items() for tail, (packets, size) in rules]
+    return "\n".join([*head, *rules, "COMMIT", ""])
+
+
+@st.composite
+def changed(draw: st.DrawFn, chains: Chains) -> Chains:
+    """A table some scans later: most chains as they were but for counters, some not."""
+    now = {name: list(rules) for name, rules in chains.items()}
+    for name in list(now):
+        rules = now[name]
+        match draw(st.sampled_from(["same", "same", "count", "count", "grow", "shrink", "edit", "gone", "rename", "swap"])):
+            case "count":
+                now[name] = [(tail, draw(counters) if draw(st.booleans()) else old) for tail, old in rules]
+            case "grow":
+                rules.insert(draw(st.integers(0, len(rules))), draw(lines))
+            case "shrink" if len(rules) > 1:
+                del rules[draw(st.integers(0, len(rules) - 1))]
+            case "edit":
+                rules[draw(st.integers(0, len(rules) - 1))] = draw(lines)
+            case "swap":
+                rules.reverse()
+            case "gone":
+                del now[name]
+            case "rename":
+                del now[name]
+                now[draw(st.sampled_from(NAMES))] = rules
+            case _:
+                pass
+    for name, rules in draw(st.dictionaries(st.sampled_from(NAMES), st.lists(lines, min_size=1, max_size=3), max_size=2)).items():
+        now.setdefault(name, rules)
+    order = draw(st.permutations(list(now))) if draw(st.booleans()) else list(now)
+    return {name: now[name] for name in order}
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> Sequence[str]:
+    """Dumps of one node, scan after scan."""
+    chains = draw(tables)
+    texts = [printed(chains)]
+    for _ in range(draw(st.integers(1, 4))):
+        chains = draw(changed(chains))
+        texts.append(printed(chains))
+    return texts
+
+
+@settings(max_examples=400, deadline=None)
+@given(histories())
+def test_a_history_of_dumps_reads_like_each_dump_alone(history: Sequence[str]) -> None:
+    previous = None
+    for text in history:
+        previous = parse(text, previous)
+        assert contents(previous) == outcome(text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(Era), st.integers(0, 10**15)), min_size=2, max_size=4))
+def test_upgrades_and_traffic_read_like_each_dump_alone(scans: list[tuple[Era, int]]) -> None:
+    previous = None
+    for era, top in scans:
+        ruleset = render(example_node(era, "cali0d7763386da", "cali1", "cali11"))
+        text = ruleset.dump({each: (top // place, top) for place, each in enumerate(ruleset.hashes, start=1)})
+        previous = parse(text, previous)
+        assert contents(previous) == outcome(text)
+
+
+def test_what_did_not_change_stays_the_same_object() -> None:
+    text = printed({"cali-a": [(" -j DROP", (1, 1))], "cali-b": [(" -j DROP", (1, 1))], "INPUT": [("", (3, 3))]})
+    before = parse(text)
+
+    after = parse(text.replace("[1:1] -A cali-b", "[1234:65432] -A cali-b"), before)
+
+    assert after.chains["cali-a"] is before.chains["cali-a"]
+    assert after.chains["INPUT"] is before.chains["INPUT"]
+    assert after.chains["cali-b"] is not before.chains["cali-b"]
+    assert after.chains["cali-b"].layout is before.chains["cali-b"].layout
+    assert after.chains["cali-b"].counters([0]) == [(1234, 65432)]
