@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from otel_calico.accounting.planned import PlannedRuleset
 from otel_calico.accounting.plausibility import fell_together
-from otel_calico.accounting.policies import PlannedRuleset, PolicyAccount
+from otel_calico.accounting.policies import PolicyAccount
 from otel_calico.lookups import Lookups
 from otel_calico.metrics import FAMILIES
 from otel_calico.model import IPVersion
@@ -21,6 +22,11 @@ from otel_calico.sources.source import Dump, Source, SourceError
 
 _CONFIRMATIONS = 3
 """Further reads that must also show a collective fall of legacy counters before it is believed."""
+
+_NO_CHAINS = (
+    "the filter table has no chains of Calico's (cali-…): does calico-node run on this node with the iptables "
+    "dataplane, and does otel-calico share the host's network namespace (hostNetwork: true)?"
+)
 
 Rulesets = Mapping[IPVersion, Ruleset]
 
@@ -81,25 +87,22 @@ class Collector:
         dumps, rulesets = self._believable(taken, watch)
         planned = [self._scans[version].attribute(ruleset, taken) for version, ruleset in rulesets.items()]
         watch.lap("attribute")
-        readings = self._account(planned)
+        left_out = is_programmed(rulesets) and _below(planned, self._settings.minimum_counter)
+        readings = () if left_out else self._account(planned, taken)
         watch.lap("account")
-        report = self._report(watch, dumps, planned, readings)
+        report = self._report(watch, dumps, planned, left_out=left_out)
         if not is_programmed(rulesets):
-            message = (
-                "the filter table has no chains of Calico's (cali-…): does calico-node run on this node with the "
-                "iptables dataplane, and does otel-calico share the host's network namespace (hostNetwork: true)?"
-            )
-            return Snapshot(taken / 1e9, failure=ScanFailure("no_calico_chains", message), report=report)
-        if report.below_minimum:
-            return Snapshot(taken / 1e9, report=report)
+            return Snapshot(taken / 1e9, failure=ScanFailure("no_calico_chains", _NO_CHAINS), report=report)
         return Snapshot(taken / 1e9, readings, report=report)
 
     def _believable(self, taken: int, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
         """Read until the counters can be believed: at once, but for legacy tables read without the lock."""
         dumps = self._read(watch)
-        if not self._source.unlocked:
+        if not self._source.unlocked and not self._settings.minimum_counter:
             return dumps, self._parse(dumps, lambda scan, text: scan.parse_and_account(text, taken), watch)
         rulesets = self._parse(dumps, RulesetScan.parse, watch)
+        if not self._source.unlocked:
+            return dumps, rulesets
         before: Rulesets = {version: scan.ruleset for version, scan in self._scans.items()}
         if not any(ruleset.chains for ruleset in before.values()):
             before = rulesets
@@ -125,33 +128,30 @@ class Collector:
         watch.lap("parse")
         return rulesets
 
-    def _account(self, planned: Sequence[PlannedRuleset]) -> Sequence[Readings]:
+    def _account(self, planned: Sequence[PlannedRuleset], taken: int) -> Sequence[Readings]:
         readings: list[Readings] = []
         if "accountant" in self._settings.families:
             for ruleset in planned:
                 readings += self._scans[ruleset.ip_version].account(ruleset)
         if "policy" in self._settings.families:
             readings += self._policies.read(planned)
+        for ruleset in planned:
+            self._scans[ruleset.ip_version].accept(ruleset, taken)
         return readings
 
     def _report(
-        self,
-        watch: Stopwatch,
-        dumps: Sequence[Dump],
-        planned: Sequence[PlannedRuleset],
-        readings: Sequence[Readings],
+        self, watch: Stopwatch, dumps: Sequence[Dump], planned: Sequence[PlannedRuleset], *, left_out: bool
     ) -> ScanReport:
-        rulesets = {dump.ip_version: self._scans[dump.ip_version].ruleset for dump in dumps}
         plans = [ruleset.plan for ruleset in planned]
         return ScanReport(
             backend=self._source.backend,
             seconds=watch.seconds,
-            rules={_label(version): ruleset.rules for version, ruleset in rulesets.items()},
+            rules={_label(ruleset.ip_version): ruleset.ruleset.rules for ruleset in planned},
             bytes={_label(dump.ip_version): len(dump.text) for dump in dumps},
-            malformed_lines=sum(ruleset.malformed for ruleset in rulesets.values()),
+            malformed_lines=sum(ruleset.ruleset.malformed for ruleset in planned),
             interfaces_without_workload=tuple({name for plan in plans for name in plan.interfaces_without_workload}),
             chains_without_name=tuple({chain for plan in plans for chain in plan.chains_without_name}),
-            below_minimum=_below(readings, self._settings.minimum_counter),
+            below_minimum=left_out,
             unlocked=self._source.unlocked,
         )
 
@@ -160,10 +160,14 @@ class Collector:
         return Snapshot(taken / 1e9, failure=ScanFailure(kind, message), report=report)
 
 
-def _below(readings: Sequence[Readings], minimum: int) -> bool:
-    """True if a minimum is set and no value of family `accountant` reaches it."""
-    values = (value for each in readings if each.series.metric.family == "accountant" for value in each.values)
-    return minimum > 0 and max(values, default=0) < minimum
+def _below(planned: Sequence[PlannedRuleset], minimum: int) -> bool:
+    """True if a minimum is set and no kernel's value reaches it."""
+    return minimum > 0 and all(
+        max(ruleset.ruleset.chains[name].packets(raw.rules)) < minimum
+        for ruleset in planned
+        for name, plan in ruleset.plan.endpoints.items()
+        for raw in plan.raw
+    )
 
 
 def _label(version: IPVersion) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from otel_calico.accounting.chain import ChainAccount
-from otel_calico.accounting.policies import PlannedRuleset
+from otel_calico.accounting.chain_scan import ChainScan
+from otel_calico.accounting.planned import PlannedRuleset
 from otel_calico.accounting.scan_times import ScanTimes
 from otel_calico.lookups import Lookups
 from otel_calico.model import IPVersion
@@ -57,9 +58,10 @@ class RulesetScan:
         times = self._times(taken)
 
         def moved(chain: Chain) -> None:
-            account, plan = self._accounts.get(chain.layout.name), self._plan.endpoints.get(chain.layout.name)
+            name = chain.layout.name
+            account, plan = self._accounts.get(name), self._plan.endpoints.get(name)
             if account and plan:
-                account.read(plan, chain, times)
+                account.read(plan, ChainScan(chain, self.ruleset.chains.get(name), times))
 
         return parse(text, self.ruleset, moved)
 
@@ -68,22 +70,25 @@ class RulesetScan:
         return _EMPTY
 
     def attribute(self, ruleset: Ruleset, taken: int) -> PlannedRuleset:
-        """Take the ruleset as this scan's, and plan it. `taken` is Unix time in nanoseconds."""
-        times = self._times(taken)
-        self.ruleset = ruleset
-        self._looked_at = taken
-        self._plan = self._planner.plan(ruleset)
-        return PlannedRuleset(self.ip_version, self._plan, ruleset.chains, times)
+        """Plan a ruleset. `taken` is when it was read, Unix time in nanoseconds."""
+        return PlannedRuleset(
+            self.ip_version, self._planner.plan(ruleset), ruleset, before=self.ruleset, times=self._times(taken)
+        )
 
     def account(self, planned: PlannedRuleset) -> list[Readings]:
         """Readings of all endpoint chains; chains that are gone are forgotten. Raises MalformedCounterError."""
-        former, self._accounts = self._accounts, {}
+        accounts: dict[str, ChainAccount] = {}
         readings: list[Readings] = []
         for name, plan in planned.plan.endpoints.items():
-            account = former.get(name) or ChainAccount()
-            self._accounts[name] = account
-            readings += account.read(plan, planned.chains[name], planned.times)
+            accounts[name] = account = self._accounts.get(name) or ChainAccount()
+            scan = ChainScan(planned.ruleset.chains[name], planned.before.chains.get(name), planned.times)
+            readings += account.read(plan, scan)
+        self._accounts = accounts
         return readings
+
+    def accept(self, planned: PlannedRuleset, taken: int) -> None:
+        """Let this be the scan that the next one is compared with."""
+        self.ruleset, self._plan, self._looked_at = planned.ruleset, planned.plan, taken
 
     def _times(self, taken: int) -> ScanTimes:
         first = self._looked_at is None

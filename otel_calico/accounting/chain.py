@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from otel_calico.accounting.chain_scan import ChainScan
 from otel_calico.accounting.differences import DifferenceAccount
 from otel_calico.accounting.raw import RawAccount
-from otel_calico.accounting.scan_times import ScanTimes
 from otel_calico.metrics import Metric
 from otel_calico.ruleset.ruleset import Chain
 from otel_calico.series import Readings
@@ -30,27 +30,27 @@ class ChainAccount:
         self._chain: Chain | None = None
         self._readings: Sequence[Readings] = ()
 
-    def read(self, plan: EndpointPlan, chain: Chain, times: ScanTimes) -> Sequence[Readings]:
+    def read(self, plan: EndpointPlan, scan: ChainScan) -> Sequence[Readings]:
         """The readings of this scan, one per metric that has series; asked again, the same.
 
         Raises MalformedCounterError.
         """
-        if plan is self._plan and chain is self._chain:
+        if plan is self._plan and scan.chain is self._chain:
             return self._readings
         if plan is not self._plan:
             self._take(plan)
-        packets, layout = chain.packets(self._rules), chain.layout
+        packets = scan.chain.packets(self._rules)
         readings: list[Readings] = []
         start = 0
         for raw in plan.raw:
             end = start + len(raw.rules)
-            readings.append(self._raw[raw.metric].read(raw, packets[start:end], layout, times))
+            readings.append(self._raw[raw.metric].read(raw, packets[start:end], scan))
             start = end
         for series in plan.differences:
             end = start + len(series.rules)
-            readings.append(self._differences[series.metric].read(series, packets[start:end], layout, times))
+            readings.append(self._differences[series.metric].read(series, packets[start:end], scan))
             start = end
-        self._chain, self._readings = chain, readings
+        self._chain, self._readings = scan.chain, readings
         return readings
 
     def _take(self, plan: EndpointPlan) -> None:

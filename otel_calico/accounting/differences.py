@@ -11,8 +11,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from otel_calico.accounting.scan_times import ScanTimes
-from otel_calico.ruleset.ruleset import Layout
+from otel_calico.accounting.chain_scan import ChainScan
 from otel_calico.series import Readings, SeriesSet
 from otel_calico.verdicts.plan import Difference, DifferenceSeries
 
@@ -38,16 +37,16 @@ class DifferenceAccount:
         self._totals: Sequence[int] = ()
         self._readings: Readings | None = None
 
-    def read(self, plan: DifferenceSeries, counters: list[int], layout: Layout, times: ScanTimes) -> Readings:
+    def read(self, plan: DifferenceSeries, counters: list[int], chain: ChainScan) -> Readings:
         """The readings of this scan; the former object if nothing was booked.
 
         `counters` are the packets of the plan's rules.
         """
         readings = self._readings
         if readings is None or plan is not self._plan:
-            readings = self._start(plan, layout, times)
+            readings = self._start(plan, chain)
         former, self._counters = self._counters, counters
-        if not times.first and former != counters:
+        if not chain.times.first and former != counters:
             increments = _increments(plan.differences, former, counters)
             if any(increments):
                 self._totals = list(map(operator.add, self._totals, increments))
@@ -55,13 +54,16 @@ class DifferenceAccount:
         self._readings = readings
         return readings
 
-    def _start(self, plan: DifferenceSeries, layout: Layout, times: ScanTimes) -> Readings:
-        """Take a new plan, carrying on the series and the counters it shares with the former one."""
-        known = dict(zip(self._hashes, self._counters, strict=True))
-        former, unknown = self._streams(), _Stream(0, 0, times.previous)
+    def _start(self, plan: DifferenceSeries, chain: ChainScan) -> Readings:
+        """Take a new plan, carrying on the series it shares with the former one.
+
+        A rule that was there before, planned or not, counts from what it showed then.
+        """
+        known = {**chain.known(), **dict(zip(self._hashes, self._counters, strict=True))}
+        former, unknown = self._streams(), _Stream(0, 0, chain.times.previous)
         streams = [former.get(frozenset(labels.items()), unknown) for labels in plan.labels]
         self._plan = plan
-        self._hashes = [layout.hashes[rule] for rule in plan.rules]
+        self._hashes = chain.hashes(plan.rules)
         self._counters = [known.get(rule_hash, _NEW) for rule_hash in self._hashes]
         self._totals = [stream.total for stream in streams]
         series = SeriesSet(plan.metric, plan.labels, [stream.since for stream in streams])

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from otel_calico.accounting.scan_times import ScanTimes
+from otel_calico.accounting.planned import PlannedRuleset
 from otel_calico.metrics import POLICY_BYTES, POLICY_GROUP_INFO, POLICY_PACKETS
 from otel_calico.model import IPVersion
-from otel_calico.ruleset.ruleset import Chain
 from otel_calico.series import Labels, Readings, SeriesSet
-from otel_calico.verdicts.plan import GroupPlan, PolicyPlan, RulesetPlan
+from otel_calico.verdicts.plan import GroupPlan, PolicyPlan
 
 _RuleKey = tuple[IPVersion, str, str]
 _LabelKey = frozenset[tuple[str, str]]
@@ -27,16 +26,6 @@ class _Total:
     since: int
     packets: int = 0
     octets: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRuleset:
-    """The ruleset of one IP version in one scan, with its plan."""
-
-    ip_version: IPVersion
-    plan: RulesetPlan
-    chains: Mapping[str, Chain]
-    times: ScanTimes
 
 
 @dataclass(slots=True)
@@ -51,35 +40,27 @@ class PolicyAccount:
     _group_readings: Readings | None = None
 
     def read(self, rulesets: Sequence[PlannedRuleset]) -> list[Readings]:
-        """Book what came since the last scan and say the totals."""
-        counters: dict[_RuleKey, tuple[int, int]] = {}
+        """Book what came since the last scan and say the totals. Raises MalformedCounterError, booking nothing then."""
+        former = self._counters
+        self._counters = {key: counters for ruleset in rulesets for key, counters in _counters(ruleset)}
         alive: dict[_LabelKey, _Total] = {}
         for ruleset in rulesets:
             for policy in ruleset.plan.policies.values():
-                for labels, rules in _rules_by_verdict(policy):
+                hashes = ruleset.ruleset.chains[policy.chain].layout.hashes
+                for labels, rules in _rules_by_verdict(policy, hashes):
                     key = frozenset(labels.items())
                     total = alive.get(key) or self._totals.get(key) or _Total(labels, ruleset.times.previous)
                     alive[key] = total
-                    self._book(total, ruleset, policy.chain, rules, counters)
-        changed = alive.keys() != self._totals.keys()
-        self._totals, self._counters = alive, counters
+                    if not ruleset.times.first:
+                        self._book(total, [(ruleset.ip_version, policy.chain, rule) for rule in rules], former)
+        changed = list(alive) != list(self._totals)  # the same series in another order are another set
+        self._totals = alive
         return [*self._totals_read(changed=changed), *self._groups_read(rulesets)]
 
-    def _book(
-        self,
-        total: _Total,
-        ruleset: PlannedRuleset,
-        name: str,
-        rules: Sequence[int],
-        counters: dict[_RuleKey, tuple[int, int]],
-    ) -> None:
-        chain = ruleset.chains[name]
-        for rule, (packets, octets) in zip(rules, chain.counters(rules), strict=True):
-            key = (ruleset.ip_version, name, chain.layout.hashes[rule])
-            counters[key] = packets, octets
-            if ruleset.times.first:
-                continue
-            packets_before, octets_before = self._counters.get(key, (0, 0))
+    def _book(self, total: _Total, rules: Iterable[_RuleKey], former: Mapping[_RuleKey, tuple[int, int]]) -> None:
+        for rule in rules:
+            packets, octets = self._counters[rule]
+            packets_before, octets_before = former.get(rule, (0, 0))
             if packets < packets_before or octets < octets_before:
                 packets_before = octets_before = 0
             total.packets += packets - packets_before
@@ -105,11 +86,21 @@ class PolicyAccount:
         return [self._group_readings]
 
 
-def _rules_by_verdict(policy: PolicyPlan) -> Iterable[tuple[Labels, list[int]]]:
+def _counters(ruleset: PlannedRuleset) -> Iterable[tuple[_RuleKey, tuple[int, int]]]:
+    """Packets and bytes of every deciding rule."""
+    for policy in ruleset.plan.policies.values():
+        chain = ruleset.ruleset.chains[policy.chain]
+        rules = [rule for _, rule in policy.verdicts.deciding]
+        for rule, counters in zip(rules, chain.counters(rules), strict=True):
+            yield (ruleset.ip_version, policy.chain, chain.layout.hashes[rule]), counters
+
+
+def _rules_by_verdict(policy: PolicyPlan, hashes: Sequence[str]) -> Iterable[tuple[Labels, list[str]]]:
+    """Labels and the hashes of the rules behind them."""
     deciding = policy.verdicts.deciding
     for verdict in dict.fromkeys(verdict for verdict, _ in deciding):
         labels = _policy_labels(policy) | {"calico.verdict": verdict.value}
-        yield labels, [rule for given, rule in deciding if given is verdict]
+        yield labels, [hashes[rule] for given, rule in deciding if given is verdict]
 
 
 def _policy_labels(policy: PolicyPlan) -> dict[str, str]:

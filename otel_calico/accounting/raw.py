@@ -8,23 +8,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from otel_calico.accounting.scan_times import ScanTimes
-from otel_calico.ruleset.ruleset import Layout
+from otel_calico.accounting.chain_scan import ChainScan, Stream
 from otel_calico.series import Labels, Readings, SeriesSet
 from otel_calico.verdicts.plan import RawSeries
-
-
-@dataclass(frozen=True, slots=True)
-class _Stream:
-    """One series as the former plan left it."""
-
-    rule: str
-    value: int
-    lost: int
-    first: int
-    since: int
 
 
 class RawAccount:
@@ -37,20 +24,21 @@ class RawAccount:
         self._readings: Readings | None = None
         self._rules: tuple[str, ...] = ()  # hashes, which tell a rule from its replacement
 
-    def read(self, plan: RawSeries, values: list[int], layout: Layout, times: ScanTimes) -> Readings:
+    def read(self, plan: RawSeries, values: list[int], chain: ChainScan) -> Readings:
         """The readings of this scan; the former object if no value changed. `values` are the plan's rules' packets."""
         if plan is self._plan and self._readings is not None:
             self._readings = _continued(self._readings, values)
         else:
-            self._start(plan, tuple(layout.hashes[rule] for rule in plan.rules), values, times)
+            self._start(plan, values, chain)
         assert self._readings is not None  # noqa: S101 - both branches set it
         return self._readings
 
-    def _start(self, plan: RawSeries, rules: tuple[str, ...], values: Sequence[int], times: ScanTimes) -> None:
+    def _start(self, plan: RawSeries, values: Sequence[int], chain: ChainScan) -> None:
         """Take a new plan, carrying on the series it shares with the former one."""
         former = self._streams()
+        rules = chain.hashes(plan.rules)
         streams = [
-            _carried_on(former.get(_key(labels)), rule, value, times)
+            _carried_on(known, rule, value) if (known := former.get(_key(labels))) else chain.stream(rule, value)
             for labels, rule, value in zip(plan.labels, rules, values, strict=True)
         ]
         self._plan, self._rules = plan, rules
@@ -61,7 +49,7 @@ class RawAccount:
             first=_sparse([stream.first for stream in streams]),
         )
 
-    def _streams(self) -> Mapping[object, _Stream]:
+    def _streams(self) -> Mapping[object, Stream]:
         readings = self._readings
         if readings is None:
             return {}
@@ -74,7 +62,7 @@ class RawAccount:
             readings.series.since,
             strict=True,
         )
-        return {_key(labels): _Stream(*column) for labels, column in zip(readings.series.labels, columns, strict=True)}
+        return {_key(labels): Stream(*column) for labels, column in zip(readings.series.labels, columns, strict=True)}
 
 
 def _continued(former: Readings, values: list[int]) -> Readings:
@@ -87,12 +75,10 @@ def _continued(former: Readings, values: list[int]) -> Readings:
     return Readings(former.series, values, lost, former.first)
 
 
-def _carried_on(former: _Stream | None, rule: str, value: int, times: ScanTimes) -> _Stream:
-    if former is None:
-        return _Stream(rule, value, lost=0, first=value if times.first else 0, since=times.previous)
+def _carried_on(former: Stream, rule: str, value: int) -> Stream:
     replaced = rule != former.rule or value < former.value
     lost = former.lost + (former.value if replaced else 0)
-    return _Stream(rule, value, lost, former.first, former.since)
+    return Stream(rule, value, lost, former.first, former.since)
 
 
 def _key(labels: Labels) -> object:

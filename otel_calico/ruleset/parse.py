@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from otel_calico.ruleset.rule import Rule
-from otel_calico.ruleset.ruleset import Chain, Layout, Ruleset
+from otel_calico.ruleset.ruleset import Chain, Layout, MalformedCounterError, Ruleset
 
 _BLOCK = re.compile(r"\[\d+:\d+\] -A (\S+)(?: [^\n]*)?(?:\n\[\d+:\d+\] -A \1(?: [^\n]*)?(?=\n|$))*")
 """All neighbouring lines of one chain."""
 
 _DECLARATIONS = re.compile(r"(?::[^\n]*\n)*")
 _CHAIN = re.compile(r"\[\d+:\d+\] -A (\S+)")
+_FELIX_RULE = re.compile(r"\] -A (cali-\S+)")
 _GROWTH = 8  # characters by which the counters of a line may grow between scans before it is read anew
 
 
@@ -32,7 +33,8 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
     """Read a dump, reusing layouts and chains of `previous` where the text still says the same.
 
     `moved` is told each chain that says what it said and has other counters, at once, while its lines are still in
-    the processor's cache. A line that is no rule is skipped and counted. Raises DumpError.
+    the processor's cache. A line that is no rule is skipped and counted. Raises DumpError, and MalformedCounterError
+    for a rule of Felix's whose counters are no numbers: passed over, it would seem to have gone and come back.
     """
     table = _filter_table(text)
     known = previous.chains if previous else {}
@@ -42,8 +44,10 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
     while not text.startswith("COMMIT", position):
         name = table.chain_at(position)
         if name is None:
-            position = table.next_line(position)
-            skipped += 1
+            after = table.next_line(position)
+            if (spoilt := _FELIX_RULE.search(text, position, after)) is not None:
+                raise MalformedCounterError(spoilt[1])
+            position, skipped = after, skipped + 1
             continue
         former = known.get(name)
         chain = former and _continued(former, table, position)

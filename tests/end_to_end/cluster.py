@@ -68,9 +68,7 @@ def web_policies(era: Era) -> tuple[Policy, ...]:
 
 def web_endpoint(era: Era, *policies: Policy) -> Endpoint:
     """The web pod, with other ingress policies than its own if some are given."""
-    return Endpoint(
-        WEB.interface, ingress=policies or web_policies(era), profiles=kubernetes_profiles(NAMESPACE)
-    )
+    return Endpoint(WEB.interface, ingress=policies or web_policies(era), profiles=kubernetes_profiles(NAMESPACE))
 
 
 def client_endpoint(era: Era) -> Endpoint:

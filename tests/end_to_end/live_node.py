@@ -11,7 +11,7 @@ from otel_calico.model import IPVersion
 from tests.end_to_end.cluster import CLIENT, NODE_NAME, WEB, Workload, felix_node
 from tests.end_to_end.resources import PREFIX, datastore
 from tests.felix import Era, Node, Ruleset, render, update
-from tests.node.etcd import Etcd
+from tests.node.etcd import Etcd, TLSFiles
 from tests.node.iptables import clear, load
 from tests.node.namespace import Namespace
 from tests.node.pod import Pod
@@ -21,21 +21,21 @@ from tests.node.service import Service
 class LiveNode:
     """Starts with etcd and a host outside; `run`, `program` and `etcd.put_all` bring pods, rules and resources."""
 
-    def __init__(self, backend: str) -> None:
+    def __init__(self, backend: str, etcd_tls: TLSFiles | None = None) -> None:
         self.backend = backend
         self.pods: dict[str, Pod] = {}
         self._rulesets: dict[IPVersion, Ruleset] = {}
         with ExitStack() as parts:
             self.namespace = parts.enter_context(Namespace())
-            self.etcd = parts.enter_context(Etcd(namespace=self.namespace))
+            self.etcd = parts.enter_context(Etcd(etcd_tls, self.namespace))
             self.outside = parts.enter_context(Pod(self.namespace, "uplink", "198.51.100.1", "2001:db8:51::1"))
             self.etcd.start()
             self._parts = parts.pop_all()
 
     @classmethod
-    def of_era(cls, era: Era, backend: str) -> Self:
+    def of_era(cls, era: Era, backend: str, etcd_tls: TLSFiles | None = None) -> Self:
         """A node on which both pods of the cluster run, with their policies in the datastore and in the kernel."""
-        node = cls(backend)
+        node = cls(backend, etcd_tls)
         try:
             for workload in (WEB, CLIENT):
                 node.run(workload)
@@ -69,6 +69,13 @@ class LiveNode:
             load(self.namespace, text, self.backend, ip_version)
             self._rulesets[ip_version] = ruleset
 
+    def rewrite(self, chain: str) -> None:
+        """Write a chain anew with the rules it has, as another Felix or a restarted one does."""
+        for ip_version, ruleset in self._rulesets.items():
+            rules = [f"-A {chain} {rule}" for rule in ruleset.chains[chain].written]
+            text = "\n".join(["*filter", f":{chain} - -", *rules, "COMMIT", ""])
+            load(self.namespace, text, self.backend, ip_version)
+
     def send(self, counts: Mapping[int, int], ip_version: int = 4) -> None:
         """Send UDP packets from outside to the web pod: so many to each port."""
         for port, count in counts.items():
@@ -99,3 +106,9 @@ class LiveNode:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def held(service: Service) -> Mapping[str, int]:
+    """Resources by kind that the service says it holds."""
+    series = service.scrape()["otel_calico_datastore_resources"]
+    return {dict(labels)["kind"]: int(count) for labels, count in series.items()}

@@ -30,7 +30,10 @@ LATER = {
 }
 EVER = {ip_version: EARLIER[ip_version] + LATER[ip_version] for ip_version in LATER}
 NONE = {ip_version: packets.times(0) for ip_version, packets in LATER.items()}
-OTLP_NAMES = {"calico.policy.packets": "calico_policy_packets_total", "calico.policy.bytes": "calico_policy_bytes_total"}
+OTLP_NAMES = {
+    "calico.policy.packets": "calico_policy_packets_total",
+    "calico.policy.bytes": "calico_policy_bytes_total",
+}
 
 
 @dataclass(frozen=True)

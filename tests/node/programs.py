@@ -95,6 +95,13 @@ class Program:
         """Let a paused program go on."""
         self.process.send_signal(signal.SIGCONT)
 
+    def kill(self) -> None:
+        """End the program with SIGKILL: it cannot say goodbye."""
+        process = self.process
+        self._process = None
+        process.kill()
+        process.wait()
+
     def stop(self, seconds: float = 10.0) -> int:
         """End the program with SIGTERM and return its exit code; SIGKILL and RuntimeError if it takes too long."""
         process = self.process

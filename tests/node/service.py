@@ -19,7 +19,8 @@ Metrics = dict[str, dict[Labels, float]]
 class Service(Program):
     """`otel-calico serve` with environment variables and arguments, on 127.0.0.1.
 
-    It gets a free port unless `env` has METRICS_SERVER_PORT. `through` is a command that starts the service in a changed place, such as `setpriv` with its options.
+    It gets a free port unless `env` has METRICS_SERVER_PORT. `through` is a command that starts it in a changed
+    place, such as `setpriv` with its options.
     """
 
     def __init__(
@@ -48,6 +49,10 @@ class Service(Program):
         if wait_for:
             self.wait(lambda: answers(f"http://{self.address}{wait_for}", namespace=self._namespace), wait_for)
         return self
+
+    def end(self, seconds: float = 10.0) -> int:
+        """Wait until a service that cannot start has ended; returns its exit code."""
+        return self.process.wait(seconds)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Response:
         """Fetch a page."""

@@ -1,0 +1,39 @@
+"""Legacy tables that are being rewritten all the time show no counter near zero."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.end_to_end.live_node import LiveNode
+from tests.end_to_end.traffic import POLICY_METRICS, Traffic, expected
+from tests.felix import Era
+from tests.node.programs import Program, wait_until
+
+pytestmark = pytest.mark.node
+
+SCRAPES = 500
+SENT = Traffic({8080: 7, 9090: 3, 5353: 2, 7070: 5, 6666: 4}, {8080: 6, 53: 9})
+WRITES = """
+while :; do
+    printf '*filter\\n:foreign - -\\n-A foreign -p tcp --dport 22 -j ACCEPT\\nCOMMIT\\n' | iptables-legacy-restore --noflush
+    echo written
+done
+"""  # noqa: E501
+
+
+def test_no_scrape_beside_a_writer_of_the_table_sees_its_counters_fall() -> None:
+    with LiveNode.of_era(Era.C, "legacy") as node, Program("writer") as writer:
+        service = node.service().start()
+        traffic = {4: SENT, 6: SENT}
+        for ip_version in traffic:
+            SENT.send(node, ip_version)
+        writer.launch(node.namespace.command("sh", "-c", WRITES))
+        wait_until(lambda: "written" in writer.log, "the first write")
+        before = writer.log.count("written")
+        pages = [service.scrape() for _ in range(SCRAPES)]
+        writes = writer.log.count("written") - before
+        whole = expected(Era.C, traffic, traffic)
+        wrong = [page for page in pages if {name: page.get(name) for name in POLICY_METRICS} != whole]
+        assert not wrong
+        assert writes > SCRAPES / 10
+        assert all(page["otel_calico_scan_unlocked"] == {frozenset(): 0} for page in pages)
