@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP, POLICY_BYTES, POLICY_PACKETS
@@ -160,7 +160,7 @@ def sent(kernel: Kernel, truth: Truth, node: Node, packets: list[tuple[Packet, i
         truth.count(node, packet, times)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(histories(), st.data())
 def test_who_looks_before_and_after_every_write_sees_everything(history: tuple[str, list[Node]], data: st.DataObject) -> None:
     backend, states = history
@@ -184,7 +184,7 @@ def _falls(before: dict[Series, int], after: dict[Series, int]) -> Iterator[Seri
     return (series for series, value in after.items() if value < before.get(series, 0))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(histories(), st.data())
 def test_who_looks_now_and_then_never_sees_more_than_happened_nor_a_stream_fall(
     history: tuple[str, list[Node]], data: st.DataObject

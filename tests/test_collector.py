@@ -1,0 +1,348 @@
+"""The collector: one scan for all who ask, nothing stale, nothing raised, nothing believed too early."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+import pytest
+from structlog.testing import capture_logs
+
+from otel_calico.collector import Collector, CollectorSettings
+from otel_calico.lookups import Lookups
+from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_PACKETS
+from otel_calico.model import Direction, IPVersion, WorkloadEndpoint
+from otel_calico.ruleset.ruleset import Chain, Layout
+from otel_calico.series import Readings, SeriesSet, Snapshot
+from otel_calico.sources.source import Dump, SourceError
+from tests.accounting.kernel import Kernel, Packet
+from tests.felix import Era, render
+from tests.felix.example import INTERFACE, example_node
+from tests.sources.memory import BARE, MemorySource
+from tests.verdicts.node import WEB, ScannedNode, check, page
+
+
+def example_kernel(era: Era = Era.E) -> Kernel:
+    return Kernel(render(example_node(era)))
+
+
+def send(kernel: Kernel, *ports: int) -> None:
+    for port in ports:
+        kernel.send(Packet(INTERFACE, Direction.INGRESS, port))
+
+
+class SlowSource(MemorySource):
+    """Takes its time, and tells how many read at once."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.reading = self.most_reading = 0
+
+    def read(self) -> Sequence[Dump]:
+        self.reading += 1
+        self.most_reading = max(self.most_reading, self.reading)
+        time.sleep(0.05)
+        self.reading -= 1
+        return super().read()
+
+
+def test_fifty_askers_share_one_scan() -> None:
+    source = SlowSource(example_kernel().dump())
+    collector = Collector(source, Lookups(), CollectorSettings(freshness=30.0))
+
+    with ThreadPoolExecutor(50) as pool:
+        snapshots = list(pool.map(lambda _: collector.snapshot(), range(50)))
+
+    assert (source.reads, source.most_reading) == (1, 1)
+    assert {id(snapshot) for snapshot in snapshots} == {id(snapshots[0])}
+
+
+def test_scans_without_a_freshness_window_still_run_one_at_a_time() -> None:
+    source = SlowSource(example_kernel().dump())
+    collector = Collector(source, Lookups(), CollectorSettings(freshness=0.0))
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(lambda _: collector.snapshot(), range(5)))
+
+    assert source.most_reading == 1
+
+
+def test_a_snapshot_serves_for_the_freshness_window_and_no_longer() -> None:
+    source = MemorySource(example_kernel().dump())
+    collector = Collector(source, Lookups(), CollectorSettings(freshness=0.2))
+
+    first = collector.snapshot()
+    assert collector.snapshot() is first
+    time.sleep(0.21)
+    assert collector.snapshot() is not first
+    assert source.reads == 2
+
+
+def test_a_failed_scan_serves_for_the_freshness_window_too() -> None:
+    source = MemorySource()
+    source.error = SourceError("time_limit", "too slow")
+    collector = Collector(source, Lookups(), CollectorSettings(freshness=30.0))
+
+    assert collector.snapshot() is collector.snapshot()
+    assert source.reads == 1
+
+
+def test_a_change_of_the_lookups_is_in_the_very_next_snapshot() -> None:
+    source, lookups = MemorySource(example_kernel().dump()), Lookups()
+    collector = Collector(source, lookups, CollectorSettings(freshness=30.0))
+    assert collector.snapshot().report.interfaces_without_workload == (INTERFACE,)
+
+    lookups.put("workloadendpoints", INTERFACE, WEB)
+
+    snapshot = collector.snapshot()
+    assert snapshot.report.interfaces_without_workload == ()
+    assert [line for line in page(snapshot, NO_POLICY_DROP) if 'pod="web-0"' in line]
+    lookups.remove("workloadendpoints", INTERFACE)
+    assert page(collector.snapshot(), NO_POLICY_DROP) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (SourceError("missing_binary", "install iptables"), "missing_binary"),
+        (SourceError("time_limit", "too slow"), "time_limit"),
+        (OSError(24, "Too many open files"), None),
+        (RuntimeError("a bug"), None),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), None),
+    ],
+)
+def test_a_source_that_raises_makes_a_snapshot_that_says_so_and_the_next_good_scan_recovers(
+    error: Exception, kind: str | None
+) -> None:
+    node, kernel = ScannedNode(WEB), example_kernel()
+    node.start()
+    send(kernel, 8080)
+    before = page(node.scan(kernel.dump()))
+
+    node.source.error = error
+    failed = node.scan()
+
+    assert failed.failure
+    assert failed.failure.kind == (kind or failed.failure.kind)
+    assert str(error) in failed.failure.message
+    assert (failed.readings, failed.report.backend) == ((), "nft")
+    node.source.error = None
+    assert page(node.scan()) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("", "empty"),
+        ("garbage", "empty"),
+        (BARE, "no_calico_chains"),
+        (BARE.replace("COMMIT\n", ""), "truncated"),
+        (None, "truncated"),
+        (example_kernel().dump().replace("[0:0] -A", "-A"), "no_counters"),
+    ],
+)
+def test_a_dump_that_is_no_ruleset_of_calico_fails_with_its_kind(text: str | None, kind: str) -> None:
+    node, kernel = ScannedNode(WEB), example_kernel()
+    send(kernel, 8080, 9090)
+    node.start()
+    before = page(node.scan(kernel.dump()))
+
+    failed = node.scan(kernel.dump()[:-20] if text is None else text)
+
+    assert failed.failure
+    assert (failed.failure.kind, failed.readings) == (kind, ())
+    assert failed.failure.message
+    if kind != "no_calico_chains":
+        assert page(node.scan(kernel.dump())) == before
+
+
+def test_half_a_table_counts_nothing_twice() -> None:
+    node, kernel = ScannedNode(WEB), example_kernel()
+    node.start()
+    node.scan(kernel.dump())
+    send(kernel, *[8080] * 7, *[9090] * 3, *[5353] * 2)
+    text = kernel.dump()
+
+    for cut in range(0, len(text), 97):
+        node.scan(text[:cut])
+
+    assert {line.rpartition(" ")[2] for line in page(node.scan(text), POLICY_PACKETS)} == {"7", "3"}
+
+
+def test_scans_below_the_minimum_counter_are_left_out() -> None:
+    node = ScannedNode(WEB, settings=CollectorSettings(freshness=0.0, minimum_counter=3))
+    kernel = example_kernel()
+    node.start()
+    send(kernel, 8080, 8080)
+    left_out = node.scan(kernel.dump())
+    assert (left_out.readings, left_out.failure, left_out.report.below_minimum) == ((), None, True)
+
+    send(kernel, 8080)
+    shown = node.scan(kernel.dump())
+    assert (bool(shown.readings), shown.report.below_minimum) == (True, False)
+
+
+def test_by_default_no_scan_is_left_out() -> None:
+    node = ScannedNode(WEB)
+    snapshot = node.scan(example_kernel().dump())
+    assert (bool(snapshot.readings), snapshot.report.below_minimum) == (True, False)
+
+
+def test_what_did_not_change_is_the_same_object_in_the_next_snapshot() -> None:
+    node, kernel = ScannedNode(WEB), example_kernel()
+    node.start()
+    first = node.scan(kernel.dump())
+    assert [id(readings) for readings in node.scan(kernel.dump()).readings] == [id(each) for each in first.readings]
+
+    send(kernel, 8080)
+    third = node.scan(kernel.dump())
+    assert [id(readings.series) for readings in third.readings] == [id(each.series) for each in first.readings]
+    changed = {after.series.metric for after in third.readings if after not in first.readings}
+    assert {POLICY_ACCEPT, POLICY_PACKETS} < changed
+    assert NO_POLICY_DROP not in changed
+
+
+def test_a_change_elsewhere_leaves_the_other_endpoints_readings_alone() -> None:
+    node = ScannedNode(WEB, WorkloadEndpoint("cali2", "default", "web-1"))
+    ruleset = render(example_node(Era.E, INTERFACE, "cali2"))
+    node.start()
+    before = _by_pod(node.scan(ruleset.dump()))
+    grown = render(example_node(Era.E, INTERFACE, "cali2", "cali3"))
+    node.lookups.put("workloadendpoints", "cali3", WorkloadEndpoint("cali3", "default", "web-2"))
+
+    after = _by_pod(node.scan(grown.dump()))
+
+    assert {pod: after[pod] for pod in before} == before
+    assert set(after) - set(before) == {"web-2"}
+
+
+def _by_pod(snapshot: Snapshot) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for readings in snapshot.readings:
+        if readings.series.labels and "pod" in readings.series.labels[0]:
+            found.setdefault(readings.series.labels[0]["pod"], []).append(id(readings))
+    return found
+
+
+def test_nothing_of_dead_chains_stays_in_memory() -> None:
+    node = ScannedNode(WEB, WorkloadEndpoint("cali-doomed", "default", "doomed"))
+    both = render(example_node(Era.D, INTERFACE, "cali-doomed"))
+    node.scan(both.dump({rule: (7, 420) for rule in both.hashes}))
+    assert _remembered("doomed")
+
+    node.lookups.remove("workloadendpoints", "cali-doomed")
+    left = render(example_node(Era.D))
+    node.scan(left.dump({rule: (7, 420) for rule in left.hashes}))
+    node.source.dumps[IPVersion.V4] = ""
+    del both
+
+    assert _remembered("doomed") == []
+
+
+def _remembered(word: str) -> list[object]:
+    """Objects of the service that still speak of something."""
+    gc.collect()
+    found: list[object] = []
+    for each in gc.get_objects():
+        if isinstance(each, SeriesSet):
+            found += [labels for labels in each.labels if word in str(labels)]
+        elif isinstance(each, Layout) and word in each.name:
+            found.append(each.name)
+        elif isinstance(each, Chain) and word in each.layout.name:
+            found.append(each.layout.name)
+        elif type(each) is dict:
+            found += [key for key in list(each) if type(key) is str and key.startswith("cali-") and word in key]
+    return found
+
+
+class RacySource(MemorySource):
+    """Legacy tables without the lock: at random moments, never four in a row, all counters are zero."""
+
+    def __init__(self, kernel: Kernel, random: Random) -> None:
+        super().__init__()
+        self.kernel, self.random = kernel, random
+        self.unlocked, self.zeros = True, 0
+
+    def read(self) -> Sequence[Dump]:
+        self.reads += 1
+        zero = self.zeros < 3 and self.reads > 1 and self.random.random() < 0.3
+        self.zeros = self.zeros + 1 if zero else 0
+        return [Dump(IPVersion.V4, self.kernel.ruleset.dump() if zero else self.kernel.dump())]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_counters_read_in_a_moment_without_any_are_not_believed(seed: int) -> None:
+    random = Random(seed)  # noqa: S311 - a test
+    kernel = example_kernel()
+    lookups = Lookups()
+    lookups.put("workloadendpoints", INTERFACE, WEB)
+    send(kernel, *[8080] * 5, *[9090] * 5, *[5353] * 5)
+    collector = Collector(RacySource(kernel, random), lookups, CollectorSettings(freshness=0.0))
+    first = _values(collector.snapshot())
+
+    for _ in range(40):
+        send(kernel, *random.choices([8080, 9090, 5353], k=5))
+        snapshot = collector.snapshot()
+        check(snapshot)
+        assert all(sum(readings.lost) == 0 for readings in snapshot.readings)
+        assert snapshot.report.unlocked
+
+    grown = {line: value - first[line] for line, value in _values(snapshot).items() if "calico.policy.packets" in line}
+    assert sum(grown.values()) == 40 * 5 - (_values(snapshot)["dropped"] - first["dropped"])
+
+
+def _values(snapshot: Snapshot) -> dict[str, int]:
+    values = {line.rpartition(" ")[0]: int(line.rpartition(" ")[2]) for line in page(snapshot)}
+    values["dropped"] = sum(value for line, value in values.items() if line.startswith("no_policy_drop_counter"))
+    return values
+
+
+def test_a_real_reset_is_believed_even_without_the_lock() -> None:
+    node, kernel = ScannedNode(WEB), example_kernel()
+    node.source.unlocked = True
+    send(kernel, *[8080] * 5, *[9090] * 5)
+    node.scan(kernel.dump())
+
+    kernel.zero()
+    send(kernel, 8080)
+    snapshot = node.scan(kernel.dump())
+
+    accepted = next(readings for readings in snapshot.readings if readings.series.metric is POLICY_ACCEPT)
+    assert (sum(accepted.values), sum(accepted.lost)) == (1, 5)
+
+
+def test_what_is_wrong_is_logged_once_and_its_end_too() -> None:
+    node, kernel = ScannedNode(), example_kernel()
+    with capture_logs() as logs:
+        node.source.error = SourceError("time_limit", "too slow")
+        for _ in range(3):
+            node.scan()
+        node.source.error = None
+        for _ in range(3):
+            node.scan(kernel.dump())
+    assert [entry["event"] for entry in logs] == ["scan_failed", "scan_recovered", "interfaces_without_workload"]
+
+
+def test_readings_are_never_shared_between_threads_half_made() -> None:
+    node, kernel = ScannedNode(WEB), example_kernel()
+    node.scan(kernel.dump())
+    stop = threading.Event()
+    seen: list[Readings] = []
+
+    def scrape() -> None:
+        while not stop.is_set():
+            seen.extend(node.scan().readings[:1])
+
+    threads = [threading.Thread(target=scrape) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(50):
+        node.lookups.put("workloadendpoints", "cali9", WorkloadEndpoint("cali9", "x", str(len(seen))))
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert seen
