@@ -50,8 +50,11 @@ image: ## build the container image (IMAGE=otel-calico:latest, CONTAINER=docker)
 
 setup: system $(VENV)/.developed ## install what development and tests need
 
-system:
-	@scripts/install_system_packages.sh $(SYSTEM_PACKAGES)
+# The OTLP collector's wheel is linked against the library of the Python it is made for.
+system: $(BIN)/python
+	@version=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	/sbin/ldconfig -p | grep -q "libpython$$version.so.1.0" || libpython=libpython$$version; \
+	scripts/install_system_packages.sh $(SYSTEM_PACKAGES) $$libpython
 
 clean: ## remove everything that was made here
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
