@@ -65,6 +65,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml $(BIN)/python
 	@echo 'Installing otel-calico into $(VENV) …'
+	@$(PIP) install 'pip>=25.1' # the first with dependency groups; no Debian release has it yet
 	@$(PIP) install --editable .
 	@touch $@
 

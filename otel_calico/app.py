@@ -14,7 +14,7 @@ import structlog
 from otel_calico import __version__, logs
 from otel_calico.collector import Collector
 from otel_calico.config import Settings
-from otel_calico.datastores.datastore import Datastore, DatastoreError, NoDatastore
+from otel_calico.datastores.datastore import Datastore, DatastoreError
 from otel_calico.lookups import Lookups
 from otel_calico.rooms import StartError, build_datastore, build_source, collector_settings, telemetry_settings
 from otel_calico.telemetry.http import ListenError
@@ -46,10 +46,10 @@ def demo(settings: Settings) -> int:
 
     logs.configure(settings.log.level, settings.log.format)
     lookups = Lookups()
-    recorded.fill(lookups)
+    datastore = recorded.fill(lookups)
     collector = Collector(recorded.DemoSource(), lookups, collector_settings(settings.metrics))
     try:
-        return _run(settings, collector, NoDatastore(), welcome=_WELCOME)
+        return _run(settings, collector, datastore, welcome=_WELCOME)
     except ListenError as error:
         return _refuse(error)
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from otel_calico.accounting.planned import PlannedRuleset
 from otel_calico.accounting.plausibility import fell_together
 from otel_calico.accounting.policies import PolicyAccount
@@ -19,6 +21,8 @@ from otel_calico.scan import RulesetScan, Stopwatch, is_programmed
 from otel_calico.scan_log import ScanLog
 from otel_calico.series import Readings, ScanFailure, ScanReport, Snapshot
 from otel_calico.sources.source import Dump, Source, SourceError
+
+log = structlog.get_logger(__name__)
 
 _CONFIRMATIONS = 3
 """Further reads that must also show a collective fall of legacy counters before it is believed."""
@@ -80,6 +84,9 @@ class Collector:
             snapshot = self._failed(taken, watch, error.kind, str(error))
         except MalformedCounterError as error:
             snapshot = self._failed(taken, watch, "garbage", f"the counters of chain {error} are no numbers")
+        except Exception as error:  # an exporter whose callback raises would lose its metrics without a word
+            log.exception("scan_crashed")
+            snapshot = self._failed(taken, watch, "internal_error", f"{type(error).__name__}: {error}")
         self._log.tell(snapshot)
         return snapshot
 
@@ -105,15 +112,17 @@ class Collector:
             return dumps, rulesets
         before: Rulesets = {version: scan.ruleset for version, scan in self._scans.items()}
         if not any(ruleset.chains for ruleset in before.values()):
-            before = rulesets
-            dumps = self._read(watch)
-            rulesets = self._parse(dumps, RulesetScan.parse, watch)
+            before, (dumps, rulesets) = rulesets, self._read_again(rulesets, watch)
         for _ in range(_CONFIRMATIONS):
             if not any(fell_together(before[version], ruleset) for version, ruleset in rulesets.items()):
                 break
-            dumps = self._read(watch)
-            rulesets = self._parse(dumps, RulesetScan.parse, watch)
+            dumps, rulesets = self._read_again(rulesets, watch)
         return dumps, rulesets
+
+    def _read_again(self, former: Rulesets, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
+        """Another look, in which what did not change since the former one has the same layouts."""
+        dumps = self._read(watch)
+        return dumps, self._parse(dumps, lambda scan, text: scan.parse(text, former.get(scan.ip_version)), watch)
 
     def _read(self, watch: Stopwatch) -> Sequence[Dump]:
         dumps = self._source.read()

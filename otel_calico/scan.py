@@ -46,9 +46,9 @@ class RulesetScan:
         self._accounts: dict[str, ChainAccount] = {}
         self._looked_at: int | None = None  # Unix nanoseconds of the scan before
 
-    def parse(self, text: str) -> Ruleset:
-        """Read a dump without believing it yet. Raises DumpError."""
-        return parse(text, self.ruleset)
+    def parse(self, text: str, previous: Ruleset | None = None) -> Ruleset:
+        """Read a dump without believing it yet, after the ruleset of the scan before or another. Raises DumpError."""
+        return parse(text, previous or self.ruleset)
 
     def parse_and_account(self, text: str, taken: int) -> Ruleset:
         """Read a dump that can be believed, and account for what moved on the way. Raises as `parse`, `account`.

@@ -26,16 +26,17 @@ fi
 
 install() {
     # shellcheck disable=SC2086 # a list of names
-    DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends $missing
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install \
+        --yes --no-install-recommends $missing >/dev/null
 }
 
 echo "Installing system packages:$missing"
 if ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
-    apt-get update --quiet
+    apt-get -qq update
     install
 else
     # Lists that are there may be too old for what the mirrors hold now.
-    install || { apt-get update --quiet && install; }
+    install || { apt-get -qq update && install; }
 fi
 
 if [ -d /run/systemd/system ]; then

@@ -21,5 +21,3 @@ fi
 
 echo "Making $venv with Python $version …"
 "$candidate" -m venv --clear "$venv"
-# Dependency groups (PEP 735) need pip 25.1, which no Debian release has yet.
-"$venv/bin/python" -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'

@@ -34,8 +34,7 @@ class PolicyAccount:
 
     _counters: dict[_RuleKey, tuple[int, int]] = field(default_factory=dict)
     _totals: dict[_LabelKey, _Total] = field(default_factory=dict)
-    _packets: SeriesSet | None = None
-    _octets: SeriesSet | None = None
+    _readings: list[Readings] = field(default_factory=list)
     _groups: Mapping[str, GroupPlan] = field(default_factory=dict)
     _group_readings: Readings | None = None
 
@@ -46,8 +45,7 @@ class PolicyAccount:
         alive: dict[_LabelKey, _Total] = {}
         for ruleset in rulesets:
             for policy in ruleset.plan.policies.values():
-                hashes = ruleset.ruleset.chains[policy.chain].layout.hashes
-                for labels, rules in _rules_by_verdict(policy, hashes):
+                for labels, rules in _rules_by_verdict(policy, ruleset.hashes(policy.chain)):
                     key = frozenset(labels.items())
                     total = alive.get(key) or self._totals.get(key) or _Total(labels, ruleset.times.previous)
                     alive[key] = total
@@ -68,14 +66,18 @@ class PolicyAccount:
 
     def _totals_read(self, *, changed: bool) -> list[Readings]:
         totals = list(self._totals.values())
-        if changed or self._packets is None or self._octets is None:
+        packets, octets = [total.packets for total in totals], [total.octets for total in totals]
+        if changed or not self._readings:
             labels, since = [total.labels for total in totals], [total.since for total in totals]
-            self._packets = SeriesSet(POLICY_PACKETS, labels, since)
-            self._octets = SeriesSet(POLICY_BYTES, labels, since)
-        return [
-            Readings(self._packets, [total.packets for total in totals]),
-            Readings(self._octets, [total.octets for total in totals]),
+            self._readings = [
+                Readings(SeriesSet(POLICY_PACKETS, labels, since), packets),
+                Readings(SeriesSet(POLICY_BYTES, labels, since), octets),
+            ]
+        self._readings = [
+            former if former.values == values else Readings(former.series, values)
+            for former, values in zip(self._readings, (packets, octets), strict=True)
         ]
+        return self._readings
 
     def _groups_read(self, rulesets: Sequence[PlannedRuleset]) -> list[Readings]:
         groups = {name: group for ruleset in rulesets for name, group in ruleset.plan.groups.items()}
@@ -89,7 +91,9 @@ class PolicyAccount:
 def _counters(ruleset: PlannedRuleset) -> Iterable[tuple[_RuleKey, tuple[int, int]]]:
     """Packets and bytes of every deciding rule."""
     for policy in ruleset.plan.policies.values():
-        chain = ruleset.ruleset.chains[policy.chain]
+        chain = ruleset.ruleset.chains.get(policy.chain)
+        if chain is None:  # without rules
+            continue
         rules = [rule for _, rule in policy.verdicts.deciding]
         for rule, counters in zip(rules, chain.counters(rules), strict=True):
             yield (ruleset.ip_version, policy.chain, chain.layout.hashes[rule]), counters

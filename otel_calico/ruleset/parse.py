@@ -18,6 +18,7 @@ _BLOCK = re.compile(r"\[\d+:\d+\] -A (\S+)(?: [^\n]*)?(?:\n\[\d+:\d+\] -A \1(?: 
 _DECLARATIONS = re.compile(r"(?::[^\n]*\n)*")
 _CHAIN = re.compile(r"\[\d+:\d+\] -A (\S+)")
 _FELIX_RULE = re.compile(r"\] -A (cali-\S+)")
+_TAIL = 500  # characters at the end of a dump in which its last table is committed; comments may follow
 _GROWTH = 8  # characters by which the counters of a line may grow between scans before it is read anew
 
 
@@ -98,6 +99,8 @@ def _filter_table(text: str) -> _Table:
     start = 0 if text.startswith("*filter\n") else text.find("\n*filter\n")
     if start < 0:
         raise DumpError("empty", "the dump has no filter table")
+    if "\nCOMMIT" not in text[-_TAIL:]:
+        raise DumpError("truncated", "the dump ends before COMMIT")
     declared = _DECLARATIONS.match(text, text.index("*filter\n", start) + len("*filter\n"))
     return _Table(text, start, declared.end() if declared else start)
 

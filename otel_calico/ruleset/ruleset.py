@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from otel_calico.ruleset.rule import MalformedRuleError, Rule, parse_rule
 
+_DECLARED = re.compile(r"^:(cali-\S+) ", re.MULTILINE)
 _HASH_COMMENT = re.compile(r'-m comment --comment "cali:([A-Za-z0-9_-]{16})" ?')
 
 
@@ -128,3 +129,7 @@ class Ruleset:
     def malformed(self) -> int:
         """Lines of the table that could not be read."""
         return self.skipped + sum(chain.layout.malformed for chain in self.chains.values())
+
+    def empty_chains(self) -> list[str]:
+        """Calico's chains without rules: up to v3.21 those of a policy without rules, such as a default deny."""
+        return [name for name in _DECLARED.findall(self.declared) if name not in self.chains]

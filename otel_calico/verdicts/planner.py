@@ -58,12 +58,14 @@ class Planner:
         self._app_labels = tuple(app_labels)
         self._read: dict[str, tuple[Layout, EndpointChain]] = {}
         self._planned: dict[str, _Planned] = {}
+        self._declared = ""
+        self._empty: Mapping[str, Layout] = {}
         self._shared = _Shared()
         self._plan = RulesetPlan()
 
     def plan(self, ruleset: Ruleset) -> RulesetPlan:
         """The plan of this scan. The same object as before where nothing changed, and so are its parts."""
-        layouts = _layouts(ruleset, _TARGET_PREFIXES)
+        layouts = {**_layouts(ruleset, _TARGET_PREFIXES), **self._empty_layouts(ruleset)}
         endpoints = _layouts(ruleset, _ENDPOINT_PREFIXES)
         version = self._lookups.version
         shared = self._shared
@@ -73,6 +75,13 @@ class Planner:
         self._shared = self._share(layouts, endpoints, version)
         self._plan = self._assemble(endpoints)
         return self._plan
+
+    def _empty_layouts(self, ruleset: Ruleset) -> Mapping[str, Layout]:
+        if ruleset.declared != self._declared:
+            names = [name for name in ruleset.empty_chains() if name.startswith(_TARGET_PREFIXES)]
+            self._empty = {name: self._empty.get(name) or Layout(name, (), {}) for name in names}
+            self._declared = ruleset.declared
+        return self._empty
 
     def _read_endpoints(self, endpoints: Mapping[str, Layout]) -> None:
         former = self._read

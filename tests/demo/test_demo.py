@@ -9,7 +9,7 @@ import pytest
 
 from otel_calico.collector import Collector, CollectorSettings
 from otel_calico.demo import DemoSource, fill
-from otel_calico.demo.record import count, load_flows
+from otel_calico.demo.record import count, load_flows, rules_file
 from otel_calico.lookups import Lookups
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP, POLICY_PACKETS, Metric
 from otel_calico.model import IPVersion
@@ -18,6 +18,8 @@ from scripts.demo_node import NODE_RULES, PODS, TRAFFIC, WEB_1, WEB_2, WORKER_1
 from scripts.packet import Filter, Packet
 from scripts.record_demo import RECORDED_SECONDS, files
 from tests.felix import render
+from tests.node import iptables
+from tests.node.namespace import Namespace
 
 Values = dict[tuple[tuple[str, str], ...], int]
 MINUTES = 600  # seconds between the first scan and the last
@@ -137,6 +139,14 @@ def test_the_rules_of_a_chain_count_what_reaches_them(version: IPVersion) -> Non
         entering = [flow for flow in flows if any(rule.startswith(f"{chain.name} ") for rule in flow.rules)]
         established, _invalid, clear_mark, *_policies = (counters.get(each, (0, 0))[0] for each in chain.hashes)
         assert established + clear_mark == sum(flow.packets(RECORDED_SECONDS) for flow in entering)
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("backend", iptables.BACKENDS)
+def test_iptables_prints_the_record_as_it_is(namespace: Namespace, backend: str) -> None:
+    recorded = rules_file(IPVersion.V4).read_text()
+    iptables.set_counters(namespace, recorded, backend)
+    assert iptables.rules(iptables.save(namespace, backend)) == iptables.rules(recorded)
 
 
 def test_a_packet_that_the_small_iptables_does_not_understand_is_refused() -> None:

@@ -1,0 +1,131 @@
+"""A node to measure: its rules in legacy iptables of a namespace, its resources in a real etcd, the real service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from enum import Enum
+from types import TracebackType
+from typing import Self
+
+from benchmarks.process import cpu_of
+from benchmarks.shapes import Shape
+from otel_calico.chains import WORKLOAD_PREFIXES
+from tests.end_to_end.cluster import NODE_NAME
+from tests.felix import Node, Ruleset, render, update
+from tests.node.etcd import Etcd
+from tests.node.iptables import clear, load, set_counters
+from tests.node.namespace import Namespace
+from tests.node.service import Service
+
+BACKEND = "legacy"
+_ONE_IN = 10  # pods with typical traffic
+_PROMETHEUS = (
+    "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,"
+    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+_PACKETS, _BYTES = 7, 420  # what a rule gains when it moves
+
+
+class Traffic(Enum):
+    """Which counters move between two scrapes."""
+
+    QUIET = "no counter moved"
+    TYPICAL = "traffic on a tenth of the pods"
+    ALL = "every counter of every rule moved"
+
+
+class BenchmarkNode:
+    """Starts with resources in etcd and no rules; `program` writes them. Ends all its parts."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self._whole = shape.node()
+        self._rulesets = render(self._whole), render(_without_one_policy(self._whole))
+        self._moving = {traffic: _moving(self._whole, self._rulesets[0], traffic) for traffic in Traffic}
+        self._counters = {
+            rule_hash: (10**5 + place, 10**7 + place) for place, rule_hash in enumerate(self.ruleset.hashes)
+        }
+        with ExitStack() as parts:
+            self.namespace = parts.enter_context(Namespace())
+            self.etcd = parts.enter_context(Etcd(namespace=self.namespace)).start()
+            self.etcd.put_all(shape.resources())
+            self._parts = parts.pop_all()
+
+    @property
+    def ruleset(self) -> Ruleset:
+        """The rules now in the kernel, or to be written."""
+        return self._rulesets[0]
+
+    def program(self) -> None:
+        """Write all rules."""
+        set_counters(self.namespace, self.ruleset.dump(self._counters), BACKEND)
+
+    def clear(self) -> None:
+        """Take all rules away."""
+        clear(self.namespace, BACKEND)
+
+    def move(self, traffic: Traffic) -> None:
+        """Raise the counters of the rules that this traffic meets."""
+        for rule_hash in self._moving[traffic]:
+            packets, size = self._counters[rule_hash]
+            self._counters[rule_hash] = packets + _PACKETS, size + _BYTES
+        if traffic is not Traffic.QUIET:
+            self.program()
+
+    def change_one_chain(self) -> None:
+        """Write as Felix does when a policy is taken from one pod, or when it comes back."""
+        before, after = self._rulesets
+        load(self.namespace, update(before, after, BACKEND), BACKEND)
+        self._rulesets = after, before
+
+    def service(self, env: Mapping[str, str] | None = None) -> Service:
+        """The service, not yet started. Every scrape scans unless `env` sets another freshness."""
+        own = {
+            "NODENAME": NODE_NAME,
+            "ETCD_ENDPOINTS": self.etcd.endpoint,
+            "OTEL_CALICO_METRICS_FRESHNESS": "0",
+        }
+        return Service({**own, **(env or {})}, namespace=self.namespace)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._parts.close()
+
+
+def scrape_headers(*, gzipped: bool) -> dict[str, str]:
+    """How Prometheus asks; it asks for gzip unless told otherwise."""
+    return {"Accept": _PROMETHEUS, "Accept-Encoding": "gzip" if gzipped else "identity"}
+
+
+def scrape_cpu(service: Service, *, gzipped: bool) -> float:
+    """CPU seconds of the service itself for one scrape: scan, page and HTTP, without `iptables-save`."""
+    headers = scrape_headers(gzipped=gzipped)
+    return cpu_of(service.process.pid, lambda: service.get("/metrics", headers))
+
+
+def _moving(node: Node, ruleset: Ruleset, traffic: Traffic) -> tuple[str, ...]:
+    """Hashes of the rules that move: with typical traffic those of a tenth of the pods, and all shared ones."""
+    if traffic is Traffic.QUIET:
+        return ()
+    if traffic is Traffic.ALL:
+        return ruleset.hashes
+    quiet = {
+        prefix + endpoint.interface
+        for place, endpoint in enumerate(node.endpoints)
+        for prefix in WORKLOAD_PREFIXES.values()
+        if place % _ONE_IN
+    }
+    chains = (*ruleset.hooks, *ruleset.chains.values())
+    return tuple(rule_hash for chain in chains if chain.name not in quiet for rule_hash in chain.hashes)
+
+
+def _without_one_policy(node: Node) -> Node:
+    """The same node after a policy was taken from the ingress of its first pod."""
+    first, *others = node.endpoints
+    return replace(node, endpoints=(replace(first, ingress=first.ingress[:-1]), *others))

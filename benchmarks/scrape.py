@@ -1,0 +1,70 @@
+"""Warm scrapes against `iptables-legacy-save`, and scrapes after one endpoint chain changed against warm ones.
+
+What is measured is the CPU time of the service process itself, all threads, HTTP and page included; what it waits
+for, the save, is measured apart on the same ruleset, in turn with the scrapes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from benchmarks.node import BenchmarkNode, Traffic, scrape_cpu
+from benchmarks.process import save_cpu
+from benchmarks.shapes import Scale, Shape
+from benchmarks.table import Row, compared, progress
+from tests.node.service import Service
+
+SAVE = "`iptables-legacy-save`"
+_CHANGED_UNDER = (Traffic.QUIET, Traffic.TYPICAL)
+_Samples = dict[object, list[float]]
+
+
+def measure(scale: Scale) -> list[Row]:
+    """Rows of every shape."""
+    return [row for shape in scale.shapes for row in _rows(shape, _sample(shape, scale.rounds))]
+
+
+def _sample(shape: Shape, rounds: int) -> _Samples:
+    samples: _Samples = defaultdict(list)
+    with BenchmarkNode(shape) as node:
+        node.program()
+        with node.service() as service:
+            _warm_up(service.start(), shape)
+            for number in range(rounds):
+                progress(f"scrape {shape}: round {number + 1} of {rounds}")
+                _round(node, service, samples)
+    return samples
+
+
+def _warm_up(service: Service, shape: Shape) -> None:
+    """Scrape twice, and see that every series is there. Raises RuntimeError if not."""
+    service.scrape()
+    page = service.scrape()
+    accepts, drops = len(page["policy_accept_counter"]), len(page["no_policy_drop_counter"])
+    rules = sum(page["otel_calico_ruleset_rules"].values())
+    if accepts != 2 * shape.pods * shape.policies or drops != 2 * shape.pods:
+        raise RuntimeError(f"{shape}: {accepts} accept series and {drops} drop series")
+    progress(f"scrape {shape}: {rules:.0f} rules, {sum(page['otel_calico_series'].values()):.0f} series")
+
+
+def _round(node: BenchmarkNode, service: Service, samples: _Samples) -> None:
+    for gzipped in (False, True):
+        samples[SAVE].append(save_cpu(node.namespace))
+        for traffic in Traffic:
+            node.move(traffic)
+            samples[traffic, gzipped].append(scrape_cpu(service, gzipped=gzipped))
+    for traffic in _CHANGED_UNDER:
+        node.move(traffic)
+        node.change_one_chain()
+        samples[traffic].append(scrape_cpu(service, gzipped=False))
+
+
+def _rows(shape: Shape, samples: _Samples) -> Iterator[Row]:
+    for traffic in Traffic:
+        for gzipped in (False, True):
+            what = f"warm scrape, {shape}, {traffic.value}{', gzip' if gzipped else ''}"
+            yield compared(what, samples[traffic, gzipped], SAVE, samples[SAVE], 0.25)
+    for traffic in _CHANGED_UNDER:
+        what = f"scrape after one chain changed, {shape}, else {traffic.value}"
+        yield compared(what, samples[traffic], "warm scrape", samples[traffic, False], 2)

@@ -1,0 +1,101 @@
+"""The nodes that are measured: so many pods, all under the same so many policies, both ways, on Calico v3.32."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from otel_calico import model
+from otel_calico.chains import veth_name
+from otel_calico.lookups import Lookups
+from otel_calico.model import PolicyKind
+from tests.end_to_end.cluster import NAMESPACE, Workload
+from tests.end_to_end.resources import cluster_information, endpoint, policy_entries, tier
+from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles
+
+ERA = Era.E
+VERSION = "v3.32.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A node of `pods`, each under all of `policies`. Selectors are distinct, so no policies share a group chain."""
+
+    pods: int
+    policies: int
+
+    def __str__(self) -> str:
+        return f"{self.pods}x{self.policies}"
+
+    @property
+    def workloads(self) -> tuple[Workload, ...]:
+        """The pods; ten apps share them."""
+        return tuple(workload(number) for number in range(self.pods))
+
+    def node(self) -> Node:
+        """The node as Felix programs it."""
+        policies = tuple(map(policy, range(self.policies)))
+        return Node(
+            ERA,
+            tuple(
+                Endpoint(each.interface, policies, policies, kubernetes_profiles(NAMESPACE)) for each in self.workloads
+            ),
+        )
+
+    def resources(self) -> dict[str, str]:
+        """The same in Calico's etcd."""
+        policies = policy_entries(map(policy, range(self.policies)), ERA)
+        return dict([cluster_information(VERSION), tier("default"), *map(endpoint, self.workloads)]) | policies
+
+    def fill(self, lookups: Lookups) -> None:
+        """The same as a datastore would put it into the lookups."""
+        lookups.put("clusterinformations", "default", model.ClusterInformation(VERSION))
+        for number in range(self.policies):
+            lookups.put("policies", str(number), policy(number).resource)
+        for each in self.workloads:
+            lookups.put("workloadendpoints", each.pod, workload_endpoint(each))
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is measured. The default is what the bars speak of; tests take less."""
+
+    shapes: tuple[Shape, ...] = (Shape(110, 8), Shape(500, 20))
+    memory_bars: tuple[int, ...] = (80, 140)  # MB, by shape
+    rounds: int = 7
+    first_scrapes: int = 3
+    scrapes_before_memory: int = 20
+    pushes_before_memory: int = 5
+    push_interval: float = 2.0  # seconds; short, to be done soon
+    pods_that_come_and_go: int = 200_000
+    churn: Shape = field(default_factory=lambda: Shape(200, 2))
+    scrapers: int = 50
+    cluster_policies: int = 50_000
+    cluster_endpoints: int = 5_000
+    events: int = 100
+
+    @property
+    def largest(self) -> Shape:
+        """The shape with the most series."""
+        return self.shapes[-1]
+
+
+def workload(number: int) -> Workload:
+    """The pod of a number, with the names and addresses that Kubernetes and Calico would give it."""
+    pod = f"web-{number // 10}-{number:06x}"
+    high, low = divmod(number % 62_500, 250)
+    return Workload(
+        pod, f"app-{number % 10}", veth_name(NAMESPACE, pod), f"10.65.{high}.{low + 1}", f"fd00:65::{number:x}"
+    )
+
+
+def workload_endpoint(pod: Workload) -> model.WorkloadEndpoint:
+    """A pod as the datastores decode it."""
+    return model.WorkloadEndpoint(pod.interface, NAMESPACE, pod.pod, (pod.ipv4, pod.ipv6), {"app": pod.app})
+
+
+def policy(number: int) -> Policy:
+    """The policy of a number. Every fourth is global and begins with a deny rule both ways."""
+    kind = PolicyKind.NETWORK_POLICY if number % 4 else PolicyKind.GLOBAL_NETWORK_POLICY
+    rules = (allow("tcp", 8000 + number % 1000),) if number % 4 else (deny("tcp", 9000), allow("tcp", 443))
+    namespace = NAMESPACE if number % 4 else ""
+    return Policy(kind, f"policy-{number}", namespace, selector=f"role == '{number}'", ingress=rules, egress=rules)

@@ -1,0 +1,68 @@
+"""Where the API server is and how to be let in. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from urllib.parse import urlsplit
+
+_ONE_OF_TWO = (("ca_file", "ca"), ("cert_file", "cert"), ("key_file", "key"), ("token_file", "token"))
+"""Fields that say the same as a file and as a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A server and our credentials for it; empty means not given.
+
+    Certificates and token are given as files, read anew when they may have changed, or as texts (PEM). `server_name`
+    is what the server's certificate must say, if it is not the host of `server`. Without a CA the system's roots count.
+    """
+
+    server: str = ""
+    server_name: str = ""
+    ca_file: str = ""
+    ca: str = ""
+    cert_file: str = ""
+    cert: str = ""
+    key_file: str = ""
+    key: str = field(default="", repr=False)
+    token_file: str = ""
+    token: str = field(default="", repr=False)
+    insecure: bool = False
+
+    def overridden(self, by: Access) -> Access:
+        """This access with every field that `by` gives in place of its own."""
+        given = {one.name: getattr(by, one.name) for one in fields(by) if getattr(by, one.name)}
+        for file, text in _ONE_OF_TWO:
+            if file in given or text in given:
+                given = {file: "", text: ""} | given
+        return replace(self, **given)
+
+    def problems(self) -> tuple[str, ...]:
+        """Everything that cannot work, one text each."""
+        if not self.server:
+            return (
+                "no Kubernetes API server is named: run in a pod with a service account, or set KUBECONFIG or "
+                "K8S_API_ENDPOINT",
+            )
+        found = []
+        try:
+            parts = urlsplit(self.server)
+            valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+        except ValueError:
+            valid = False
+        if not valid:
+            found.append(f"Kubernetes API server {self.server!r}: expected https://HOST:PORT")
+        if bool(self.cert_file or self.cert) != bool(self.key_file or self.key):
+            found.append("a client certificate for the Kubernetes API and its key count only together: set both")
+        return tuple(found)
+
+    @property
+    def credentials(self) -> str:
+        """Which credentials we show, for people."""
+        if self.token_file:
+            return f"token in {self.token_file}"
+        if self.token:
+            return "token"
+        if self.cert_file or self.cert:
+            return f"client certificate{f' in {self.cert_file}' if self.cert_file else ''}"
+        return "no credentials"

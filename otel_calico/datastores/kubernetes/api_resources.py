@@ -1,0 +1,76 @@
+"""What is read from the Kubernetes API: the kinds, their groups and versions, and which group Calico's are in. Pure.
+
+Sources: `libcalico-go/lib/backend/syncersv1/felixsyncer/felixsyncerv1.go`, `libcalico-go/lib/backend/k8s/discovery.go`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from otel_calico.datastores.decode import (
+    ADMIN_NETWORK_POLICIES,
+    BASELINE_ADMIN_NETWORK_POLICIES,
+    CLUSTER_INFORMATIONS,
+    CLUSTER_NETWORK_POLICIES,
+    GLOBAL_NETWORK_POLICIES,
+    KUBERNETES_NETWORK_POLICIES,
+    NETWORK_POLICIES,
+    PODS,
+    TIERS,
+)
+
+CRD_GROUP = "crd.projectcalico.org"
+NATIVE_GROUP = "projectcalico.org"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiResource:
+    """One resource of the API, as RBAC and URLs name it. The core group is empty."""
+
+    group: str
+    version: str
+    plural: str
+
+    @property
+    def path(self) -> str:
+        """Where all namespaces of it are listed and watched."""
+        group = f"/apis/{self.group}" if self.group else "/api"
+        return f"{group}/{self.version}/{self.plural}"
+
+    def __str__(self) -> str:
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+_POLICY_GROUP = "policy.networking.k8s.io"
+_KUBERNETES = {
+    PODS: ApiResource("", "v1", "pods"),
+    KUBERNETES_NETWORK_POLICIES: ApiResource("networking.k8s.io", "v1", "networkpolicies"),
+    ADMIN_NETWORK_POLICIES: ApiResource(_POLICY_GROUP, "v1alpha1", "adminnetworkpolicies"),
+    BASELINE_ADMIN_NETWORK_POLICIES: ApiResource(_POLICY_GROUP, "v1alpha1", "baselineadminnetworkpolicies"),
+    CLUSTER_NETWORK_POLICIES: ApiResource(_POLICY_GROUP, "v1alpha2", "clusternetworkpolicies"),
+}
+_CALICO = (NETWORK_POLICIES, GLOBAL_NETWORK_POLICIES, TIERS, CLUSTER_INFORMATIONS)
+
+KUBERNETES_KINDS = (*_KUBERNETES, *_CALICO)
+"""The kinds a Kubernetes datastore holds."""
+
+
+def is_calico(kind: str) -> bool:
+    """Whether the group of a kind depends on the cluster."""
+    return kind in _CALICO
+
+
+def api_resource(kind: str, *, native: bool) -> ApiResource:
+    """Where a kind is. `native`: Calico's are in `projectcalico.org/v3`, not in `crd.projectcalico.org/v1`."""
+    if kind in _KUBERNETES:
+        return _KUBERNETES[kind]
+    return ApiResource(NATIVE_GROUP, "v3", kind) if native else ApiResource(CRD_GROUP, "v1", kind)
+
+
+def is_native(groups: Collection[str]) -> bool:
+    """Whether Calico's resources are in the native group, by the groups that the server offers.
+
+    If both are there, the native one is Calico's own API server, which shows visible names instead of stored ones.
+    """
+    return NATIVE_GROUP in groups and CRD_GROUP not in groups

@@ -1,0 +1,166 @@
+"""A kubeconfig file, or several of them joined with colons, to an `Access`.
+
+Source: `client-go/tools/clientcmd/loader.go`: of several files the first that gives a thing counts, a missing one
+among several is passed over, paths in a file start from its directory.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import yaml
+
+from otel_calico.datastores.kubernetes.access import Access
+
+_T = TypeVar("_T")
+
+
+class KubeconfigError(ValueError):
+    """The kubeconfig cannot be used. The message says why, without secrets."""
+
+
+class Part(msgspec.Struct, rename="kebab", frozen=True):
+    """Base of the shapes: keys have dashes; unknown ones are ignored."""
+
+
+class Cluster(Part, frozen=True):
+    server: str = ""
+    tls_server_name: str = ""
+    certificate_authority: str = ""
+    certificate_authority_data: str = ""
+    insecure_skip_tls_verify: bool = False
+    proxy_url: str = ""
+
+
+class User(Part, frozen=True):
+    client_certificate: str = ""
+    client_certificate_data: str = ""
+    client_key: str = ""
+    client_key_data: str = ""
+    token: str = ""
+    token_file: str = msgspec.field(default="", name="tokenFile")
+    username: str = ""
+    exec: object = None
+    auth_provider: object = None
+
+
+class Context(Part, frozen=True):
+    cluster: str = ""
+    user: str = ""
+
+
+class NamedCluster(Part, frozen=True):
+    name: str
+    cluster: Cluster = Cluster()
+
+
+class NamedUser(Part, frozen=True):
+    name: str
+    user: User = User()
+
+
+class NamedContext(Part, frozen=True):
+    name: str
+    context: Context = Context()
+
+
+class Kubeconfig(Part, frozen=True):
+    current_context: str | None = None
+    clusters: list[NamedCluster] | None = None
+    users: list[NamedUser] | None = None
+    contexts: list[NamedContext] | None = None
+
+
+def access_from_files(paths: str, context: str = "") -> Access:
+    """The access that kubeconfig files give. Raises KubeconfigError."""
+    files = [Path(path) for path in paths.split(os.pathsep) if path]
+    there = [file for file in files if file.exists()]
+    if not there:
+        raise KubeconfigError(f"kubeconfig {paths} does not exist: check KUBECONFIG")
+    configs = [(_read(file), file.parent) for file in there]
+    return _access(configs, context, paths)
+
+
+def access_from_text(text: str, context: str = "") -> Access:
+    """The access that an inline kubeconfig gives. Raises KubeconfigError."""
+    name = "inline kubeconfig"
+    return _access([(_parse(text, name), Path())], context, name)
+
+
+def _read(file: Path) -> Kubeconfig:
+    try:
+        return _parse(file.read_text(encoding="utf-8"), f"kubeconfig {file}")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KubeconfigError(f"kubeconfig {file} cannot be read: {getattr(error, 'strerror', error)}") from error
+
+
+def _parse(text: str, name: str) -> Kubeconfig:
+    try:
+        return msgspec.convert(yaml.safe_load(text) or {}, Kubeconfig)
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        place = getattr(error, "problem_mark", None)
+        reason = (
+            f"no YAML{f' (line {place.line + 1})' if place else ''}" if isinstance(error, yaml.YAMLError) else error
+        )
+        raise KubeconfigError(f"{name}: {reason}") from None
+
+
+def _access(configs: list[tuple[Kubeconfig, Path]], context: str, name: str) -> Access:
+    wanted = context or next((config.current_context for config, _ in configs if config.current_context), "")
+    if not wanted:
+        raise KubeconfigError(f"{name} has no current context: set K8S_CURRENT_CONTEXT")
+    contexts = ((one.name, one.context, at) for config, at in configs for one in config.contexts or ())
+    clusters = ((one.name, one.cluster, at) for config, at in configs for one in config.clusters or ())
+    users = ((one.name, one.user, at) for config, at in configs for one in config.users or ())
+    chosen, _ = _named(contexts, wanted, "context", name)
+    cluster, cluster_at = _named(clusters, chosen.cluster, "cluster", name)
+    user, user_at = _named(users, chosen.user, "user", name) if chosen.user else (User(), Path())
+    _refuse_unsupported(cluster, user, f"{name}: user {chosen.user}")
+    return Access(
+        server=cluster.server,
+        server_name=cluster.tls_server_name,
+        ca_file=_path(cluster.certificate_authority, cluster_at) if not cluster.certificate_authority_data else "",
+        ca=_decoded(cluster.certificate_authority_data, f"{name}: certificate-authority-data"),
+        cert_file=_path(user.client_certificate, user_at) if not user.client_certificate_data else "",
+        cert=_decoded(user.client_certificate_data, f"{name}: client-certificate-data"),
+        key_file=_path(user.client_key, user_at) if not user.client_key_data else "",
+        key=_decoded(user.client_key_data, f"{name}: client-key-data"),
+        token_file=_path(user.token_file, user_at),
+        token="" if user.token_file else user.token,
+        insecure=cluster.insecure_skip_tls_verify,
+    )
+
+
+def _named(found: Iterable[tuple[str, _T, Path]], wanted: str, what: str, name: str) -> tuple[_T, Path]:
+    for one, value, at in found:
+        if one == wanted:
+            return value, at
+    raise KubeconfigError(f"{name} has no {what} {wanted!r}")
+
+
+def _refuse_unsupported(cluster: Cluster, user: User, whose: str) -> None:
+    if user.exec or user.auth_provider:
+        raise KubeconfigError(
+            f"{whose} gets its token from a program, which is not supported: use a service account or a token file"
+        )
+    if user.username:
+        raise KubeconfigError(f"{whose} has a password, which Kubernetes has dropped: use a token or a certificate")
+    if cluster.proxy_url:
+        raise KubeconfigError(f"{whose}: proxy-url is not supported: name a server that can be reached directly")
+
+
+def _path(path: str, at: Path) -> str:
+    return str(at / path) if path else ""
+
+
+def _decoded(text: str, name: str) -> str:
+    try:
+        return base64.b64decode(text, validate=False).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError):
+        raise KubeconfigError(f"{name} is not PEM in base64") from None

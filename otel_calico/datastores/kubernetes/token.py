@@ -1,0 +1,45 @@
+"""The bearer token: kubelet writes a new one into the file before the old one expires."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from otel_calico.datastores.datastore import DatastoreError
+from otel_calico.datastores.kubernetes.access import Access
+
+_FRESH = 60.0  # seconds
+
+
+class BearerToken:
+    """A token from a file, read anew every minute, or as given."""
+
+    def __init__(self, access: Access) -> None:
+        self._file = access.token_file
+        self._token = access.token
+        self._lock = threading.Lock()
+        self._read_at = -_FRESH
+
+    def current(self) -> str:
+        """The token; empty if there is none. Raises DatastoreError if its file cannot be read."""
+        with self._lock:
+            if self._file and time.monotonic() - self._read_at >= _FRESH:
+                self._token = self._read()
+                self._read_at = time.monotonic()
+            return self._token
+
+    def renewed(self, refused: str) -> bool:
+        """Whether the file now holds another token than the one refused."""
+        if not self._file:
+            return False
+        with self._lock:
+            self._read_at = -_FRESH
+        return self.current() != refused
+
+    def _read(self) -> str:
+        try:
+            return Path(self._file).read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", "it is no text")
+            raise DatastoreError(f"cannot read the token file {self._file}: {reason}") from error

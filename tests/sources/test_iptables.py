@@ -1,0 +1,258 @@
+"""Real iptables in network namespaces: the right backend, both IP versions, the lock, and never a module loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otel_calico.model import IPVersion
+from tests.felix import Era, render
+from tests.felix.example import example_node
+from tests.node.iptables import BACKENDS, load, save, set_counters
+from tests.node.namespace import Namespace
+
+pytestmark = pytest.mark.node
+
+RULESET = render(example_node(Era.E))
+RULESET6 = render(example_node(Era.E), IPVersion.V6)
+BIGGER = render(example_node(Era.E, "cali0d7763386da", "cali2", "cali3"))
+Read = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def namespace() -> Iterator[Namespace]:
+    """A node: a network namespace with a /run of its own."""
+    with Namespace() as made:
+        yield made
+
+
+class Reader:
+    """A source at work inside a namespace."""
+
+    def __init__(self, namespace: Namespace, *arguments: str, path: str = "") -> None:
+        command = namespace.command(sys.executable, "-m", "tests.sources.reader", *arguments)
+        env = {**os.environ, "PATH": path or os.environ["PATH"]}
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+
+    def order(self, line: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+    def read(self) -> dict[str, Any]:
+        self.order("read")
+        assert self._process.stdout
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def close(self) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait(timeout=5)
+
+
+@pytest.fixture
+def readers(namespace: Namespace) -> Iterator[Callable[..., Reader]]:
+    """Starts sources in the namespace; they end with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*arguments: str, path: str = "") -> Reader:
+            return stack.enter_context(contextlib.closing(Reader(namespace, *arguments, path=path)))
+
+        yield start
+
+
+def rules(text: str) -> list[str]:
+    """A dump without its dated comments."""
+    return [line for line in text.split("\n") if not line.startswith("#")]
+
+
+@pytest.mark.parametrize("explicit", [False, True])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_both_ip_versions_of_felix_backend_are_read(
+    namespace: Namespace, readers: Callable[..., Reader], backend: str, explicit: bool  # noqa: FBT001
+) -> None:  # fmt: skip
+    load(namespace, RULESET.restore(), backend)
+    load(namespace, RULESET6.restore(), backend, 6)
+
+    reader = readers(*([backend] if explicit else []))
+
+    for _ in range(2):
+        answer = reader.read()
+        assert (answer["backend"], answer["unlocked"], sorted(answer["texts"])) == (backend, False, ["4", "6"])
+        assert rules(answer["texts"]["4"]) == rules(save(namespace, backend))
+        assert rules(answer["texts"]["6"]) == rules(save(namespace, backend, 6))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_left_over_chains_that_nothing_enters_do_not_hide_felix(
+    namespace: Namespace, readers: Callable[..., Reader], backend: str
+) -> None:
+    other = next(each for each in BACKENDS if each != backend)
+    load(namespace, RULESET.restore(), backend)
+    left_over = "\n".join(line for line in BIGGER.restore().split("\n") if not line.startswith("-A FORWARD"))
+    load(namespace, left_over, other)
+
+    assert readers().read()["backend"] == backend
+
+
+def test_of_two_rulesets_the_one_whose_counters_move_is_felixs_and_stays_so_in_quiet_times(
+    namespace: Namespace, readers: Callable[..., Reader]
+) -> None:
+    load(namespace, BIGGER.restore(), "legacy")
+    load(namespace, RULESET.restore(), "nft")
+    reader = readers()
+    assert reader.read()["backend"] == "legacy"
+
+    moved = {rule: (5, 300) for rule in RULESET.hashes}
+    set_counters(namespace, RULESET.dump(moved), "nft")
+    reader.order("wait 61")
+    assert reader.read()["backend"] == "nft"
+
+    reader.order("wait 61")
+    assert reader.read()["backend"] == "nft"
+
+
+def test_felix_explicit_backend_is_obeyed_whatever_else_is_there(
+    namespace: Namespace, readers: Callable[..., Reader]
+) -> None:
+    load(namespace, RULESET.restore(), "legacy")
+    load(namespace, BIGGER.restore(), "nft")
+    assert [readers(backend).read()["backend"] for backend in BACKENDS] == list(BACKENDS)
+
+
+def test_a_switch_of_backends_is_followed(namespace: Namespace, readers: Callable[..., Reader]) -> None:
+    load(namespace, RULESET.restore(), "legacy")
+    reader = readers()
+    assert reader.read()["backend"] == "legacy"
+
+    namespace.run("iptables-legacy", "-F")
+    namespace.run("iptables-legacy", "-X")
+    load(namespace, RULESET.restore(), "nft")
+
+    assert "nft" in [reader.read()["backend"] for _ in range(2)]
+
+
+def test_ipv6_that_begins_later_is_found(namespace: Namespace, readers: Callable[..., Reader]) -> None:
+    load(namespace, RULESET.restore(), "nft")
+    reader = readers()
+    assert list(reader.read()["texts"])[0] == "4"
+
+    load(namespace, RULESET6.restore(), "nft", 6)
+    reader.order("wait 61")
+
+    assert sorted(reader.read()["texts"]) == ["4", "6"]
+
+
+@pytest.mark.parametrize("explicit", [(), ("legacy",)])
+def test_legacy_programs_never_run_where_no_legacy_table_is(
+    namespace: Namespace, readers: Callable[..., Reader], tmp_path: Path, explicit: tuple[str, ...]
+) -> None:
+    for program in ("iptables-legacy-save", "ip6tables-legacy-save"):
+        script = tmp_path / program
+        script.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+        script.chmod(0o755)
+    load(namespace, RULESET.restore(), "nft")
+
+    answer = readers(*explicit, path=f"{tmp_path}:{os.environ['PATH']}").read()
+
+    assert answer.get("backend", answer.get("error")) == ("empty" if explicit else "nft")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_node_without_any_table_says_so(readers: Callable[..., Reader]) -> None:
+    answer = readers("legacy").read()
+    assert answer["error"] == "empty"
+    assert "calico-node" in answer["message"]
+
+
+@contextlib.contextmanager
+def held(namespace: Namespace) -> Iterator[Path]:
+    """The node's xtables lock in the hands of a writer."""
+    path = namespace.path("/run/xtables.lock")
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield path
+
+
+def test_a_legacy_read_waits_for_a_writer(namespace: Namespace, readers: Callable[..., Reader]) -> None:
+    load(namespace, RULESET.restore(), "legacy")
+    reader = readers("legacy", "5")
+    with held(namespace):
+        threading.Timer(0.0, reader.order, ["read"]).start()
+        time.sleep(0.6)
+    reader.order("read")
+    assert reader._process.stdout  # noqa: SLF001 - two answers to the two orders
+    answer = json.loads(reader._process.stdout.readline())  # noqa: SLF001
+    assert answer["unlocked"] is False
+
+
+def test_a_legacy_read_gives_up_on_a_writer_that_does_not_end_and_says_so(
+    namespace: Namespace, readers: Callable[..., Reader]
+) -> None:
+    load(namespace, RULESET.restore(), "legacy")
+    load(namespace, RULESET6.restore(), "legacy", 6)
+    reader = readers("legacy", "0.2")
+    with held(namespace):
+        started = time.monotonic()
+        answer = reader.read()
+        assert time.monotonic() - started < 5
+        assert (answer["unlocked"], sorted(answer["texts"])) == (True, ["4", "6"])
+    assert reader.read()["unlocked"] is False
+
+
+def test_one_read_without_the_lock_makes_the_whole_scan_unlocked(
+    namespace: Namespace, readers: Callable[..., Reader]
+) -> None:
+    load(namespace, RULESET.restore(), "legacy")
+    load(namespace, RULESET6.restore(), "legacy", 6)
+    reader = readers("legacy", "0.5")
+    reader.read()
+    with held(namespace):
+        reader.order("read")
+        time.sleep(0.75)  # IPv4 gave up and was read without; IPv6 gets the lock now
+    assert reader._process.stdout  # noqa: SLF001
+    assert json.loads(reader._process.stdout.readline())["unlocked"] is True  # noqa: SLF001
+
+
+def test_nft_is_read_without_the_lock(namespace: Namespace, readers: Callable[..., Reader]) -> None:
+    load(namespace, RULESET.restore(), "nft")
+    namespace.path("/run/xtables.lock").touch()
+    reader = readers("nft", "30")
+    with held(namespace):
+        assert reader.read()["unlocked"] is False
+
+
+def test_no_counter_falls_while_another_program_writes_all_the_time(
+    namespace: Namespace, readers: Callable[..., Reader]
+) -> None:
+    load(namespace, RULESET.restore(), "legacy")
+    many = "".join(f":other-{number} - -\n-A other-{number} -j RETURN\n" for number in range(300))
+    namespace.run("iptables-legacy-restore", "--noflush", text=f"*filter\n{many}COMMIT\n")
+    set_counters(namespace, save(namespace, "legacy").replace("[0:0] -A", "[7:420] -A"), "legacy")
+    script = "while :; do printf '*filter\\n:churn - -\\n-A churn -j RETURN\\nCOMMIT\\n' | iptables-legacy-restore -w --noflush; done"
+    writer = subprocess.Popen(namespace.command("sh", "-c", script), start_new_session=True)
+    try:
+        reader, end, reads = readers("legacy"), time.monotonic() + 2, 0
+        while time.monotonic() < end:
+            answer = reader.read()
+            reads += 1
+            counters = {line.split("]")[0] for line in answer["texts"]["4"].split("\n") if "-A cali-" in line}
+            assert (counters, answer["unlocked"]) == ({"[7:420"}, False)
+        assert reads > 5
+    finally:
+        os.killpg(writer.pid, 9)
+        writer.wait()

@@ -1,0 +1,204 @@
+"""What the save programs may do wrong: each has a kind of its own, a message that helps, and leaves nothing running."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from otel_calico.model import IPVersion
+from otel_calico.sources.backends import Backend
+from otel_calico.sources.command import Limits, run
+from otel_calico.sources.iptables import IptablesSettings, IptablesSource
+from otel_calico.sources.source import SourceError
+from tests.felix import Era, render
+from tests.felix.example import example_node
+
+V4 = render(example_node(Era.E)).dump()
+V6 = render(example_node(Era.E), IPVersion.V6).dump()
+Install = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Puts shell scripts on an otherwise bare PATH."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    def write(name: str, script: str) -> Path:
+        path = tmp_path / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return path
+
+    for name, text in (("iptables-nft-save", V4), ("ip6tables-nft-save", V6)):
+        (tmp_path / f"{name}.txt").write_text(text)
+        write(name, f"cat {tmp_path}/{name}.txt")
+    return write
+
+
+def source(limits: Limits | None = None, clock: Callable[[], float] = time.monotonic) -> IptablesSource:
+    return IptablesSource(IptablesSettings(Backend.NFT, limits=limits or Limits()), clock)
+
+
+def both(install: Install, script: str) -> None:
+    for name in ("iptables-nft-save", "ip6tables-nft-save"):
+        install(name, script)
+
+
+def refusal(limits: Limits | None = None) -> SourceError:
+    with pytest.raises(SourceError) as refused:
+        source(limits).read()
+    return refused.value
+
+
+def test_programs_on_the_path_are_run(install: Install) -> None:
+    assert [(dump.ip_version, dump.text) for dump in source().read()] == [(IPVersion.V4, V4), (IPVersion.V6, V6)]
+
+
+def test_missing_programs_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    error = refusal()
+    assert error.kind == "missing_binary"
+    assert "install" in str(error)
+
+
+def test_one_program_for_both_backends_is_told_by_its_version(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    (tmp_path / "iptables-nft-save").unlink()
+    (tmp_path / "ip6tables-nft-save").unlink()
+    for name in ("iptables-save", "ip6tables-save"):
+        install(name, f'[ "$1" = --version ] && echo "{name} v1.8.9 (nf_tables)" || cat {tmp_path}/{name[:-5]}-nft-save.txt')
+    assert [dump.text for dump in source().read()] == [V4, V6]
+
+
+def test_a_failing_program_is_quoted(install: Install) -> None:
+    both(install, "echo 'iptables-nft-save: it is Tuesday' >&2; exit 3")
+    error = refusal()
+    assert error.kind == "exit_status"
+    assert "it is Tuesday" in str(error)
+    assert "3" in str(error)
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "iptables-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)",
+        "Fatal: Operation not permitted",
+    ],
+)
+def test_a_refusal_of_the_kernel_is_told(install: Install, complaint: str) -> None:
+    both(install, f"echo '{complaint}' >&2; exit 4")
+    error = refusal()
+    assert error.kind == "no_permission"
+    assert "NET_ADMIN" in str(error)
+
+
+def test_a_program_that_may_not_be_executed_is_told(tmp_path: Path) -> None:
+    program = tmp_path / "iptables-nft-save"
+    program.write_text("#!/bin/sh\n")
+    with pytest.raises(SourceError) as refused:
+        run((str(program),), Limits())
+    assert refused.value.kind == "no_permission"
+
+
+def test_a_program_killed_by_a_signal_is_told(install: Install) -> None:
+    both(install, "kill -9 $$")
+    error = refusal()
+    assert (error.kind, "signal 9" in str(error)) == ("exit_status", True)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "sleep 98.7",
+        "trap '' TERM INT; sleep 98.7 & wait; sleep 98.7",
+        "echo half; sleep 98.7",
+        "while :; do echo line; done",
+        "sleep 98.7 & echo '*filter'",
+        "exec >&- 2>&-; sleep 98.7",
+    ],
+)
+def test_a_program_that_does_not_end_is_killed_with_its_children(install: Install, script: str) -> None:
+    both(install, script)
+    started = time.monotonic()
+    error = refusal(Limits(seconds=0.3))
+    assert time.monotonic() - started < 3
+    assert error.kind == "time_limit"
+    assert "0.3 s" in str(error)
+    assert _children() == []
+
+
+def _children() -> list[str]:
+    """What runs of the scripts."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "98.7" in words or any("nft-save" in word for word in words):
+            found.append(" ".join(words))
+    return found
+
+
+def test_a_child_left_behind_by_a_program_that_ended_well_is_killed(install: Install, tmp_path: Path) -> None:
+    for name in ("iptables-nft-save", "ip6tables-nft-save"):
+        install(name, f"sleep 98.7 >/dev/null 2>&1 & cat {tmp_path}/{name}.txt")
+    assert len(source().read()) == 2
+    time.sleep(0.05)
+    assert _children() == []
+
+
+def test_output_without_end_is_cut_off(install: Install) -> None:
+    both(install, f"exec {sys.executable} -c 'import os; [os.write(1, bytes(1 << 20)) for _ in range(300)]'")
+    started = time.monotonic()
+    error = refusal(Limits(seconds=20, octets=64 << 20))
+    assert (error.kind, "64 MiB" in str(error)) == ("too_large", True)
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("script", ["exit 0", "echo", "echo garbage", "head -c 5000 /dev/urandom"])
+def test_nothing_and_garbage_are_no_table(install: Install, script: str) -> None:
+    both(install, script)
+    assert refusal().kind == "empty"
+
+
+def test_a_complaint_as_long_as_a_book_is_cut(install: Install) -> None:
+    both(install, f"{sys.executable} -c 'print(\"x\" * 1000000)' >&2; exit 1")
+    assert len(str(refusal())) < 1000
+
+
+def test_bytes_that_are_no_text_do_no_harm(install: Install, tmp_path: Path) -> None:
+    install("iptables-nft-save", f"printf '\\377\\376\\n'; cat {tmp_path}/iptables-nft-save.txt")
+    assert V4 in source().read()[0].text
+
+
+@pytest.mark.parametrize("after", [0.0, 61.0])
+def test_an_ip_version_that_cannot_be_read_is_an_error_and_not_gone(install: Install, after: float) -> None:
+    ahead = 0.0
+    at_work = source(clock=lambda: time.monotonic() + ahead)
+    assert len(at_work.read()) == 2
+
+    install("ip6tables-nft-save", "echo 'resource temporarily unavailable' >&2; exit 4")
+    ahead = after
+
+    with pytest.raises(SourceError) as refused:
+        at_work.read()
+    assert refused.value.kind == "exit_status"
+
+
+def test_no_descriptor_is_left_open(install: Install) -> None:
+    at_work = source()
+    at_work.read()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        at_work.read()
+    both(install, "exit 1")
+    for _ in range(5):
+        with pytest.raises(SourceError):
+            at_work.read()
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -1,0 +1,53 @@
+"""Every benchmark runs and yields its rows; on a tiny node, so that the numbers mean nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import BENCHMARKS
+from benchmarks.shapes import Scale, Shape
+from benchmarks.table import Row, compared, markdown, write
+
+TINY = Scale(
+    shapes=(Shape(3, 4),),
+    memory_bars=(80,),
+    rounds=1,
+    first_scrapes=1,
+    scrapes_before_memory=2,
+    pushes_before_memory=1,
+    push_interval=0.2,
+    pods_that_come_and_go=200,
+    churn=Shape(4, 2),
+    scrapers=5,
+    cluster_policies=20,
+    cluster_endpoints=20,
+    events=5,
+)
+ROWS = {"scrape": 8, "first": 1, "push": 2, "memory": 2, "churn": 3, "scrapers": 2, "cache": 2}
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmark_measures_all_of_its_rows(name: str) -> None:
+    rows = BENCHMARKS[name](TINY)
+    assert len(rows) == ROWS[name]
+    assert all(row.measured and row.bar for row in rows)
+
+
+def test_a_time_is_held_against_a_multiple_of_another() -> None:
+    row = compared("scrape", [0.004, 0.001, 0.002], "save", [0.01, 0.02, 0.03], 0.25)
+    assert row.line == "| scrape | 2.0 ms (1.0 to 4.0) | save 20.0 ms (10.0 to 30.0) | 0.10 | ≤ 0.25 times | yes |"
+    assert not compared("scrape", [0.006], "save", [0.02], 0.25).holds
+
+
+def test_the_table_in_a_document_is_replaced(tmp_path: Path) -> None:
+    document = tmp_path / "performance.md"
+    document.write_text("before\n<!-- benchmark -->\nold\n<!-- benchmark -->\nafter\n")
+    table = markdown([Row("memory", "70 MB", "≤ 80 MB", holds=True)])
+    write(document, table)
+    assert document.read_text() == f"before\n<!-- benchmark -->\n{table}\n<!-- benchmark -->\nafter\n"
+    document.write_text("no place\n")
+    with pytest.raises(ValueError, match="needs <!-- benchmark --> twice"):
+        write(document, table)
