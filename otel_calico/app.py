@@ -25,6 +25,10 @@ log = structlog.get_logger(__name__)
 _WAIT_FOR_DATASTORE = 5.0
 """Seconds that the first scan waits for the datastore, so that the log does not call every workload unknown."""
 
+_WAKE_UP = 0.5
+"""Seconds after which the main thread looks up: the kernel may hand a signal to a thread of gRPC's, which does not wake
+it, and only the main thread runs Python's signal handlers."""
+
 OK, CANNOT_START = 0, 2
 
 
@@ -74,7 +78,8 @@ def _run(settings: Settings, collector: Collector, datastore: Datastore, welcome
                 sys.stdout.write(welcome.format(port=telemetry.port))
                 sys.stdout.flush()
             _first_scan(collector, datastore, stop)
-            stop.wait()
+            while not stop.wait(_WAKE_UP):
+                pass
         finally:
             log.info("stopping")
             telemetry.stop()

@@ -61,9 +61,16 @@ class IptablesSource:
         return _dumps(texts)
 
     def _look(self) -> Sequence[Dump]:
-        """Read everything, and choose the backend whose ruleset is Felix's."""
-        candidates = list(self._candidates())
+        """Read everything, and choose the backend whose ruleset is Felix's.
+
+        Raises SourceError where none is, and one could not be read.
+        """
+        candidates, errors = self._candidates()
+        if not candidates:
+            raise errors[0] if errors else _no_tables(self._settings.backend)
         chosen = max(candidates, key=self._rank)
+        if errors and not chosen.calico:
+            raise errors[0]
         self._looked = {candidate.backend: candidate.traffic() for candidate in candidates}
         self._look_at = self._clock() + _LOOK_AGAIN
         if chosen.backend is not self._chosen and chosen.calico:
@@ -79,11 +86,11 @@ class IptablesSource:
         moving = before is not None and candidate.traffic() != before
         return entered, calico, moving, rules, candidate.backend is Backend.LEGACY
 
-    def _candidates(self) -> Iterable[Candidate]:
-        """What each backend shows. Raises SourceError where none can be read at all."""
+    def _candidates(self) -> tuple[Sequence[Candidate], Sequence[SourceError]]:
+        """What each backend shows, and what could not be read."""
         backends = [self._settings.backend] if self._settings.backend else [Backend.NFT, Backend.LEGACY]
+        candidates: list[Candidate] = []
         errors: list[SourceError] = []
-        found = False
         for backend in backends:
             texts: dict[IPVersion, str] = {}
             for version in IPVersion:
@@ -93,10 +100,8 @@ class IptablesSource:
                     errors.append(error)
             texts = {version: text for version, text in texts.items() if "*filter\n" in text}
             if texts:
-                found = True
-                yield Candidate(backend, texts)
-        if not found:
-            raise errors[0] if errors else _no_tables(self._settings.backend)
+                candidates.append(Candidate(backend, texts))
+        return candidates, errors
 
     def _texts(self, backend: Backend, ip_versions: Iterable[IPVersion]) -> Mapping[IPVersion, str]:
         """Run the save program of each IP version; those without a table are left out. Raises SourceError."""

@@ -10,10 +10,10 @@ _REMEDY = "`otel-calico check` tells what to do."
 
 def missing(status: DatastoreStatus, snapshot: Snapshot) -> list[str]:
     """What keeps the service from being ready, one line each with the remedy; empty if it is ready."""
-    lines = [f"{reason.rstrip('.')}. {_REMEDY}" for reason in status.unready_reasons]
+    lines = [_sentences(reason) for reason in status.unready_reasons]
     if snapshot.failure is not None:
         failure = snapshot.failure
-        lines.append(f"last scan failed ({failure.kind}): {failure.message.rstrip('.')}. {_REMEDY}")
+        lines.append(_sentences(f"last scan failed ({failure.kind}): {failure.message}"))
     return lines
 
 
@@ -24,3 +24,8 @@ def disconnected(status: DatastoreStatus) -> list[str]:
         for name, kind in status.kinds.items()
         if kind.in_sync and not kind.connected
     ]
+
+
+def _sentences(reason: str) -> str:
+    end = "" if reason.endswith((".", "?")) else "."
+    return f"{reason}{end} {_REMEDY}"

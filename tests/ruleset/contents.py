@@ -23,7 +23,7 @@ def contents(ruleset: Ruleset) -> Contents:
     return {
         "chains": chains,
         "order": list(ruleset.chains),
-        "declared": ruleset.declared,
+        "declared": ruleset.declared.strip().split("\n"),
         "rules": ruleset.rules,
         "malformed": ruleset.malformed,
     }

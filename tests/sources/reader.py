@@ -12,6 +12,8 @@ import sys
 import time
 from typing import Any
 
+import structlog
+
 from otel_calico.sources.backends import Backend
 from otel_calico.sources.iptables import IptablesSettings, IptablesSource
 from otel_calico.sources.lock import XtablesLock
@@ -19,6 +21,7 @@ from otel_calico.sources.source import SourceError
 
 
 def main(backend: str = "", wait: str = "2.0") -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     ahead = 0.0
     settings = IptablesSettings(Backend(backend) if backend else None, XtablesLock(wait=float(wait)))
     source = IptablesSource(settings, clock=lambda: time.monotonic() + ahead)

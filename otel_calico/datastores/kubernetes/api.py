@@ -187,6 +187,4 @@ def _refusal(response: http.client.HTTPResponse) -> Refusal:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         message = body.decode(errors="replace").strip()[:200]
     retry_after = response.headers.get("Retry-After", "")
-    return Refusal(
-        response.status, message or response.reason, float(retry_after) if retry_after.isdecimal() else None
-    )
+    return Refusal(response.status, message or response.reason, float(retry_after) if retry_after.isdecimal() else None)
