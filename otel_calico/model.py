@@ -73,7 +73,8 @@ class WorkloadEndpoint:
     """One interface of a workload on this node.
 
     `pod` is empty for workloads that are not Kubernetes pods. `addresses` are IP addresses or subnets, with
-    `/32` and `/128` left off. `labels` are the pod's labels plus those Calico adds.
+    `/32` and `/128` left off. `labels` are the pod's labels plus those Calico adds. `owner` is `KIND/NAME` of what
+    made the pod, such as `Deployment/web`; empty if nothing did, or the datastore does not tell.
     """
 
     interface: str
@@ -81,6 +82,7 @@ class WorkloadEndpoint:
     pod: str
     addresses: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import structlog
 
 from otel_calico.datastores.datastore import DatastoreError
-from otel_calico.datastores.decode import Decoder
 from otel_calico.datastores.resources import InvalidResourceError, Raw
 from otel_calico.datastores.source import Batch, HistoryLostError, Source, Watch
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
@@ -33,24 +33,35 @@ class Pace:
     """How patiently a loop tries again, in seconds.
 
     `minimum` lies between two attempts, `ceiling` bounds the exponential back-off, and a watch that stood for
-    `steady` makes the back-off start afresh.
+    `steady` makes the back-off start afresh. Listings that all nodes of a cluster want at once, at the start and when
+    history is lost, begin at some moment within `spread`.
     """
 
     minimum: float = 0.5
     ceiling: float = 30
     steady: float = 10
+    spread: float = 0
+
+
+class Decodes(Protocol):
+    """What a loop needs of a decoder (`decode.py`)."""
+
+    def decode(self, kind: str, key: str, raw: Raw) -> Resource | None:
+        """None for what no scan could ask for. Raises InvalidResourceError."""
 
 
 class KindLoop:
     """The thread of one kind."""
 
-    def __init__(self, kind: str, source: Source, decoder: Decoder, lookups: Lookups, pace: Pace) -> None:
+    def __init__(self, kind: str, source: Source, decoder: Decodes, lookups: Lookups, pace: Pace) -> None:
         self.kind = kind
         self._source = source
         self._decoder = decoder
         self._lookups = lookups
         self._pace = pace
         self._revision: str | None = None
+        self._asked_to_list = False
+        self._connected_before = False
         self._failures = 0
         self._watching: Watch | None = None
         self._state = KindStatus()
@@ -66,6 +77,12 @@ class KindLoop:
         if self._watching is not None:
             self._watching.close()
 
+    def list_again(self) -> None:
+        """Have the kind listed anew, at once; from any thread."""
+        self._asked_to_list = True
+        if self._watching is not None:
+            self._watching.close()
+
     def join(self, timeout: float) -> None:
         if self._thread.is_alive():
             self._thread.join(timeout)
@@ -75,28 +92,31 @@ class KindLoop:
         return replace(self._state, held=self._lookups.count(self.kind))
 
     def _run(self) -> None:
+        self._stopping.wait(self._spread())
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
-                if self._revision is None:
+                if self._revision is None or self._asked_to_list:
                     self._list()
                 self._follow()
             except HistoryLostError as lost:
                 self._revision = None
                 self._disconnected()
                 log.info("datastore_history_lost", kind=self.kind, reason=str(lost))
+                self._stopping.wait(self._spread())
             except Exception as error:  # noqa: BLE001 - a loop that dies leaves a cache that lies
                 if not self._stopping.is_set():
                     self._failed(error)
             self._stopping.wait(self._pause(began))
 
     def _list(self) -> None:
+        self._asked_to_list = False
         listing = self._source.list(self.kind)
         decoded = ((key, self._decode(key, raw)) for key, raw in listing.items)
         resources = {key: resource for key, resource in decoded if resource is not None}
         self._lookups.replace(self.kind, resources)
         self._revision = listing.revision
-        self._connected()
+        self._state = replace(self._state, in_sync=True)
         log.info("datastore_listed", kind=self.kind, held=len(resources), revision=listing.revision)
 
     def _follow(self) -> None:
@@ -104,7 +124,7 @@ class KindLoop:
         began = time.monotonic()
         self._watching = self._source.watch(self.kind, self._revision)
         try:
-            if self._stopping.is_set():
+            if self._stopping.is_set() or self._asked_to_list:
                 return
             for batch in self._watching:
                 self._connected()
@@ -136,10 +156,11 @@ class KindLoop:
         state = self._state
         if state.connected:
             return
-        if state.in_sync:
+        if self._connected_before:
             state = replace(state, reconnects=state.reconnects + 1)
             log.info("datastore_reconnected", kind=self.kind)
-        self._state = replace(state, in_sync=True, connected=True, last_error="")
+        self._connected_before = True
+        self._state = replace(state, connected=True, last_error="")
 
     def _disconnected(self) -> None:
         self._state = replace(self._state, connected=False)
@@ -153,6 +174,9 @@ class KindLoop:
             log.warning("datastore_disconnected", kind=self.kind, error=text)
         self._state = replace(self._state, connected=False, errors=self._state.errors + 1, last_error=text)
 
+    def _spread(self) -> float:
+        return random.uniform(0, self._pace.spread)  # noqa: S311
+
     def _pause(self, began: float) -> float:
         """Full jitter, so that the nodes of a cluster do not come back in step."""
         doublings = min(self._failures, 16)
@@ -164,7 +188,7 @@ class SyncedDatastore:
     """A datastore that is a source and one loop per kind."""
 
     def __init__(
-        self, source: Source, kinds: Iterable[str], decoder: Decoder, lookups: Lookups, pace: Pace | None = None
+        self, source: Source, kinds: Iterable[str], decoder: Decodes, lookups: Lookups, pace: Pace | None = None
     ) -> None:
         self._source = source
         self._loops = [KindLoop(kind, source, decoder, lookups, pace or Pace()) for kind in kinds]
@@ -174,13 +198,20 @@ class SyncedDatastore:
         for loop in self._loops:
             loop.start()
 
+    def list_again(self, kind: str) -> None:
+        """Have a kind listed anew; from any thread."""
+        for loop in self._loops:
+            if loop.kind == kind:
+                loop.list_again()
+
     def stop(self) -> None:
         """End within a second; the lookups keep what they hold."""
         for loop in self._loops:
             loop.stop()
         self._source.close()
+        end = time.monotonic() + 1
         for loop in self._loops:
-            loop.join(timeout=1)
+            loop.join(timeout=max(0, end - time.monotonic()))
 
     def status(self) -> DatastoreStatus:
         """The state of every kind now."""

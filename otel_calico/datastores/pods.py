@@ -7,11 +7,14 @@ between releases carry the release that brought them.
 from __future__ import annotations
 
 from otel_calico.chains import veth_name
+from otel_calico.datastores.owners import owner_of
 from otel_calico.datastores.releases import Release
 from otel_calico.datastores.resources import Pod, Raw, read
 from otel_calico.model import WorkloadEndpoint
 
 NEWEST: Release = (3, 999)
+RULES_SETTLED: Release = (3, 21)
+"""From this release on the rules have not changed."""
 
 POD_IP = "cni.projectcalico.org/podIP"
 POD_IPS = "cni.projectcalico.org/podIPs"
@@ -44,6 +47,7 @@ def pod_endpoint(
         pod=pod.metadata.name,
         addresses=addresses,
         labels=_labels(pod, namespace),
+        owner=owner_of(pod.metadata),
     )
 
 

@@ -26,12 +26,19 @@ class Struct(msgspec.Struct, rename="camel", frozen=True):
     """Base of the shapes: fields are camelCase in JSON."""
 
 
+class OwnerReference(Struct, frozen=True):
+    kind: str = ""
+    name: str = ""
+    controller: bool | None = None
+
+
 class Metadata(Struct, frozen=True):
     name: str = ""
     namespace: str | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
     deletion_timestamp: Any = None
+    owner_references: list[OwnerReference] | None = None
 
 
 class EndpointSpec(Struct, frozen=True):

@@ -29,6 +29,18 @@ class Batch:
     changes: Sequence[tuple[str, Raw | None]] = ()
 
 
+class Listed(Protocol):
+    """What a listing gives: the items, and the revision, which need not be known before the last was taken."""
+
+    @property
+    def revision(self) -> str:
+        """As of when."""
+
+    @property
+    def items(self) -> Iterable[tuple[str, Raw]]:
+        """To be taken once. Raises DatastoreError or HistoryLostError."""
+
+
 class Watch(Protocol):
     """Batches as they come. The first tells that the watch stands, and may be empty."""
 
@@ -42,7 +54,7 @@ class Watch(Protocol):
 class Source(Protocol):
     """What a concrete datastore offers. Used by the threads of all kinds at once; revisions are its own words."""
 
-    def list(self, kind: str) -> Listing:
+    def list(self, kind: str) -> Listed:
         """Read a kind, at once or while the items are taken. Raises DatastoreError or HistoryLostError."""
 
     def watch(self, kind: str, after: str) -> Watch:

@@ -53,6 +53,7 @@ class IptablesSource:
 
     def read(self) -> Sequence[Dump]:
         """Dumps of the IP versions that have Calico chains; where none has, of all that could be read."""
+        self._locked = True
         if self._chosen is None or not self._ip_versions or self._clock() >= self._look_at:
             return self._look()
         texts = self._texts(self._chosen, self._ip_versions)
@@ -63,14 +64,19 @@ class IptablesSource:
     def _look(self) -> Sequence[Dump]:
         """Read everything, and choose the backend whose ruleset is Felix's.
 
-        Raises SourceError where none is, and one could not be read.
+        Raises SourceError where none is and one could not be read, and where one in use could not: that says nothing
+        of whether its rules are gone.
         """
         candidates, errors = self._candidates()
-        if not candidates:
-            raise errors[0] if errors else _no_tables(self._settings.backend)
-        chosen = max(candidates, key=self._rank)
-        if errors and not chosen.calico:
-            raise errors[0]
+        for version in self._ip_versions:
+            if self._chosen and (self._chosen, version) in errors:
+                raise errors[self._chosen, version]
+        chosen = max(candidates, key=self._rank, default=None)
+        if chosen is None or not chosen.calico:
+            for error in errors.values():
+                raise error
+        if chosen is None:
+            raise _no_tables(self._settings.backend)
         self._looked = {candidate.backend: candidate.traffic() for candidate in candidates}
         self._look_at = self._clock() + _LOOK_AGAIN
         if chosen.backend is not self._chosen and chosen.calico:
@@ -79,25 +85,29 @@ class IptablesSource:
         self._chosen, self._ip_versions = chosen.backend, chosen.calico
         return _dumps(chosen.texts)
 
-    def _rank(self, candidate: Candidate) -> tuple[bool, bool, bool, int, bool]:
-        """Of two that both look like Felix's (one left over after a switch) the one whose counters move."""
+    def _rank(self, candidate: Candidate) -> tuple[bool, bool, bool, bool, int, bool]:
+        """Of two that both look like Felix's (one left over after a switch) the one whose counters move.
+
+        In quiet times the choice stays as it was; the first falls on the larger.
+        """
         entered, calico, rules = candidate.weight
         before = self._looked.get(candidate.backend)
         moving = before is not None and candidate.traffic() != before
-        return entered, calico, moving, rules, candidate.backend is Backend.LEGACY
+        chosen = candidate.backend is self._chosen
+        return entered, calico, moving, chosen, rules, candidate.backend is Backend.LEGACY
 
-    def _candidates(self) -> tuple[Sequence[Candidate], Sequence[SourceError]]:
+    def _candidates(self) -> tuple[Sequence[Candidate], Mapping[tuple[Backend, IPVersion], SourceError]]:
         """What each backend shows, and what could not be read."""
         backends = [self._settings.backend] if self._settings.backend else [Backend.NFT, Backend.LEGACY]
         candidates: list[Candidate] = []
-        errors: list[SourceError] = []
+        errors: dict[tuple[Backend, IPVersion], SourceError] = {}
         for backend in backends:
             texts: dict[IPVersion, str] = {}
             for version in IPVersion:
                 try:
                     texts |= self._texts(backend, (version,))
                 except SourceError as error:
-                    errors.append(error)
+                    errors[backend, version] = error
             texts = {version: text for version, text in texts.items() if "*filter\n" in text}
             if texts:
                 candidates.append(Candidate(backend, texts))
@@ -119,7 +129,7 @@ class IptablesSource:
         if backend is Backend.NFT:  # one transaction of the kernel: no lock needed
             return run(command, self._settings.limits)
         with self._settings.lock.shared() as locked:
-            self._locked = locked
+            self._locked &= locked
             return run(command, self._settings.limits)
 
 

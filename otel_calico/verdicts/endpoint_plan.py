@@ -7,13 +7,16 @@ between two lines (docs/design.md, "Denies of one workload").
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP
 from otel_calico.series import Labels
 from otel_calico.verdicts.endpoint_chain import DEFAULT_TIER, EndpointChain, PolicyJump, TierBlock
 from otel_calico.verdicts.plan import Difference, DifferenceSeries, EndpointPlan, RawSeries
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,34 +37,19 @@ def plan_endpoint(chain: EndpointChain, workload: Labels, targets: Targets) -> E
         TierBlock(tier.tier, tuple(jump for jump in tier.jumps if jump.target in targets), tier.drop, tier.leaving)
         for tier in chain.tiers
     ]
-    jumps = [jump for tier in tiers for jump in tier.jumps]
+    drops = [(_drop_labels(tier.tier), "", tier.drop) for tier in tiers if tier.drop is not None]
+    accepts = [(_policy(jump, targets), jump.target, jump.accepted) for tier in tiers for jump in tier.jumps]
     denies = [
-        (jump.target, difference)
+        (_policy(jump, targets), jump.target, difference)
         for tier in tiers
         for jump in tier.jumps
         if (difference := denied(tier, jump, targets))
     ]
-    drops = [(tier.tier, tier.drop) for tier in tiers if tier.drop is not None]
-    raw = (
-        RawSeries(
-            NO_POLICY_DROP,
-            tuple(_drop_labels(workload, tier) for tier, _ in drops),
-            tuple(drop for _, drop in drops),
-        ),
-        RawSeries(
-            POLICY_ACCEPT,
-            _policy_labels(workload, [jump.target for jump in jumps], targets),
-            tuple(jump.accepted for jump in jumps),
-        ),
-    )
-    differences = DifferenceSeries.of(
-        POLICY_ACCEPT_DROP,
-        _policy_labels(workload, [target for target, _ in denies], targets),
-        [difference for _, difference in denies],
-    )
+    raw = [(NO_POLICY_DROP, _told_apart(workload, drops)), (POLICY_ACCEPT, _told_apart(workload, accepts))]
+    differences = [(POLICY_ACCEPT_DROP, _told_apart(workload, denies))]
     return EndpointPlan(
-        raw=tuple(series for series in raw if series.labels),
-        differences=(differences,) if differences.labels else (),
+        raw=tuple(RawSeries(metric, *_columns(series)) for metric, series in raw if series),
+        differences=tuple(DifferenceSeries.of(metric, *_columns(series)) for metric, series in differences if series),
     )
 
 
@@ -88,20 +76,27 @@ def denied(tier: TierBlock, jump: PolicyJump, targets: Targets) -> Difference | 
     return Difference(jump.entered, (jump.accepted, jump.following, tier.leaving))
 
 
-def _drop_labels(workload: Labels, tier: str) -> Labels:
-    return workload if tier == DEFAULT_TIER else {**workload, "tier": tier}
+def _drop_labels(tier: str) -> Labels:
+    return {} if tier == DEFAULT_TIER else {"tier": tier}
 
 
-def _policy_labels(workload: Labels, chains: Sequence[str], targets: Targets) -> tuple[Labels, ...]:
-    """One label set per chain. Of two policies with one canonical name the later is told apart by its chain.
+def _policy(jump: PolicyJump, targets: Targets) -> Labels:
+    return {"policy": targets[jump.target].label}
+
+
+def _told_apart(workload: Labels, series: Iterable[tuple[Labels, str, _T]]) -> list[tuple[Labels, _T]]:
+    """Whole label sets, no two of them equal. Of two policies with one canonical name the later shows its chain.
 
     That happens while v3.32's policy-name migrator renames a policy: the old and the new one exist for a moment.
     """
-    taken: set[str] = set()
-    labels: list[Labels] = []
-    for chain in chains:
-        policy = targets[chain].label
-        own: Labels = {**workload, "policy": policy}
-        labels.append({**own, "chain": chain} if policy in taken else own)
-        taken.add(policy)
-    return tuple(labels)
+    found: dict[frozenset[tuple[str, str]], tuple[Labels, _T]] = {}
+    for own, chain, value in series:
+        labels = {**workload, **own}
+        if frozenset(labels.items()) in found:
+            labels["chain"] = chain
+        found.setdefault(frozenset(labels.items()), (labels, value))
+    return list(found.values())
+
+
+def _columns(series: Sequence[tuple[Labels, _T]]) -> tuple[tuple[Labels, ...], tuple[_T, ...]]:
+    return tuple(labels for labels, _ in series), tuple(value for _, value in series)

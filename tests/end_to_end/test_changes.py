@@ -16,7 +16,7 @@ from tests.end_to_end.cluster import (
     web_endpoint,
     web_policies,
 )
-from tests.end_to_end.live_node import LiveNode, held
+from tests.end_to_end.live_node import LiveNode, by_kind
 from tests.end_to_end.resources import endpoint, policy_entry
 from tests.end_to_end.traffic import ALLOW, BLOCK, POLICY_METRICS, Traffic, expected, labels, policy_labels
 from tests.felix import Era, Policy, allow
@@ -49,7 +49,7 @@ def policy_series(service: Service) -> Metrics:
 
 
 def wait_held(service: Service, kind: str, count: int) -> None:
-    wait_until(lambda: held(service)[kind] == count, f"{count} {kind} held", seconds=3)
+    wait_until(lambda: by_kind(service, "resources")[kind] == count, f"{count} {kind} held", seconds=3)
 
 
 def with_policy(series: Metrics, name: str, packets: int) -> Metrics:

@@ -10,7 +10,7 @@ from otel_calico.model import IPVersion
 from otel_calico.ruleset.parse import DumpError, parse
 from otel_calico.ruleset.rule import Mark, Rule
 from tests.felix import Era, render
-from tests.felix.example import varied_node
+from tests.felix.example import example_node, varied_node
 from tests.ruleset.contents import outcome
 
 DUMP = """\
@@ -28,7 +28,7 @@ COMMIT
 # Completed on Sun Nov 22 21:48:42 2026
 """
 NAT = "*nat\n:PREROUTING ACCEPT [0:0]\n:cali-PREROUTING - [0:0]\n[5:300] -A PREROUTING -j cali-PREROUTING\nCOMMIT\n"
-NODES = [render(varied_node(era)).dump() for era in Era]
+NODES = [render(example_node(era)).dump() for era in Era]
 
 
 def test_a_dump_is_read_chain_by_chain() -> None:

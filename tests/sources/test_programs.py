@@ -18,6 +18,7 @@ from otel_calico.sources.iptables import IptablesSettings, IptablesSource
 from otel_calico.sources.source import SourceError
 from tests.felix import Era, render
 from tests.felix.example import example_node
+from tests.node.programs import wait_until
 
 V4 = render(example_node(Era.E)).dump()
 V6 = render(example_node(Era.E), IPVersion.V6).dump()
@@ -132,7 +133,7 @@ def test_a_program_that_does_not_end_is_killed_with_its_children(install: Instal
     assert time.monotonic() - started < 3
     assert error.kind == "time_limit"
     assert "0.3 s" in str(error)
-    assert _children() == []
+    wait_until(lambda: _children() == [], "all processes of the script ended", seconds=1.0)
 
 
 def _children() -> list[str]:
@@ -149,8 +150,7 @@ def test_a_child_left_behind_by_a_program_that_ended_well_is_killed(install: Ins
     for name in ("iptables-nft-save", "ip6tables-nft-save"):
         install(name, f"sleep 98.7 >/dev/null 2>&1 & cat {tmp_path}/{name}.txt")
     assert len(source().read()) == 2
-    time.sleep(0.05)
-    assert _children() == []
+    wait_until(lambda: _children() == [], "the child ended", seconds=1.0)
 
 
 def test_output_without_end_is_cut_off(install: Install) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from urllib.parse import urlsplit
 
+_NO_SERVER = (
+    "no Kubernetes API server is named: run in a pod with a service account, or set KUBECONFIG or K8S_API_ENDPOINT"
+)
 _ONE_OF_TWO = (("ca_file", "ca"), ("cert_file", "cert"), ("key_file", "key"), ("token_file", "token"))
 """Fields that say the same as a file and as a text."""
 
@@ -40,10 +43,7 @@ class Access:
     def problems(self) -> tuple[str, ...]:
         """Everything that cannot work, one text each."""
         if not self.server:
-            return (
-                "no Kubernetes API server is named: run in a pod with a service account, or set KUBECONFIG or "
-                "K8S_API_ENDPOINT",
-            )
+            return (_NO_SERVER,)
         found = []
         try:
             parts = urlsplit(self.server)

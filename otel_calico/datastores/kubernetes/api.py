@@ -27,6 +27,7 @@ _BROKEN = (OSError, http.client.HTTPException, ValueError)  # ValueError: anothe
 _MOST_WAITS = 5
 _LONGEST_WAIT = 60.0  # seconds; whatever Retry-After says
 _MOST_IDLE = 16
+_TOO_NEW = "Too large resource version"  # of a server whose etcd went back in time, say from a backup
 
 
 class AbsentError(Exception):
@@ -54,10 +55,12 @@ class Answer:
 
     def __init__(self, api: ApiServer, connection: Connection, response: http.client.HTTPResponse) -> None:
         self._api, self._connection, self._response = api, connection, response
+        self._reading = False
         self.closed = False
 
     def chunks(self) -> Iterator[bytes]:
-        """The body; ends early only if it was closed. Raises DatastoreError."""
+        """The body, to be taken once; ends early only if it was closed. Raises DatastoreError."""
+        self._reading = True
         try:
             with self._api.errors_explained():
                 while chunk := self._response.read1(CHUNK):
@@ -66,12 +69,14 @@ class Answer:
             if not self.closed:
                 raise
         finally:
-            self.close()
+            self._api.done(self._connection, self._response)
 
     def close(self) -> None:
         """Give the body up; from any thread."""
         self.closed = True
-        self._api.done(self._connection, self._response)
+        self._connection.cut()
+        if not self._reading:  # else the reader is woken and puts away what it reads from
+            self._api.done(self._connection, self._response)
 
 
 class ApiServer:
@@ -87,9 +92,9 @@ class ApiServer:
         self._closed = threading.Event()
 
     def get(
-        self, question: Question, path: str, parameters: Mapping[str, str] | None = None, timeout: float | None = None
+        self, question: Question, path: str, parameters: Mapping[str, str] | None = None, silence: float | None = None
     ) -> Answer:
-        """Ask. `timeout`: seconds that the answer may be silent, if not the usual.
+        """Ask. `silence`: seconds that may lie between two parts of the answer, if not the usual.
 
         Raises AbsentError, HistoryLostError, and DatastoreError for all else. Waits and asks again where the server
         says so (429).
@@ -100,8 +105,9 @@ class ApiServer:
             self._wait(self._rate.delay())
             token = self._token.current()
             with self.errors_explained():
-                connection, response = self._exchange(target, token, timeout or self._pace.timeout)
+                connection, response = self._exchange(target, token)
                 if response.status == 200:
+                    connection.allow_silence(silence or self._pace.timeout)
                     return Answer(self, connection, response)
                 refusal = _refusal(response)
             self.done(connection, response)
@@ -141,7 +147,7 @@ class ApiServer:
         while self._idle:
             self._idle.pop().close()
 
-    def _exchange(self, target: str, token: str, timeout: float) -> tuple[Connection, http.client.HTTPResponse]:
+    def _exchange(self, target: str, token: str) -> tuple[Connection, http.client.HTTPResponse]:
         headers = _HEADERS | ({"Authorization": f"Bearer {token}"} if token else {})
         while True:
             kept = self._kept()
@@ -150,9 +156,8 @@ class ApiServer:
             try:
                 if kept is None:
                     connection.connect()
-                connection.sock.settimeout(timeout)
-                if self._closed.is_set():
-                    raise DatastoreError("stopped")
+                connection.allow_silence(self._pace.timeout)
+                self._wait(0)
                 connection.request("GET", connection.path_prefix + target, headers=headers)
                 return connection, connection.getresponse()
             except BaseException as error:
@@ -168,13 +173,14 @@ class ApiServer:
             return None
 
     def _wait(self, seconds: float) -> None:
+        """Wait, unless this was closed, which raises DatastoreError."""
         if self._closed.wait(seconds) if seconds else self._closed.is_set():
             raise DatastoreError("stopped")
 
     def _error(self, question: Question, refusal: Refusal) -> Exception:
         if refusal.status == 404:
             return AbsentError(str(question))
-        if refusal.status == 410:
+        if refusal.status == 410 or (refusal.status == 504 and _TOO_NEW in refusal.message):
             return HistoryLostError(refusal.message)
         return DatastoreError(f"{self._access.server}: {refused(question, refusal, self._access.credentials)}")
 

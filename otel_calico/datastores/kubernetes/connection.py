@@ -44,6 +44,11 @@ class Connection(http.client.HTTPConnection):
             connected.close()
             raise
 
+    def allow_silence(self, seconds: float) -> None:
+        """How long to wait for the next bytes before giving up."""
+        if self._connected is not None:
+            self._connected.settimeout(seconds)
+
     def cut(self) -> None:
         """End what another thread sends or waits for; it gets an error or the end of the answer."""
         if self._connected is not None:

@@ -22,6 +22,16 @@ _MEANINGS = (
 )
 """A part of OpenSSL's text in lower case, and its meaning. The first that fits counts."""
 
+_BROKEN: tuple[tuple[type[Exception], str], ...] = (
+    (socket.gaierror, "its name cannot be resolved: check the server's URL and the DNS of this node"),
+    (TimeoutError, "no answer in time: is it reachable from this node, and does its load balancer know a server?"),
+    (ConnectionRefusedError, "connection refused: is the API server there, and is the port right?"),
+    (ConnectionError, "it broke the connection off"),
+    (http.client.IncompleteRead, "it broke the connection off"),
+    (http.client.HTTPException, "it does not speak HTTP: check the server's URL"),
+)
+"""Kinds of error and their meaning. The first that fits counts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -44,8 +54,8 @@ def refused(question: Question, refusal: Refusal, credentials: str) -> str:
     """Why the API server refused, and what to do."""
     if refusal.status == 401:
         return (
-            f"the API server does not accept our {credentials} to {question.verb} {question.resource} (401): was the "
-            "service account deleted, or is the token of another cluster?"
+            f"the API server does not know us ({credentials}) who want to {question.verb} {question.resource} (401): "
+            "are the credentials of this cluster, and not expired?"
         )
     if refusal.status == 403:
         user = _USER.search(refusal.message)
@@ -64,14 +74,7 @@ def failed(error: Exception) -> str:
         text = str(error).lower()
         meanings = (meaning for part, meaning in _MEANINGS if part in text)
         return next(meanings, f"TLS failed: {error.reason or error}")
-    if isinstance(error, socket.gaierror):
-        return "its name cannot be resolved: check the server's URL and the DNS of this node"
-    if isinstance(error, TimeoutError):
-        return "no answer in time: is it reachable from this node, and does its load balancer know a healthy server?"
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused: is the API server there, and is the port right?"
-    if isinstance(error, (ConnectionError, http.client.RemoteDisconnected, http.client.IncompleteRead)):
-        return "it broke the connection off"
-    if isinstance(error, http.client.HTTPException):
-        return f"it does not speak HTTP: {type(error).__name__}; check the server's URL"
-    return getattr(error, "strerror", None) or str(error)
+    for kind, meaning in _BROKEN:
+        if isinstance(error, kind):
+            return meaning
+    return getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
