@@ -21,6 +21,7 @@ from otel_calico.scan import RulesetScan, Stopwatch, is_programmed
 from otel_calico.scan_log import ScanLog
 from otel_calico.series import Readings, ScanFailure, ScanReport, Snapshot
 from otel_calico.sources.source import Dump, Source, SourceError
+from otel_calico.verdicts.planner import SeriesChoice
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +56,8 @@ class Collector:
         self._source = source
         self._lookups = lookups
         self._settings = settings
-        self._scans = {version: RulesetScan(version, lookups, settings.app_labels) for version in IPVersion}
+        choice = SeriesChoice(settings.families, settings.app_labels)
+        self._scans = {version: RulesetScan(version, lookups, choice) for version in IPVersion}
         self._policies = PolicyAccount()
         self._scanning = threading.Lock()
         self._snapshot: Snapshot | None = None
@@ -139,9 +141,8 @@ class Collector:
 
     def _account(self, planned: Sequence[PlannedRuleset], taken: int) -> Sequence[Readings]:
         readings: list[Readings] = []
-        if "accountant" in self._settings.families:
-            for ruleset in planned:
-                readings += self._scans[ruleset.ip_version].account(ruleset)
+        for ruleset in planned:
+            readings += self._scans[ruleset.ip_version].account(ruleset)
         if "policy" in self._settings.families:
             readings += self._policies.read(planned)
         for ruleset in planned:

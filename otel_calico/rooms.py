@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from otel_calico.chains import first_interface_prefix
 from otel_calico.collector import CollectorSettings
 from otel_calico.config import IptablesSettings as IptablesOptions
 from otel_calico.config import MetricsSettings, Settings
@@ -37,19 +38,16 @@ def build_source(settings: IptablesOptions) -> Source:
 
 
 def build_datastore(settings: Settings, lookups: Lookups) -> Datastore:
-    """The datastore that fills the lookups. Raises StartError where this release has none of that type."""
+    """The datastore that fills the lookups. Raises StartError if the settings cannot work."""
     node = settings.node
     if settings.datastore.type == "file":
         node_name = None if settings.iptables.ruleset_file else node.name
-        return FileDatastore(settings.datastore.file, node_name, node.interface_prefix, lookups)
+        return FileDatastore(settings.datastore.file, node_name, first_interface_prefix(node.interface_prefix), lookups)
     if settings.datastore.type == "etcdv3":
         return _etcd(settings, lookups)
-    if settings.iptables.ruleset_file:
+    if settings.iptables.ruleset_file and not settings.kubernetes.names_a_server:
         return NoDatastore()
-    raise StartError(
-        "no datastore: this release reads Calico's data from etcd or from a file, not yet from the Kubernetes API. "
-        "Set ETCD_ENDPOINTS to Calico's etcd, or give --datastore-file an export of workloads and policies."
-    )
+    return _kubernetes(settings, lookups)
 
 
 def _etcd(settings: Settings, lookups: Lookups) -> Datastore:
@@ -73,6 +71,38 @@ def _etcd(settings: Settings, lookups: Lookups) -> Datastore:
     )
     try:
         return EtcdDatastore(etcd, settings.node.name, settings.node.interface_prefix, lookups)
+    except ValueError as error:
+        raise StartError(str(error)) from error
+
+
+def _kubernetes(settings: Settings, lookups: Lookups) -> Datastore:
+    # In etcd mode nothing of it is needed.
+    from otel_calico.datastores.kubernetes import access, api, api_resources, datastore, kubeconfig  # noqa: PLC0415
+
+    given = settings.kubernetes
+    overrides = access.Access(
+        server=given.api_endpoint,
+        ca_file=given.ca_file,
+        cert_file=given.cert_file,
+        key_file=given.key_file,
+        token_file=given.token_file,
+        token=given.api_token,
+        insecure=given.insecure_skip_tls_verify,
+    )
+    try:
+        base = access.Access()
+        if given.kubeconfig_inline:
+            base = kubeconfig.access_from_text(given.kubeconfig_inline, given.current_context)
+        elif given.kubeconfig:
+            base = kubeconfig.access_from_files(given.kubeconfig, given.current_context)
+        return datastore.KubernetesDatastore(
+            base.overridden(overrides),
+            settings.node.name,
+            first_interface_prefix(settings.node.interface_prefix),
+            lookups,
+            native=given.api_group.startswith(api_resources.NATIVE_GROUP) if given.api_group else None,
+            client_pace=api.ClientPace(queries_per_second=given.client_qps, burst=given.client_burst),
+        )
     except ValueError as error:
         raise StartError(str(error)) from error
 

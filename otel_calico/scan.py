@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from otel_calico.accounting.chain import ChainAccount
@@ -16,7 +16,7 @@ from otel_calico.ruleset.parse import parse
 from otel_calico.ruleset.ruleset import Chain, Ruleset
 from otel_calico.series import Readings
 from otel_calico.verdicts.plan import RulesetPlan
-from otel_calico.verdicts.planner import Planner
+from otel_calico.verdicts.planner import Planner, SeriesChoice
 
 _EMPTY = Ruleset({}, "", rules=0, skipped=0)
 
@@ -38,10 +38,10 @@ class Stopwatch:
 class RulesetScan:
     """Follows the ruleset of one IP version from scan to scan."""
 
-    def __init__(self, ip_version: IPVersion, lookups: Lookups, app_labels: Sequence[str]) -> None:
+    def __init__(self, ip_version: IPVersion, lookups: Lookups, choice: SeriesChoice) -> None:
         self.ip_version = ip_version
         self.ruleset = _EMPTY
-        self._planner = Planner(ip_version, lookups, app_labels)
+        self._planner = Planner(ip_version, lookups, choice)
         self._plan = RulesetPlan()
         self._accounts: dict[str, ChainAccount] = {}
         self._looked_at: int | None = None  # Unix nanoseconds of the scan before

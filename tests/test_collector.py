@@ -231,12 +231,12 @@ def _by_pod(snapshot: Snapshot) -> dict[str, list[int]]:
 def test_nothing_of_dead_chains_stays_in_memory() -> None:
     node = ScannedNode(WEB, WorkloadEndpoint("cali-doomed", "default", "doomed"))
     both = render(example_node(Era.D, INTERFACE, "cali-doomed"))
-    node.scan(both.dump({rule: (7, 420) for rule in both.hashes}))
+    node.scan(both.dump(dict.fromkeys(both.hashes, (7, 420))))
     assert _remembered("doomed")
 
     node.lookups.remove("workloadendpoints", "cali-doomed")
     left = render(example_node(Era.D))
-    node.scan(left.dump({rule: (7, 420) for rule in left.hashes}))
+    node.scan(left.dump(dict.fromkeys(left.hashes, (7, 420))))
     node.source.dumps[IPVersion.V4] = ""
     del both
 

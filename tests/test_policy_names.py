@@ -148,7 +148,9 @@ def test_nflog_prefixes_of_tiers_profiles_and_hashed_ones_name_no_policy(prefix:
         ("gnp", IdScheme.KIND_NAME, None),
     ],
 )
-def test_an_unhashed_id_is_read_under_its_scheme(ident: str, scheme: IdScheme, programmed: ProgrammedName | None) -> None:
+def test_an_unhashed_id_is_read_under_its_scheme(
+    ident: str, scheme: IdScheme, programmed: ProgrammedName | None
+) -> None:
     assert from_id(ident, scheme) == programmed
 
 

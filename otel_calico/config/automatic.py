@@ -13,6 +13,8 @@ from otel_calico.config.reporting import OtlpSettings, TelemetrySettings
 from otel_calico.config.settings import Settings
 
 SERVICE_NAME = "otel-calico"
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Where kubelet puts a pod's token and the authority of its API server."""
 
 
 def decide(
@@ -24,7 +26,9 @@ def decide(
         node=_node(settings.node, given, environ, hostname),
         datastore=_datastore(settings),
         etcd=_etcd(settings.etcd),
-        kubernetes=_kubernetes(settings.kubernetes, environ),
+        kubernetes=_kubernetes(
+            settings.kubernetes, environ, offline=bool(settings.iptables.ruleset_file) and "datastore.type" not in given
+        ),
         telemetry=_telemetry(settings.telemetry, pushes=settings.otlp.endpoint is not None),
         otlp=_otlp(settings.otlp),
     )
@@ -64,11 +68,36 @@ def _etcd(etcd: EtcdSettings) -> EtcdSettings:
     return etcd if etcd.username and etcd.password else replace(etcd, username="", password="")
 
 
-def _kubernetes(kubernetes: KubernetesSettings, environ: Mapping[str, str]) -> KubernetesSettings:
-    if kubernetes.kubeconfig or kubernetes.kubeconfig_inline or kubernetes.api_endpoint or not environ.get("HOME"):
+def _kubernetes(kubernetes: KubernetesSettings, environ: Mapping[str, str], *, offline: bool) -> KubernetesSettings:
+    """A kubeconfig, else the pod's service account (`client-go/rest/config.go`), as far as nothing else was given.
+
+    `offline`: a saved ruleset is read, so that only a server which somebody names is asked.
+    """
+    if kubernetes.kubeconfig or kubernetes.kubeconfig_inline:
         return kubernetes
-    users_own = Path(environ["HOME"], ".kube", "config")
-    return replace(kubernetes, kubeconfig=str(users_own)) if users_own.is_file() else kubernetes
+    if not kubernetes.api_endpoint:
+        if offline:
+            return kubernetes
+        users_own = Path(environ["HOME"], ".kube", "config") if environ.get("HOME") else None
+        if users_own and users_own.is_file():
+            return replace(kubernetes, kubeconfig=str(users_own))
+        if not environ.get("KUBERNETES_SERVICE_HOST"):
+            return kubernetes
+    token, ca = (
+        str(file) if file.is_file() else "" for file in (_SERVICE_ACCOUNT / "token", _SERVICE_ACCOUNT / "ca.crt")
+    )
+    anonymous = not (kubernetes.api_token or kubernetes.token_file or kubernetes.cert_file)
+    return replace(
+        kubernetes,
+        api_endpoint=kubernetes.api_endpoint or _own_api_server(environ),
+        token_file=kubernetes.token_file or (token if anonymous else ""),
+        ca_file=kubernetes.ca_file or ca,
+    )
+
+
+def _own_api_server(environ: Mapping[str, str]) -> str:
+    host, port = environ["KUBERNETES_SERVICE_HOST"], environ.get("KUBERNETES_SERVICE_PORT") or "443"
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
 def _telemetry(telemetry: TelemetrySettings, *, pushes: bool) -> TelemetrySettings:

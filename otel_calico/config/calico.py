@@ -140,7 +140,7 @@ class KubernetesSettings:
         kinds.path,
         "",
         "kubeconfig file, or several joined with colons.",
-        automatic="`$HOME/.kube/config` if there is one and no `kubernetes.api_endpoint`, else the pod's own account",
+        automatic="`$HOME/.kube/config` if there is one and no `kubernetes.api_endpoint`, else the pod's service account",
         flag="--kubeconfig",
         calico="KUBECONFIG",
         calico_field="kubeconfig",
@@ -160,7 +160,12 @@ class KubernetesSettings:
         calico_field="k8sCurrentContext",
     )
     api_endpoint: str = setting(
-        kinds.url, "", "URL of the API server.", calico="K8S_API_ENDPOINT", calico_field="k8sAPIEndpoint"
+        kinds.url,
+        "",
+        "URL of the API server.",
+        automatic="that of the kubeconfig, else the one Kubernetes names to each pod",
+        calico="K8S_API_ENDPOINT",
+        calico_field="k8sAPIEndpoint",
     )
     api_token: str = setting(
         kinds.verbatim,
@@ -170,10 +175,17 @@ class KubernetesSettings:
         calico_field="k8sAPIToken",
         secret=True,
     )
+    token_file: str = setting(
+        kinds.existing_file,
+        "",
+        "File of the bearer token, read anew every minute.",
+        automatic="that of the pod's service account, if nothing else says who we are",
+    )
     ca_file: str = setting(
         kinds.existing_file,
         "",
         "PEM file of the authorities that sign the API server's certificate.",
+        automatic="that of the kubeconfig or of the pod's service account, else the system's authorities",
         calico="K8S_CA_FILE",
         calico_field="k8sCAFile",
     )
@@ -220,3 +232,8 @@ class KubernetesSettings:
         calico="CALICO_API_GROUP",
         calico_field="calicoAPIGroup",
     )
+
+    @property
+    def names_a_server(self) -> bool:
+        """Whether anything says where the API server is."""
+        return bool(self.kubeconfig or self.kubeconfig_inline or self.api_endpoint)

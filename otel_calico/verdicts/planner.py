@@ -2,49 +2,50 @@
 
 What depends on what, and so what is planned anew:
 
-* an endpoint chain's plan on its layout, its workload's labels, and the targets it jumps to;
+* an endpoint chain's plan on its layout, its workload, and the targets it jumps to;
 * a target (policy or group chain) on its layout, the marks and tiers that endpoint chains show, and the lookups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from otel_calico.chains import GROUP_PREFIXES, HOST_ENDPOINT_PREFIXES, POLICY_PREFIXES, WORKLOAD_PREFIXES
 from otel_calico.lookups import Lookups
-from otel_calico.model import Direction, IPVersion, Verdict
+from otel_calico.metrics import FAMILIES
+from otel_calico.model import Direction, IPVersion
 from otel_calico.ruleset.ruleset import Layout, Ruleset
-from otel_calico.series import Labels
-from otel_calico.verdicts.endpoint_chain import EndpointChain, read_endpoint_chain
-from otel_calico.verdicts.endpoint_plan import Target, Targets, plan_endpoint
-from otel_calico.verdicts.naming import PolicyNaming, id_scheme
-from otel_calico.verdicts.plan import EndpointPlan, GroupPlan, PolicyPlan, RulesetPlan
-from otel_calico.verdicts.policy_chain import Marks, direction_of, infer_marks, read_group_chain, read_policy_chain
-from otel_calico.verdicts.workloads import TYPES, workload_labels
+from otel_calico.verdicts.accountant import plan_accountant
+from otel_calico.verdicts.endpoint_chain import EndpointChain, TierBlock, read_endpoint_chain
+from otel_calico.verdicts.plan import EndpointPlan, RulesetPlan
+from otel_calico.verdicts.shared_chains import SharedChains, read_shared_chains
+from otel_calico.verdicts.targets import Target
+from otel_calico.verdicts.workloads import Workload, workloads_of
 
 _ENDPOINT_PREFIXES = (*WORKLOAD_PREFIXES.values(), *HOST_ENDPOINT_PREFIXES)
 _TARGET_PREFIXES = (*POLICY_PREFIXES.values(), *GROUP_PREFIXES.values())
-_LONGEST_GROUP_LABEL = 200  # characters; groups of dozens of policies would make a label nobody can read
+
+_Layouts = Mapping[str, Layout]
 
 
-@dataclass(slots=True)
-class _Shared:
-    """What all endpoint chains of a ruleset share, and what it was made from."""
+@dataclass(frozen=True, slots=True)
+class SeriesChoice:
+    """Which series are planned and how they are labelled.
 
-    layouts: Mapping[str, Layout] = field(default_factory=dict)
-    endpoints: Mapping[str, Layout] = field(default_factory=dict)
-    lookups_version: int = -1
-    policies: Mapping[str, PolicyPlan] = field(default_factory=dict)
-    groups: Mapping[str, GroupPlan] = field(default_factory=dict)
-    targets: Targets = field(default_factory=dict)
-    workloads: Mapping[tuple[Direction, str], Labels] = field(default_factory=dict)
+    `app_labels` are the pod labels tried in order for the label `app`.
+    """
+
+    families: Collection[str] = FAMILIES
+    app_labels: Sequence[str] = ("app",)
 
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
+    """A plan, and everything it was made from."""
+
     layout: Layout
-    workload: Labels
+    workload: Workload
     targets: tuple[Target | None, ...]
     plan: EndpointPlan
 
@@ -52,38 +53,39 @@ class _Planned:
 class Planner:
     """Plans the rulesets of one IP version, scan after scan."""
 
-    def __init__(self, ip_version: IPVersion, lookups: Lookups, app_labels: Sequence[str]) -> None:
+    def __init__(self, ip_version: IPVersion, lookups: Lookups, choice: SeriesChoice) -> None:
         self._ip_version = ip_version
         self._lookups = lookups
-        self._app_labels = tuple(app_labels)
+        self._choice = choice
+        self._made_from: tuple[_Layouts, _Layouts, int] = ({}, {}, -1)
         self._read: dict[str, tuple[Layout, EndpointChain]] = {}
+        self._shared = SharedChains()
         self._planned: dict[str, _Planned] = {}
         self._declared = ""
-        self._empty: Mapping[str, Layout] = {}
-        self._shared = _Shared()
+        self._empty: _Layouts = {}
         self._plan = RulesetPlan()
 
     def plan(self, ruleset: Ruleset) -> RulesetPlan:
         """The plan of this scan. The same object as before where nothing changed, and so are its parts."""
-        layouts = {**_layouts(ruleset, _TARGET_PREFIXES), **self._empty_layouts(ruleset)}
+        shared = {**_layouts(ruleset, _TARGET_PREFIXES), **self._empty_layouts(ruleset)}
         endpoints = _layouts(ruleset, _ENDPOINT_PREFIXES)
-        version = self._lookups.version
-        shared = self._shared
-        if (layouts, endpoints, version) == (shared.layouts, shared.endpoints, shared.lookups_version):
-            return self._plan
-        self._read_endpoints(endpoints)
-        self._shared = self._share(layouts, endpoints, version)
-        self._plan = self._assemble(endpoints)
+        made_from = (shared, endpoints, self._lookups.version)
+        if made_from != self._made_from:
+            self._read_endpoints(endpoints)
+            chains = [chain for _, chain in self._read.values()]
+            self._shared = read_shared_chains(shared, chains, self._lookups)
+            self._plan = self._assemble(endpoints)
+            self._made_from = made_from
         return self._plan
 
-    def _empty_layouts(self, ruleset: Ruleset) -> Mapping[str, Layout]:
+    def _empty_layouts(self, ruleset: Ruleset) -> _Layouts:
         if ruleset.declared != self._declared:
             names = [name for name in ruleset.empty_chains() if name.startswith(_TARGET_PREFIXES)]
             self._empty = {name: self._empty.get(name) or Layout(name, (), {}) for name in names}
             self._declared = ruleset.declared
         return self._empty
 
-    def _read_endpoints(self, endpoints: Mapping[str, Layout]) -> None:
+    def _read_endpoints(self, endpoints: _Layouts) -> None:
         former = self._read
         self._read = {
             name: former[name]
@@ -92,116 +94,50 @@ class Planner:
             for name, layout in endpoints.items()
         }
 
-    def _share(self, layouts: Mapping[str, Layout], endpoints: Mapping[str, Layout], version: int) -> _Shared:
-        chains = [chain for _, chain in self._read.values()]
-        tiers = {jump.target: tier.tier for chain in chains for tier in chain.tiers for jump in tier.jumps}
-        groups = {name: read_group_chain(layout.rules) for name, layout in layouts.items() if not direction_of(name)}
-        tiers |= {member: tiers[group] for group, members in groups.items() if group in tiers for member in members}
-        policies = self._name_policies(layouts, tiers, chains)
-        plans = {
-            name: GroupPlan(name, tuple(policies[member] for member in members if member in policies))
-            for name, members in groups.items()
-        }
-        return _Shared(
-            layouts=layouts,
-            endpoints=endpoints,
-            lookups_version=version,
-            policies=policies,
-            groups=plans,
-            targets={name: _policy_target(policy) for name, policy in policies.items()}
-            | {name: _group_target(group) for name, group in plans.items()},
-            workloads=self._label_workloads(endpoints),
-        )
-
-    def _name_policies(
-        self, layouts: Mapping[str, Layout], tiers: Mapping[str, str], chains: Sequence[EndpointChain]
-    ) -> Mapping[str, PolicyPlan]:
-        policy_chains = {name: layout for name, layout in layouts.items() if direction_of(name)}
-        marks = infer_marks(
-            (chain.accept_mark for chain in chains if chain.accept_mark),
-            (chain.pass_mark for chain in chains if chain.pass_mark),
-        )
-        scheme = id_scheme(policy_chains, names_tiers=any(chain.names_tiers for chain in chains))
-        naming = PolicyNaming(scheme, tiers, self._lookups)
-        return {name: _plan_policy(layout, naming, marks) for name, layout in policy_chains.items()}
-
-    def _label_workloads(self, endpoints: Mapping[str, Layout]) -> Mapping[tuple[Direction, str], Labels]:
-        interfaces = {interface: None for _, interface in map(_workload_of, endpoints) if interface}
-        extra = {"ip_version": "6"} if self._ip_version is IPVersion.V6 else {}
-        return {
-            (direction, interface): {**labels, "type": TYPES[direction], **extra}
-            for interface, labels in workload_labels(interfaces, self._lookups, self._app_labels).items()
-            for direction in Direction
-        }
-
-    def _assemble(self, endpoints: Mapping[str, Layout]) -> RulesetPlan:
+    def _assemble(self, endpoints: _Layouts) -> RulesetPlan:
+        """Plan every workload's chain; chains of host endpoints have no series of their own."""
+        places = {name: place for name in endpoints if (place := _workload_chain(name))}
+        workloads = workloads_of({interface for _, interface in places.values()}, self._lookups, self._ip_version)
         former, self._planned = self._planned, {}
-        unknown: dict[str, None] = {}
-        for name, layout in endpoints.items():
-            direction, interface = _workload_of(name)
-            if direction is None:
-                continue
-            workload = self._shared.workloads.get((direction, interface))
-            if workload is None:
-                unknown[interface] = None
-                continue
-            self._planned[name] = self._plan_endpoint(name, layout, workload, former.get(name))
+        for name, place in places.items():
+            if place in workloads:
+                self._planned[name] = self._plan_endpoint(name, workloads[place], former.get(name))
         return RulesetPlan(
             endpoints={name: planned.plan for name, planned in self._planned.items()},
             policies=self._shared.policies,
             groups=self._shared.groups,
-            interfaces_without_workload=tuple(unknown),
+            interfaces_without_workload=tuple(
+                dict.fromkeys(place[1] for place in places.values() if place not in workloads)
+            ),
         )
 
-    def _plan_endpoint(self, name: str, layout: Layout, workload: Labels, former: _Planned | None) -> _Planned:
-        chain = self._read[name][1]
+    def _plan_endpoint(self, name: str, workload: Workload, former: _Planned | None) -> _Planned:
+        layout, chain = self._read[name]
         targets = tuple(map(self._shared.targets.get, chain.targets))
         if former and (former.layout, former.workload, former.targets) == (layout, workload, targets):
             return former
-        return _Planned(layout, workload, targets, plan_endpoint(chain, workload, self._shared.targets))
+        return _Planned(layout, workload, targets, self._make_plan(chain, workload))
+
+    def _make_plan(self, chain: EndpointChain, workload: Workload) -> EndpointPlan:
+        targets = self._shared.targets
+        tiers = [_without_missing(tier, targets) for tier in chain.tiers]
+        if "accountant" in self._choice.families:
+            return plan_accountant(tiers, workload, targets, self._choice.app_labels)
+        return EndpointPlan()
 
 
-def _layouts(ruleset: Ruleset, prefixes: tuple[str, ...]) -> Mapping[str, Layout]:
+def _layouts(ruleset: Ruleset, prefixes: tuple[str, ...]) -> _Layouts:
     return {name: chain.layout for name, chain in ruleset.chains.items() if name.startswith(prefixes)}
 
 
-def _workload_of(chain: str) -> tuple[Direction | None, str]:
+def _workload_chain(name: str) -> tuple[Direction, str] | None:
+    """Direction and interface of a workload's chain."""
     for direction, prefix in WORKLOAD_PREFIXES.items():
-        if chain.startswith(prefix):
-            return direction, chain[len(prefix) :]
-    return None, ""
+        if name.startswith(prefix):
+            return direction, name[len(prefix) :]
+    return None
 
 
-def _plan_policy(layout: Layout, naming: PolicyNaming, marks: Marks) -> PolicyPlan:
-    direction = direction_of(layout.name) or Direction.INGRESS
-    return PolicyPlan(layout.name, naming.name(layout), read_policy_chain(direction, layout.rules, marks))
-
-
-def _policy_target(policy: PolicyPlan) -> Target:
-    verdicts = policy.verdicts
-    return Target(policy.label, verdicts.can(Verdict.DENY), verdicts.can(Verdict.PASS))
-
-
-def _group_target(group: GroupPlan) -> Target:
-    targets = [_policy_target(member) for member in group.members]
-    return Target(
-        label=_group_label(group),
-        can_deny=any(target.can_deny for target in targets),
-        can_pass=any(target.can_pass for target in targets),
-    )
-
-
-def _group_label(group: GroupPlan) -> str:
-    """Members in order, joined with commas; a very long list is cut and ends with the chain's name."""
-    names = [member.label for member in group.members]
-    label = ",".join(names)
-    if len(label) <= _LONGEST_GROUP_LABEL:
-        return label
-    room = _LONGEST_GROUP_LABEL - len(group.chain)
-    kept: list[str] = []
-    for name in names:
-        room -= len(name) + 1
-        if room < 0:
-            break
-        kept.append(name)
-    return ",".join([*kept, group.chain])
+def _without_missing(tier: TierBlock, targets: Mapping[str, Target]) -> TierBlock:
+    """The tier without jumps to chains that do not exist."""
+    return TierBlock(tier.tier, tuple(jump for jump in tier.jumps if jump.target in targets), tier.drop, tier.leaving)

@@ -1,37 +1,42 @@
-"""The labels of a workload in family `accountant`. Pure."""
+"""The workload behind an endpoint chain. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from otel_calico.lookups import Lookups
-from otel_calico.model import Direction, WorkloadEndpoint
-from otel_calico.series import Labels
-
-TYPES = {Direction.INGRESS: "tw", Direction.EGRESS: "fw"}
-"""calico-accountant's words for the direction: to and from the workload."""
+from otel_calico.model import Direction, IPVersion, WorkloadEndpoint
 
 
-def workload_labels(interfaces: Iterable[str], lookups: Lookups, app_labels: Sequence[str]) -> Mapping[str, Labels]:
-    """Labels by interface, for those that have an endpoint.
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Whose traffic a chain sees, which way and by which IP version.
 
-    Two interfaces whose labels would be equal (a workload with two interfaces and no addresses, say) are told apart
-    by a label `interface`, which others do not have.
+    `alike` is true where another endpoint of the node would have the same labels (a workload with two interfaces
+    and no addresses, say), so that the interface has to tell them apart.
     """
+
+    endpoint: WorkloadEndpoint
+    direction: Direction
+    ip_version: IPVersion
+    alike: bool = False
+
+
+def workloads_of(
+    interfaces: Iterable[str], lookups: Lookups, ip_version: IPVersion
+) -> Mapping[tuple[Direction, str], Workload]:
+    """Workloads by direction and interface, for the interfaces that have an endpoint."""
     found = {interface: lookups.endpoint(interface) for interface in interfaces}
-    labels = {interface: _labels(endpoint, app_labels) for interface, endpoint in found.items() if endpoint}
-    claims = Counter(tuple(own.values()) for own in labels.values())
+    endpoints = {interface: endpoint for interface, endpoint in found.items() if endpoint}
+    claims = Counter(map(_identity, endpoints.values()))
     return {
-        interface: own if claims[tuple(own.values())] == 1 else {**own, "interface": interface}
-        for interface, own in labels.items()
+        (direction, interface): Workload(endpoint, direction, ip_version, alike=claims[_identity(endpoint)] > 1)
+        for interface, endpoint in endpoints.items()
+        for direction in Direction
     }
 
 
-def _labels(endpoint: WorkloadEndpoint, app_labels: Sequence[str]) -> dict[str, str]:
-    return {
-        "app": next((endpoint.labels[key] for key in app_labels if key in endpoint.labels), ""),
-        "ip": ",".join(sorted(endpoint.addresses)),
-        "pod": endpoint.pod,
-        "pod_namespace": endpoint.namespace,
-    }
+def _identity(endpoint: WorkloadEndpoint) -> tuple[str, str, tuple[str, ...]]:
+    return endpoint.namespace, endpoint.pod, endpoint.addresses

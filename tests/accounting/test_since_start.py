@@ -13,7 +13,7 @@ from otel_calico.metrics import POLICY_ACCEPT, POLICY_ACCEPT_DROP, POLICY_BYTES,
 from otel_calico.model import Direction, IPVersion, PolicyKind
 from otel_calico.series import Readings, Snapshot
 from tests.accounting.kernel import SIZE, Kernel, Packet
-from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles, pass_on, render
+from tests.felix import Endpoint, Era, Node, Policy, PolicyRule, allow, deny, kubernetes_profiles, pass_on, render
 from tests.felix.example import INTERFACE, UDP
 from tests.sources.memory import BARE
 from tests.verdicts.node import WEB, ScannedNode, page
@@ -161,6 +161,21 @@ def test_passed_packets_are_not_taken_for_denied_ones_when_a_policy_begins_to_de
     node.scan(kernel.dump())
 
     kernel.write(render(node_with(MIXED, also_passing)))
+
+    assert denies(node.scan(kernel.dump())) == {"default.mixed": 0}
+
+
+@BOTH_BACKENDS
+@pytest.mark.parametrize("before", [(pass_on(UDP, 1),), (pass_on(UDP, 1), deny(UDP, 9))])
+def test_packets_passed_just_before_a_policy_changes_are_not_taken_for_denied_ones(
+    before: tuple[PolicyRule, ...], backend: str
+) -> None:
+    node, kernel = ScannedNode(WEB), kernel_with(replace(MIXED, ingress=before), backend=backend)
+    node.start()
+    node.scan(kernel.dump())
+    send(kernel, 1, 300)
+
+    kernel.write(render(node_with(MIXED)))
 
     assert denies(node.scan(kernel.dump())) == {"default.mixed": 0}
 

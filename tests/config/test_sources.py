@@ -36,6 +36,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "kubernetes.current_context": ("prod", "prod"),
     "kubernetes.api_endpoint": ("https://10.0.0.1:6443", "https://10.0.0.1:6443"),
     "kubernetes.api_token": ("abc", "abc"),
+    "kubernetes.token_file": ("{file}", "{file}"),
     "kubernetes.ca_file": ("{file}", "{file}"),
     "kubernetes.cert_file": ("{file}", "{file}"),
     "kubernetes.key_file": ("{file}", "{file}"),

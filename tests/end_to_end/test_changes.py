@@ -21,7 +21,6 @@ from tests.end_to_end.resources import endpoint, policy_entry
 from tests.end_to_end.traffic import ALLOW, BLOCK, POLICY_METRICS, Traffic, expected, labels, policy_labels
 from tests.felix import Era, Policy, allow
 from tests.felix.policy_chains import policy_chain_name
-from tests.node.iptables import BACKENDS
 from tests.node.programs import wait_until
 from tests.node.service import Metrics, Service
 
@@ -31,12 +30,6 @@ NOTHING = Traffic({8080: 0, 9090: 0, 5353: 0, 7070: 0, 6666: 0}, {8080: 0, 53: 0
 SENT = Traffic({8080: 7, 9090: 3, 5353: 2, 7070: 5, 6666: 4}, {8080: 0, 53: 9})
 WEB_1 = Workload("web-1", "web", "cali22222222222", "10.65.0.4", "fd00:65::4")
 TO_WEB = f"cali-tw-{WEB.interface}"
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> str:
-    """Which of the two packet filters Felix writes to."""
-    return str(request.param)
 
 
 def v4(traffic: Traffic) -> dict[int, Traffic]:

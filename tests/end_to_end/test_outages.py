@@ -22,6 +22,7 @@ ERA = Era.A1  # its policies get their names from the datastore alone
 SENT = Traffic({8080: 7, 9090: 3, 5353: 2, 7070: 5, 6666: 4}, {8080: 6, 53: 9})
 TRAFFIC = {4: SENT, 6: SENT.times(0)}
 KINDS = {"workloadendpoints", "networkpolicies", "globalnetworkpolicies", "tiers", "clusterinformations"}
+NOTHING = {4: SENT.times(0), 6: SENT.times(0)}
 WHOLE = expected(ERA, TRAFFIC, TRAFFIC)
 
 
@@ -52,7 +53,7 @@ def test_etcd_killed_and_started_again_with_other_content_and_no_history() -> No
         node.etcd.kill()
         wait_for_kinds(service, "connected", 0)
         assert set(by_kind(service, "in_sync").values()) == {1}
-        service.wait(lambda: all(by_kind(service, "errors").values()), "errors of all kinds")
+        service.wait(lambda: all(by_kind(service, "errors_total").values()), "errors of all kinds")
         assert policy_series(service) == WHOLE
         assert service.get("/readyz").status == 200
         assert '"event": "datastore_disconnected"' in service.log
@@ -66,8 +67,8 @@ def test_etcd_killed_and_started_again_with_other_content_and_no_history() -> No
         wait_for_kinds(service, "connected", 1, seconds=30)
         service.wait(lambda: by_kind(service, "resources")["workloadendpoints"] == 1, "the new listing")
         assert policy_series(service) == without_web(WHOLE)
-        assert set(by_kind(service, "reconnects")) == KINDS
-        assert all(by_kind(service, "reconnects").values())
+        assert set(by_kind(service, "reconnects_total")) == KINDS
+        assert all(by_kind(service, "reconnects_total").values())
 
         node.etcd.put(key, value)
         service.wait(lambda: by_kind(service, "resources")["workloadendpoints"] == 2, "the pod")
@@ -99,7 +100,7 @@ def test_started_while_etcd_hangs_it_lives_and_is_ready_when_etcd_answers() -> N
         assert service.scrape()["otel_calico_interfaces_without_workload"] == {frozenset(): 2}
         node.etcd.resume()
         service.wait(lambda: service.get("/readyz").status == 200, "ready")
-        assert policy_series(service) == expected(ERA, {4: SENT.times(0), 6: SENT.times(0)}, {4: SENT.times(0), 6: SENT.times(0)})
+        assert policy_series(service) == expected(ERA, NOTHING, NOTHING)
 
 
 def tls_files(directory: Path, authority: trustme.CA) -> TLSFiles:
@@ -122,7 +123,7 @@ def test_a_wrong_authority_is_named_and_the_right_one_put_in_place_is_taken(tmp_
         service = node.service(
             {"ETCD_CA_CERT_FILE": str(trusted), "ETCD_CERT_FILE": files.certificate, "ETCD_KEY_FILE": files.key}
         ).start("/healthz")
-        wait_for_kinds(service, "errors", 1)
+        service.wait(lambda: all(by_kind(service, "errors_total").values()), "errors of all kinds")
         answer = service.get("/readyz")
         reason = f"{node.etcd.endpoint}: its certificate is not signed by the CA we trust: check ETCD_CA_CERT_FILE"
         remedy = "`otel-calico check` tells what to do."

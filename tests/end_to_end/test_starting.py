@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ import pytest
 from tests.end_to_end.live_node import LiveNode, wait_for_kinds
 from tests.end_to_end.traffic import POLICY_METRICS
 from tests.felix import Era
-from tests.node.iptables import BACKENDS
 from tests.node.service import Service
 
 pytestmark = pytest.mark.node
@@ -21,26 +19,6 @@ NO_CAPABILITIES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 NET_ADMIN_ONLY = ("setpriv", "--bounding-set=-all,+net_admin", "--inh-caps=-all")
 NOBODY = ("setpriv", "--reuid=65534", "--clear-groups")
 NEEDS = "run as root with capabilities NET_ADMIN and NET_RAW"
-
-
-@pytest.fixture(scope="module")
-def legacy() -> Iterator[LiveNode]:
-    """A healthy node."""
-    with LiveNode.of_era(Era.A2, "legacy") as node:
-        yield node
-
-
-@pytest.fixture(scope="module")
-def nft() -> Iterator[LiveNode]:
-    """A healthy node of the other backend."""
-    with LiveNode.of_era(Era.A2, "nft") as node:
-        yield node
-
-
-@pytest.fixture(params=BACKENDS)
-def node(request: pytest.FixtureRequest, legacy: LiveNode, nft: LiveNode) -> LiveNode:
-    """Both."""
-    return legacy if request.param == "legacy" else nft
 
 
 def refused(service: Service) -> tuple[int, str]:
@@ -72,8 +50,8 @@ def assert_stays_up_and_says(service: Service, kind: str, reason: str) -> None:
     assert service.get("/healthz").status == 200
 
 
-def test_bad_settings_are_all_told_at_once(legacy: LiveNode) -> None:
-    service = legacy.service(
+def test_bad_settings_are_all_told_at_once(legacy_node: LiveNode) -> None:
+    service = legacy_node.service(
         {"MINIMUM_COUNTER": "few"}, "--iptables-backend", "ebpf", "--datastore-file", "/no/such/file"
     )
     assert refused(service) == (
@@ -87,9 +65,9 @@ All settings are in docs/configuration.md.
     )
 
 
-def test_a_port_in_use_ends_the_start(legacy: LiveNode) -> None:
-    service = legacy.service()
-    with legacy.namespace.socket(socket.AF_INET, socket.SOCK_STREAM) as other:
+def test_a_port_in_use_ends_the_start(legacy_node: LiveNode) -> None:
+    service = legacy_node.service()
+    with legacy_node.namespace.socket(socket.AF_INET, socket.SOCK_STREAM) as other:
         other.bind(("127.0.0.1", service.port))
         other.listen()
         code, said = refused(service)
@@ -111,13 +89,12 @@ def test_without_permission_it_stays_up_and_says_what_it_needs(node: LiveNode, t
         assert_stays_up_and_says(service, "no_permission", NEEDS)
 
 
-def test_a_backend_that_may_not_be_read_is_not_taken_for_an_empty_one(legacy: LiveNode) -> None:
-    with legacy.service(through=NET_ADMIN_ONLY) as service:
+def test_a_backend_that_may_not_be_read_is_not_taken_for_an_empty_one(legacy_node: LiveNode) -> None:
+    with legacy_node.service(through=NET_ADMIN_ONLY) as service:
         service.start("/healthz")
         assert_stays_up_and_says(service, "no_permission", NEEDS)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 def test_without_calico_chains_it_stays_up_until_felix_comes(backend: str) -> None:
     with LiveNode(backend) as node:
         node.namespace.run(f"iptables-{backend}", "-A", "FORWARD", "-j", "ACCEPT")

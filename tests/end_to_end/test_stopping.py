@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.end_to_end.cluster import WEB
 from tests.end_to_end.live_node import LiveNode
-from tests.end_to_end.traffic import ALLOW, labels
-from tests.felix import Era
+from tests.end_to_end.traffic import GROUP, labels
 from tests.node.otlp_collector import OtlpCollector
 from tests.node.service import Service
 
@@ -19,13 +17,6 @@ pytestmark = pytest.mark.node
 
 LONGEST = 4.0
 """Seconds that a stop may take; Kubernetes gives 30."""
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[LiveNode]:
-    """Shared: each test has a service of its own."""
-    with LiveNode.of_era(Era.A2, "nft") as shared:
-        yield shared
 
 
 def scrape_until_gone(service: Service, scraped: list[int]) -> None:
@@ -38,37 +29,37 @@ def scrape_until_gone(service: Service, scraped: list[int]) -> None:
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
-def test_sigterm_amid_scrapes_and_pushes_ends_it_with_all_pushed(node: LiveNode, protocol: str) -> None:
+def test_sigterm_amid_scrapes_and_pushes_ends_it_with_all_pushed(nft_node: LiveNode, protocol: str) -> None:
     for _ in range(4):
-        with OtlpCollector(node.namespace) as collector:
+        with OtlpCollector(nft_node.namespace) as collector:
             collector.start()
             endpoint = collector.grpc_endpoint if protocol == "grpc" else collector.http_endpoint
             otlp = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
-            with node.service({**otlp, "OTEL_METRIC_EXPORT_INTERVAL": "50"}) as service:
+            with nft_node.service({**otlp, "OTEL_METRIC_EXPORT_INTERVAL": "50"}) as service:
                 service.start()
                 statuses: list[int] = []
                 scrapers = [threading.Thread(target=scrape_until_gone, args=(service, statuses)) for _ in range(3)]
                 for scraper in scrapers:
                     scraper.start()
-                node.send({8080: 5})
-                accepted = service.scrape()["policy_accept_counter"][labels(WEB, "tw", policy=ALLOW)]
-                node.send({8080: 1})
+                nft_node.send({8080: 5})
+                accepted = service.scrape()["policy_accept_counter"][labels(WEB, "tw", policy=GROUP)]
+                nft_node.send({8080: 1})
                 began = time.monotonic()
                 assert service.stop(LONGEST) == 0, service.log
                 stopped = time.monotonic() - began
                 for scraper in scrapers:
                     scraper.join()
-            pushed = collector.metrics()["policy_accept_counter"][labels(WEB, "tw", policy=ALLOW)]
+            pushed = collector.metrics()["policy_accept_counter"][labels(WEB, "tw", policy=GROUP)]
             assert pushed == accepted + 1
             assert set(statuses) == {200}
             assert stopped < LONGEST
             assert not [line for line in service.log.splitlines() if '"level": "info"' not in line]
 
 
-def test_a_collector_that_hangs_does_not_keep_it_from_ending(node: LiveNode) -> None:
-    with OtlpCollector(node.namespace) as collector:
+def test_a_collector_that_hangs_does_not_keep_it_from_ending(nft_node: LiveNode) -> None:
+    with OtlpCollector(nft_node.namespace) as collector:
         collector.start()
-        with node.service({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_endpoint}) as service:
+        with nft_node.service({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_endpoint}) as service:
             service.start()
             collector.pause()
             assert service.stop(8) == 0

@@ -75,7 +75,7 @@ def policy_labels(name: str, kind: str, verdict: str, way: str = "ingress") -> L
     return frozenset(names.items())
 
 
-def filled(series: Mapping[Labels, float]) -> Mapping[Labels, float]:
+def filled(series: Mapping[Labels, float]) -> dict[Labels, float]:
     """Series as Prometheus stores them: a label without a value is no label."""
     return {frozenset(pair for pair in labels if pair[1]): value for labels, value in series.items()}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_PATH = f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class MissingProgramError(Exception):
@@ -23,7 +23,7 @@ class MissingProgramError(Exception):
 
 def find_program(name: str) -> str:
     """Full path of a program. Raises MissingProgramError, which says how to install it."""
-    path = shutil.which(name, path=_PATH)
+    path = shutil.which(name, path=PATH)
     if path is None:
         raise MissingProgramError(f"{name} is not installed: run `make setup`")
     return path
@@ -59,7 +59,7 @@ class Program:
         """Start the program; `env` is added to a bare environment."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"PATH": _PATH, **(env or {})}
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"PATH": PATH, **(env or {})}
             )
 
     @property

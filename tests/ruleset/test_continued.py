@@ -30,7 +30,9 @@ counters = st.tuples(
     st.sampled_from([0, 1, 9, 10, 99, 10**6, 10**12, 2**64 - 1]), st.sampled_from([0, 60, 10**9, 10**18, 2**64 - 1])
 )
 lines: st.SearchStrategy[Line] = st.tuples(st.sampled_from(TAILS), counters)
-tables: st.SearchStrategy[Chains] = st.dictionaries(st.sampled_from(NAMES), st.lists(lines, min_size=1, max_size=4), max_size=6)
+tables: st.SearchStrategy[Chains] = st.dictionaries(
+    st.sampled_from(NAMES), st.lists(lines, min_size=1, max_size=4), max_size=6
+)
 
 
 def printed(chains: Chains) -> str:
@@ -45,7 +47,9 @@ def changed(draw: st.DrawFn, chains: Chains) -> Chains:
     now = {name: list(rules) for name, rules in chains.items()}
     for name in list(now):
         rules = now[name]
-        match draw(st.sampled_from(["same", "same", "count", "count", "grow", "shrink", "edit", "gone", "rename", "swap"])):
+        match draw(
+            st.sampled_from(["same", "same", "count", "count", "grow", "shrink", "edit", "gone", "rename", "swap"])
+        ):
             case "count":
                 now[name] = [(tail, draw(counters) if draw(st.booleans()) else old) for tail, old in rules]
             case "grow":
@@ -63,7 +67,9 @@ def changed(draw: st.DrawFn, chains: Chains) -> Chains:
                 now[draw(st.sampled_from(NAMES))] = rules
             case _:
                 pass
-    for name, rules in draw(st.dictionaries(st.sampled_from(NAMES), st.lists(lines, min_size=1, max_size=3), max_size=2)).items():
+    for name, rules in draw(
+        st.dictionaries(st.sampled_from(NAMES), st.lists(lines, min_size=1, max_size=3), max_size=2)
+    ).items():
         now.setdefault(name, rules)
     order = draw(st.permutations(list(now))) if draw(st.booleans()) else list(now)
     return {name: now[name] for name in order}

@@ -77,7 +77,13 @@ def test_every_form_of_rule_is_read(text: str, rule: Rule) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['-m comment --comment "never ends', "-j", "-m mark --mark", "-m mark --mark 0xzz/0x1 -j DROP", "-j MARK --set-xmark x"],
+    [
+        '-m comment --comment "never ends',
+        "-j",
+        "-m mark --mark",
+        "-m mark --mark 0xzz/0x1 -j DROP",
+        "-j MARK --set-xmark x",
+    ],
 )
 def test_a_rule_cut_short_is_malformed(text: str) -> None:
     with pytest.raises(MalformedRuleError):
@@ -85,4 +91,6 @@ def test_a_rule_cut_short_is_malformed(text: str) -> None:
 
 
 def test_both_deny_actions_drop() -> None:
-    assert [Rule(target=target).drops for target in ("DROP", "REJECT", "ACCEPT", "RETURN", None)] == [True, True] + [False] * 3
+    assert [Rule(target=target).drops for target in ("DROP", "REJECT", "ACCEPT", "RETURN", None)] == [True, True] + [
+        False
+    ] * 3

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,7 +26,6 @@ pytestmark = pytest.mark.node
 RULESET = render(example_node(Era.E))
 RULESET6 = render(example_node(Era.E), IPVersion.V6)
 BIGGER = render(example_node(Era.E, "cali0d7763386da", "cali2", "cali3"))
-Read = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
@@ -52,6 +50,10 @@ class Reader:
 
     def read(self) -> dict[str, Any]:
         self.order("read")
+        return self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        """What came of the oldest order to read."""
         assert self._process.stdout
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
@@ -117,7 +119,7 @@ def test_of_two_rulesets_the_one_whose_counters_move_is_felixs_and_stays_so_in_q
     reader = readers()
     assert reader.read()["backend"] == "legacy"
 
-    moved = {rule: (5, 300) for rule in RULESET.hashes}
+    moved = dict.fromkeys(RULESET.hashes, (5, 300))
     set_counters(namespace, RULESET.dump(moved), "nft")
     reader.order("wait 61")
     assert reader.read()["backend"] == "nft"
@@ -149,7 +151,7 @@ def test_a_switch_of_backends_is_followed(namespace: Namespace, readers: Callabl
 def test_ipv6_that_begins_later_is_found(namespace: Namespace, readers: Callable[..., Reader]) -> None:
     load(namespace, RULESET.restore(), "nft")
     reader = readers()
-    assert list(reader.read()["texts"])[0] == "4"
+    assert next(iter(reader.read()["texts"])) == "4"
 
     load(namespace, RULESET6.restore(), "nft", 6)
     reader.order("wait 61")
@@ -192,12 +194,9 @@ def test_a_legacy_read_waits_for_a_writer(namespace: Namespace, readers: Callabl
     load(namespace, RULESET.restore(), "legacy")
     reader = readers("legacy", "5")
     with held(namespace):
-        threading.Timer(0.0, reader.order, ["read"]).start()
+        reader.order("read")
         time.sleep(0.6)
-    reader.order("read")
-    assert reader._process.stdout  # noqa: SLF001 - two answers to the two orders
-    answer = json.loads(reader._process.stdout.readline())  # noqa: SLF001
-    assert answer["unlocked"] is False
+    assert reader.answer()["unlocked"] is False
 
 
 def test_a_legacy_read_gives_up_on_a_writer_that_does_not_end_and_says_so(
@@ -224,8 +223,7 @@ def test_one_read_without_the_lock_makes_the_whole_scan_unlocked(
     with held(namespace):
         reader.order("read")
         time.sleep(0.75)  # IPv4 gave up and was read without; IPv6 gets the lock now
-    assert reader._process.stdout  # noqa: SLF001
-    assert json.loads(reader._process.stdout.readline())["unlocked"] is True  # noqa: SLF001
+    assert reader.answer()["unlocked"] is True
 
 
 def test_nft_is_read_without_the_lock(namespace: Namespace, readers: Callable[..., Reader]) -> None:
@@ -243,7 +241,8 @@ def test_no_counter_falls_while_another_program_writes_all_the_time(
     many = "".join(f":other-{number} - -\n-A other-{number} -j RETURN\n" for number in range(300))
     namespace.run("iptables-legacy-restore", "--noflush", text=f"*filter\n{many}COMMIT\n")
     set_counters(namespace, save(namespace, "legacy").replace("[0:0] -A", "[7:420] -A"), "legacy")
-    script = "while :; do printf '*filter\\n:churn - -\\n-A churn -j RETURN\\nCOMMIT\\n' | iptables-legacy-restore -w --noflush; done"
+    table = "*filter\n:churn - -\n-A churn -j RETURN\nCOMMIT\n"
+    script = f"while :; do printf '{table}' | iptables-legacy-restore -w --noflush; done"
     writer = subprocess.Popen(namespace.command("sh", "-c", script), start_new_session=True)
     try:
         reader, end, reads = readers("legacy"), time.monotonic() + 2, 0

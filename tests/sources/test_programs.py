@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -57,7 +56,8 @@ def refusal(limits: Limits | None = None) -> SourceError:
     return refused.value
 
 
-def test_programs_on_the_path_are_run(install: Install) -> None:
+@pytest.mark.usefixtures("install")
+def test_programs_on_the_path_are_run() -> None:
     assert [(dump.ip_version, dump.text) for dump in source().read()] == [(IPVersion.V4, V4), (IPVersion.V6, V6)]
 
 
@@ -75,7 +75,9 @@ def test_one_program_for_both_backends_is_told_by_its_version(
     (tmp_path / "iptables-nft-save").unlink()
     (tmp_path / "ip6tables-nft-save").unlink()
     for name in ("iptables-save", "ip6tables-save"):
-        install(name, f'[ "$1" = --version ] && echo "{name} v1.8.9 (nf_tables)" || cat {tmp_path}/{name[:-5]}-nft-save.txt')
+        install(
+            name, f'[ "$1" = --version ] && echo "{name} v1.8.9 (nf_tables)" || cat {tmp_path}/{name[:-5]}-nft-save.txt'
+        )
     assert [dump.text for dump in source().read()] == [V4, V6]
 
 
@@ -90,7 +92,7 @@ def test_a_failing_program_is_quoted(install: Install) -> None:
 @pytest.mark.parametrize(
     "complaint",
     [
-        "iptables-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)",
+        "iptables-save v1.8.9 (nf_tables): Could not fetch rule set: Permission denied (you must be root)",
         "Fatal: Operation not permitted",
     ],
 )
@@ -191,14 +193,18 @@ def test_an_ip_version_that_cannot_be_read_is_an_error_and_not_gone(install: Ins
     assert refused.value.kind == "exit_status"
 
 
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def test_no_descriptor_is_left_open(install: Install) -> None:
     at_work = source()
     at_work.read()
-    before = len(os.listdir("/proc/self/fd"))
+    before = _descriptors()
     for _ in range(5):
         at_work.read()
     both(install, "exit 1")
     for _ in range(5):
         with pytest.raises(SourceError):
             at_work.read()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert _descriptors() == before

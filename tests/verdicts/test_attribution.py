@@ -154,28 +154,30 @@ def test_very_long_groups_are_cut_and_stay_apart() -> None:
     [
         ('-m comment --comment "Policy shop/default.a ingress" -j DROP', "shop/default.a"),
         ('-m comment --comment "k=v" -m comment --comment "Policy shop/default.a ingress" -j DROP', "shop/default.a"),
-        ('-m mark --mark 0x40000/0x40000 -j NFLOG --nflog-prefix "DPI0|shop/default.a" --nflog-group 1', "shop/default.a"),
+        (
+            '-m mark --mark 0x40000/0x40000 -j NFLOG --nflog-prefix "DPI0|shop/default.a" --nflog-group 1',
+            "shop/default.a",
+        ),
         ("-j DROP", ""),
     ],
 )
 def test_a_hashed_chain_is_named_by_its_rules(rule: str, name: str) -> None:
     chain = "cali-pi-_U9myGYtVH3rf9vAa4xA"
     node = ScannedNode(WEB)
-    snapshot = node.scan(dump(f'[1:60] -A {chain} {rule}\n{_endpoint(chain, "Start of tier default")}'))
+    snapshot = node.scan(dump(f"[1:60] -A {chain} {rule}\n{_endpoint(chain, 'Start of tier default')}"))
     assert by_policy(snapshot, POLICY_ACCEPT) == {name or chain: 7}
     assert snapshot.report.chains_without_name == (() if name else (chain,))
 
 
 def _endpoint(target: str, start: str) -> str:
-    return "\n".join(
-        [
-            f'[12:720] -A {TO_POD} -m comment --comment "{start}" -j MARK --set-xmark 0x0/0x20000',
-            f"[12:720] -A {TO_POD} -m mark --mark 0x0/0x20000 -j {target}",
-            f'[7:420] -A {TO_POD} -m comment --comment "Return if policy accepted" -m mark --mark 0x10000/0x10000 -j RETURN',
-            f'[2:120] -A {TO_POD} -m comment --comment "Drop if no policies passed packet" '
-            "-m mark --mark 0x0/0x20000 -j DROP",
-        ]
-    )
+    accepted, dropped = "Return if policy accepted", "Drop if no policies passed packet"
+    rules = [
+        f'[12:720] -A {TO_POD} -m comment --comment "{start}" -j MARK --set-xmark 0x0/0x20000',
+        f"[12:720] -A {TO_POD} -m mark --mark 0x0/0x20000 -j {target}",
+        f'[7:420] -A {TO_POD} -m comment --comment "{accepted}" -m mark --mark 0x10000/0x10000 -j RETURN',
+        f'[2:120] -A {TO_POD} -m comment --comment "{dropped}" -m mark --mark 0x0/0x20000 -j DROP',
+    ]
+    return "\n".join(rules)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +228,7 @@ def test_a_policy_before_and_after_its_migration_is_one_policy_with_two_series(k
     snapshot = scanned(pod(old, new, era=Era.E), (1, 5), (2, 7))
 
     name = f"{namespace}/default.a".lstrip("/")
-    packets = [line for line in page(snapshot, POLICY_PACKETS)]
+    packets = page(snapshot, POLICY_PACKETS)
     assert len(packets) == 2
     assert {line.rpartition(" ")[2] for line in packets} == {"5", "7"}
     accepted = page(snapshot, POLICY_ACCEPT)
@@ -263,7 +265,9 @@ def test_host_endpoint_chains_name_policies_but_are_no_workloads() -> None:
     chain = "cali-pi-_VIosPj0G4UUqruEKlmI"
     comment = '-m comment --comment "KubernetesClusterNetworkPolicy cluster-default-deny ingress"'
     for prefix in ("cali-fh-eth0", "cali-fhfw-eth0", "cali-fh-any-interface-at-all"):
-        lines = f"[3:180] -A {chain} {comment} -j DROP\n" + _endpoint(chain, "Start of tier kube-admin").replace(TO_POD, prefix)
+        lines = f"[3:180] -A {chain} {comment} -j DROP\n" + _endpoint(chain, "Start of tier kube-admin").replace(
+            TO_POD, prefix
+        )
         node = ScannedNode(WEB)
         node.start()
         snapshot = node.scan(dump(lines))

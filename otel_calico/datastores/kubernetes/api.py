@@ -109,8 +109,10 @@ class ApiServer:
                 if response.status == 200:
                     connection.allow_silence(silence or self._pace.timeout)
                     return Answer(self, connection, response)
-                refusal = _refusal(response)
-            self.done(connection, response)
+                try:
+                    refusal = _refusal(response)
+                finally:
+                    self.done(connection, response)
             if refusal.status == 401 and not renewed and self._token.renewed(token):
                 renewed = True
             elif refusal.status == 429 and waits < _MOST_WAITS:
@@ -133,7 +135,8 @@ class ApiServer:
         if connection not in self._busy:
             return
         self._busy.discard(connection)
-        if response.isclosed() and connection.sock is not None and len(self._idle) < _MOST_IDLE:
+        whole = response.isclosed() and connection.sock is not None
+        if whole and len(self._idle) < _MOST_IDLE and not self._closed.is_set():
             self._idle.append(connection)
         else:
             connection.cut()

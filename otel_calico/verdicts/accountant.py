@@ -1,0 +1,67 @@
+"""Plans family `accountant`: the series of calico-accountant for one endpoint chain. Pure.
+
+Every line of an endpoint chain counts for that endpoint alone, so accepts and end-of-tier drops are exact and raw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP
+from otel_calico.model import Direction, IPVersion
+from otel_calico.series import Labels
+from otel_calico.verdicts.denies import denied
+from otel_calico.verdicts.endpoint_chain import DEFAULT_TIER, PolicyJump, TierBlock
+from otel_calico.verdicts.label_sets import columns, told_apart
+from otel_calico.verdicts.plan import DifferenceSeries, EndpointPlan, RawSeries
+from otel_calico.verdicts.targets import Targets
+from otel_calico.verdicts.workloads import Workload
+
+TYPES = {Direction.INGRESS: "tw", Direction.EGRESS: "fw"}
+"""calico-accountant's words for the direction: to and from the workload."""
+
+
+def plan_accountant(
+    tiers: Sequence[TierBlock], workload: Workload, targets: Targets, app_labels: Sequence[str]
+) -> EndpointPlan:
+    """The chain's series. `app_labels` are the pod labels tried in order for the label `app`."""
+    drops = [(_drop_labels(tier.tier), "", tier.drop) for tier in tiers if tier.drop is not None]
+    accepts = [(_policy(jump, targets), jump.target, jump.accepted) for tier in tiers for jump in tier.jumps]
+    denies = [
+        (_policy(jump, targets), jump.target, difference)
+        for tier in tiers
+        for jump in tier.jumps
+        if (difference := denied(tier, jump, targets))
+    ]
+    common = workload_labels(workload, app_labels)
+    raw = [(NO_POLICY_DROP, told_apart(common, drops)), (POLICY_ACCEPT, told_apart(common, accepts))]
+    differences = [(POLICY_ACCEPT_DROP, told_apart(common, denies))]
+    return EndpointPlan(
+        raw=tuple(RawSeries(metric, *columns(series)) for metric, series in raw if series),
+        differences=tuple(DifferenceSeries.of(metric, *columns(series)) for metric, series in differences if series),
+    )
+
+
+def workload_labels(workload: Workload, app_labels: Sequence[str]) -> Labels:
+    """The labels that all series of a workload and direction share."""
+    endpoint = workload.endpoint
+    labels = {
+        "app": next((endpoint.labels[key] for key in app_labels if key in endpoint.labels), ""),
+        "ip": ",".join(sorted(endpoint.addresses)),
+        "pod": endpoint.pod,
+        "pod_namespace": endpoint.namespace,
+        "type": TYPES[workload.direction],
+    }
+    if workload.ip_version is IPVersion.V6:
+        labels["ip_version"] = "6"
+    if workload.alike:
+        labels["interface"] = endpoint.interface
+    return labels
+
+
+def _drop_labels(tier: str) -> Labels:
+    return {} if tier == DEFAULT_TIER else {"tier": tier}
+
+
+def _policy(jump: PolicyJump, targets: Targets) -> Labels:
+    return {"policy": targets[jump.target].label}

@@ -1,0 +1,29 @@
+"""Label sets of one metric and one chain, no two of them equal. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from otel_calico.series import Labels
+
+_T = TypeVar("_T")
+
+
+def told_apart(common: Labels, series: Iterable[tuple[Labels, str, _T]]) -> list[tuple[Labels, _T]]:
+    """Whole label sets with their values. Of two policies with one canonical name the later shows its chain.
+
+    That happens while v3.32's policy-name migrator renames a policy: the old and the new one exist for a moment.
+    """
+    found: dict[frozenset[tuple[str, str]], tuple[Labels, _T]] = {}
+    for own, chain, value in series:
+        labels = {**common, **own}
+        if frozenset(labels.items()) in found:
+            labels["chain"] = chain
+        found.setdefault(frozenset(labels.items()), (labels, value))
+    return list(found.values())
+
+
+def columns(series: Sequence[tuple[Labels, _T]]) -> tuple[tuple[Labels, ...], tuple[_T, ...]]:
+    """Labels and values apart."""
+    return tuple(labels for labels, _ in series), tuple(value for _, value in series)

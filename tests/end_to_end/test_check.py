@@ -1,0 +1,115 @@
+"""`otel-calico check` says of a healthy node that all is well, and of a broken one what to do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from tests.end_to_end.cluster import WEB
+from tests.end_to_end.live_node import LiveNode
+from tests.end_to_end.resources import endpoint
+from tests.node.programs import PATH
+
+pytestmark = pytest.mark.node
+
+HEALTHY = """\
+ok    node name          node-1 (environment NODENAME)
+ok    permission         root with NET_ADMIN and NET_RAW
+ok    iptables-save      legacy and nft
+ok    lock file          /run/xtables.lock
+ok    datastore          workloadendpoints: 2 held
+ok    datastore          networkpolicies: 3 held
+ok    datastore          globalnetworkpolicies: 2 held
+ok    datastore          tiers: 2 held
+ok    datastore          clusterinformations: 1 held
+ok    rules              {backend} backend, 87 ipv4 rules, 93 ipv6 rules
+ok    workloads          2 endpoints, every interface has its own
+ok    policies           every chain has a name
+"""
+
+
+def check(
+    node: LiveNode, env: Mapping[str, str] | None = None, *arguments: str, through: Sequence[str] = ()
+) -> tuple[int, str]:
+    """Exit code and output, errors included."""
+    command = node.namespace.command(*through, sys.executable, "-m", "otel_calico", "check", *arguments)
+    environment = {"PATH": PATH, **node.environment, **(env or {})}
+    ended = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60
+    )
+    return ended.returncode, ended.stdout
+
+
+def test_of_a_healthy_node_every_line_is_ok(node: LiveNode) -> None:
+    node.namespace.run("touch", "/run/xtables.lock")  # the DaemonSet mounts it on every node
+    assert check(node) == (0, HEALTHY.format(backend=node.backend))
+
+
+@dataclass(frozen=True)
+class Broken:
+    """What is wrong, and the lines that must say so."""
+
+    lines: str
+    env: Mapping[str, str] | None = None
+    through: tuple[str, ...] = ()
+
+
+BROKEN = {
+    "another node's name": Broken(
+        """\
+fail  workloads          the datastore has none on node 'node-2'
+                         → is the node name the one in spec.node of the endpoints? Set NODENAME
+""",
+        {"NODENAME": "node-2"},
+    ),
+    "no iptables": Broken(
+        """\
+fail  iptables-save      not installed
+                         → install the iptables package (1.8 or later)
+fail  rules              no iptables-save found: install the iptables package
+""",
+        {"PATH": "/no/such/directory"},
+    ),
+    "no NET_RAW": Broken(
+        """\
+fail  permission         root without NET_RAW
+                         → add them to securityContext.capabilities.add of the container
+""",
+        through=("setpriv", "--bounding-set=-all,+net_admin", "--inh-caps=-all"),
+    ),
+    "not root": Broken(
+        """\
+fail  permission         running as user 65534
+                         → run as root: iptables-save asks for uid 0
+""",
+        through=("setpriv", "--reuid=65534", "--clear-groups"),
+    ),
+    "etcd elsewhere": Broken(
+        "connection refused: is etcd running there, and is the port right?\n",
+        {"ETCD_ENDPOINTS": "http://127.0.0.1:1"},
+    ),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+def test_of_a_broken_node_it_names_the_remedy(legacy_node: LiveNode, broken: Broken) -> None:
+    code, said = check(legacy_node, broken.env, through=broken.through)
+    assert code == 1
+    for line in broken.lines.splitlines():
+        assert line in said
+    assert "Traceback" not in said
+    assert '"event"' not in said  # the log would say the same again
+
+
+def test_an_interface_without_workload_is_a_warning(nft_node: LiveNode) -> None:
+    key, value = endpoint(WEB)
+    nft_node.etcd.delete(key)
+    code, said = check(nft_node)
+    nft_node.etcd.put(key, value)
+    assert code == 0
+    (warning,) = [line for line in said.splitlines() if line.startswith("warn")]
+    assert warning.endswith(f" without: {WEB.interface}")

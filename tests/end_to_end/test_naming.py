@@ -1,0 +1,51 @@
+"""Both namings of the page show the same values, and Prometheus's own tool can read them."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from otel_calico.metrics import POLICY_METRICS
+from tests.end_to_end.live_node import LiveNode
+from tests.end_to_end.traffic import Traffic, filled
+from tests.felix import Era
+from tests.node.programs import find_program
+from tests.node.service import Metrics, Service
+
+pytestmark = pytest.mark.node
+
+SENT = Traffic({8080: 7, 9090: 3, 5353: 2, 7070: 5, 6666: 4}, {8080: 6, 53: 9})
+LINT = 3
+"""Exit code of `promtool check metrics` for a page it can read but has remarks on; 1 is for one it cannot read."""
+
+
+def policy_series(service: Service) -> Metrics:
+    """Policy series by name without `_total`, as Prometheus stores them."""
+    names = {metric.exposed.removesuffix("_total") for metric in POLICY_METRICS}
+    page = {name.removesuffix("_total"): series for name, series in service.scrape().items()}
+    return {name: filled(page[name]) for name in names}
+
+
+def promtool(page: str) -> tuple[int, list[str]]:
+    """Exit code and remarks on a page."""
+    command = [find_program("promtool"), "check", "metrics"]
+    ended = subprocess.run(command, input=page, capture_output=True, text=True, check=False, timeout=60)
+    return ended.returncode, ended.stderr.splitlines()
+
+
+def test_the_pages_of_both_namings_have_equal_values_and_can_be_parsed() -> None:
+    with LiveNode.of_era(Era.E, "nft") as node:
+        plain = node.service().start()
+        stock = node.service({"OTEL_CALICO_PROMETHEUS_NAMING": "opentelemetry"}).start()
+        for ip_version in (4, 6):
+            SENT.send(node, ip_version)
+        assert policy_series(stock) == policy_series(plain)
+        assert "policy_accept_counter_total" in stock.scrape()
+
+        without_total = [f"{metric.exposed} counter metrics should have \"_total\" suffix"
+                         for metric in POLICY_METRICS if metric.family == "accountant"]  # fmt: skip
+        without_total.append('calico_accountant_dropped_scrape counter metrics should have "_total" suffix')
+        code, remarks = promtool(plain.get("/metrics").text)
+        assert (code, sorted(remarks)) == (LINT, sorted(without_total))
+        assert promtool(stock.get("/metrics").text) == (0, [])
