@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from random import Random
 
 import pytest
 from structlog.testing import capture_logs
 
 from otel_calico.collector import Collector, CollectorSettings
 from otel_calico.lookups import Lookups
-from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_PACKETS
-from otel_calico.model import Direction, IPVersion, WorkloadEndpoint
-from otel_calico.ruleset.ruleset import Chain, Layout
-from otel_calico.series import Readings, SeriesSet, Snapshot
+from otel_calico.metrics import NO_POLICY_DROP
+from otel_calico.model import Direction, WorkloadEndpoint
+from otel_calico.series import Readings
 from otel_calico.sources.source import Dump, SourceError
 from tests.accounting.kernel import Kernel, Packet
 from tests.felix import Era, render
 from tests.felix.example import INTERFACE, example_node
 from tests.sources.memory import BARE, MemorySource
-from tests.verdicts.node import WEB, ScannedNode, check, page
+from tests.verdicts.node import WEB, ScannedNode, page
 
 
 def example_kernel(era: Era = Era.E) -> Kernel:
@@ -160,19 +157,6 @@ def test_a_dump_that_is_no_ruleset_of_calico_fails_with_its_kind(text: str | Non
         assert page(node.scan(kernel.dump())) == before
 
 
-def test_half_a_table_counts_nothing_twice() -> None:
-    node, kernel = ScannedNode(WEB), example_kernel()
-    node.start()
-    node.scan(kernel.dump())
-    send(kernel, *[8080] * 7, *[9090] * 3, *[5353] * 2)
-    text = kernel.dump()
-
-    for cut in range(0, len(text), 97):
-        node.scan(text[:cut])
-
-    assert {line.rpartition(" ")[2] for line in page(node.scan(text), POLICY_PACKETS)} == {"7", "3"}
-
-
 def test_scans_below_the_minimum_counter_are_left_out() -> None:
     node = ScannedNode(WEB, settings=CollectorSettings(freshness=0.0, minimum_counter=3))
     kernel = example_kernel()
@@ -190,129 +174,6 @@ def test_by_default_no_scan_is_left_out() -> None:
     node = ScannedNode(WEB)
     snapshot = node.scan(example_kernel().dump())
     assert (bool(snapshot.readings), snapshot.report.below_minimum) == (True, False)
-
-
-def test_what_did_not_change_is_the_same_object_in_the_next_snapshot() -> None:
-    node, kernel = ScannedNode(WEB), example_kernel()
-    node.start()
-    first = node.scan(kernel.dump())
-    assert [id(readings) for readings in node.scan(kernel.dump()).readings] == [id(each) for each in first.readings]
-
-    send(kernel, 8080)
-    third = node.scan(kernel.dump())
-    assert [id(readings.series) for readings in third.readings] == [id(each.series) for each in first.readings]
-    changed = {after.series.metric for after in third.readings if after not in first.readings}
-    assert {POLICY_ACCEPT, POLICY_PACKETS} < changed
-    assert NO_POLICY_DROP not in changed
-
-
-def test_a_change_elsewhere_leaves_the_other_endpoints_readings_alone() -> None:
-    node = ScannedNode(WEB, WorkloadEndpoint("cali2", "default", "web-1"))
-    ruleset = render(example_node(Era.E, INTERFACE, "cali2"))
-    node.start()
-    before = _by_pod(node.scan(ruleset.dump()))
-    grown = render(example_node(Era.E, INTERFACE, "cali2", "cali3"))
-    node.lookups.put("workloadendpoints", "cali3", WorkloadEndpoint("cali3", "default", "web-2"))
-
-    after = _by_pod(node.scan(grown.dump()))
-
-    assert {pod: after[pod] for pod in before} == before
-    assert set(after) - set(before) == {"web-2"}
-
-
-def _by_pod(snapshot: Snapshot) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for readings in snapshot.readings:
-        if readings.series.labels and "pod" in readings.series.labels[0]:
-            found.setdefault(readings.series.labels[0]["pod"], []).append(id(readings))
-    return found
-
-
-def test_nothing_of_dead_chains_stays_in_memory() -> None:
-    node = ScannedNode(WEB, WorkloadEndpoint("cali-doomed", "default", "doomed"))
-    both = render(example_node(Era.D, INTERFACE, "cali-doomed"))
-    node.scan(both.dump(dict.fromkeys(both.hashes, (7, 420))))
-    assert _remembered("doomed")
-
-    node.lookups.remove("workloadendpoints", "cali-doomed")
-    left = render(example_node(Era.D))
-    node.scan(left.dump(dict.fromkeys(left.hashes, (7, 420))))
-    node.source.dumps[IPVersion.V4] = ""
-    del both
-
-    assert _remembered("doomed") == []
-
-
-def _remembered(word: str) -> list[object]:
-    """Objects of the service that still speak of something."""
-    gc.collect()
-    found: list[object] = []
-    for each in gc.get_objects():
-        if isinstance(each, SeriesSet):
-            found += [labels for labels in each.labels if word in str(labels)]
-        elif isinstance(each, Layout) and word in each.name:
-            found.append(each.name)
-        elif isinstance(each, Chain) and word in each.layout.name:
-            found.append(each.layout.name)
-        elif type(each) is dict:
-            found += [key for key in list(each) if type(key) is str and key.startswith("cali-") and word in key]
-    return found
-
-
-class RacySource(MemorySource):
-    """Legacy tables without the lock: at random moments, never four in a row, all counters are zero."""
-
-    def __init__(self, kernel: Kernel, random: Random) -> None:
-        super().__init__()
-        self.kernel, self.random = kernel, random
-        self.unlocked, self.zeros = True, 0
-
-    def read(self) -> Sequence[Dump]:
-        self.reads += 1
-        zero = self.zeros < 3 and self.reads > 1 and self.random.random() < 0.3
-        self.zeros = self.zeros + 1 if zero else 0
-        return [Dump(IPVersion.V4, self.kernel.ruleset.dump() if zero else self.kernel.dump())]
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_counters_read_in_a_moment_without_any_are_not_believed(seed: int) -> None:
-    random = Random(seed)  # noqa: S311 - a test
-    kernel = example_kernel()
-    lookups = Lookups()
-    lookups.put("workloadendpoints", INTERFACE, WEB)
-    send(kernel, *[8080] * 5, *[9090] * 5, *[5353] * 5)
-    collector = Collector(RacySource(kernel, random), lookups, CollectorSettings(freshness=0.0))
-    first = _values(collector.snapshot())
-
-    for _ in range(40):
-        send(kernel, *random.choices([8080, 9090, 5353], k=5))
-        snapshot = collector.snapshot()
-        check(snapshot)
-        assert all(sum(readings.lost) == 0 for readings in snapshot.readings)
-        assert snapshot.report.unlocked
-
-    grown = {line: value - first[line] for line, value in _values(snapshot).items() if "calico.policy.packets" in line}
-    assert sum(grown.values()) == 40 * 5 - (_values(snapshot)["dropped"] - first["dropped"])
-
-
-def _values(snapshot: Snapshot) -> dict[str, int]:
-    values = {line.rpartition(" ")[0]: int(line.rpartition(" ")[2]) for line in page(snapshot)}
-    values["dropped"] = sum(value for line, value in values.items() if line.startswith("no_policy_drop_counter"))
-    return values
-
-
-def test_a_real_reset_is_believed_even_without_the_lock() -> None:
-    node, kernel = ScannedNode(WEB), example_kernel()
-    node.source.unlocked = True
-    send(kernel, *[8080] * 5, *[9090] * 5)
-    node.scan(kernel.dump())
-
-    kernel.zero()
-    send(kernel, 8080)
-    snapshot = node.scan(kernel.dump())
-
-    accepted = next(readings for readings in snapshot.readings if readings.series.metric is POLICY_ACCEPT)
-    assert (sum(accepted.values), sum(accepted.lost)) == (1, 5)
 
 
 def test_what_is_wrong_is_logged_once_and_its_end_too() -> None:

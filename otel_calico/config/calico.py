@@ -140,7 +140,7 @@ class KubernetesSettings:
         kinds.path,
         "",
         "kubeconfig file, or several joined with colons.",
-        automatic="`$HOME/.kube/config` if there is one and no `kubernetes.api_endpoint`, else the pod's service account",
+        automatic="`$HOME/.kube/config` if there is one and no `kubernetes.api_endpoint`, else the pod's own account",
         flag="--kubeconfig",
         calico="KUBECONFIG",
         calico_field="kubeconfig",

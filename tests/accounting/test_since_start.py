@@ -13,7 +13,7 @@ from otel_calico.metrics import POLICY_ACCEPT, POLICY_ACCEPT_DROP, POLICY_BYTES,
 from otel_calico.model import Direction, IPVersion, PolicyKind
 from otel_calico.series import Readings, Snapshot
 from tests.accounting.kernel import SIZE, Kernel, Packet
-from tests.felix import Endpoint, Era, Node, Policy, PolicyRule, allow, deny, kubernetes_profiles, pass_on, render
+from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles, render
 from tests.felix.example import INTERFACE, UDP
 from tests.sources.memory import BARE
 from tests.verdicts.node import WEB, ScannedNode, page
@@ -99,85 +99,6 @@ def test_a_policy_whose_rules_change_places_keeps_each_verdict_under_its_label()
     snapshot = node.scan(kernel.dump())
 
     assert verdicts(snapshot) == {"deny": 1, "allow": 20}
-
-
-def test_a_chain_whose_workload_becomes_known_later_does_not_count_its_history() -> None:
-    node, kernel = ScannedNode(), kernel_with(MIXED)
-    send(kernel, 1, 500)
-    node.scan(kernel.dump())
-
-    node.lookups.put("workloadendpoints", INTERFACE, WEB)
-    known = node.scan(kernel.dump())
-    assert denies(known) == {"default.mixed": 0}
-
-    send(kernel, 1, 2)
-    assert denies(node.scan(kernel.dump())) == {"default.mixed": 2}
-
-
-def test_a_workload_that_becomes_known_later_gives_delta_exporters_no_history() -> None:
-    node, kernel = ScannedNode(), kernel_with(MIXED)
-    send(kernel, 2, 500)
-    node.scan(kernel.dump())
-
-    node.lookups.put("workloadendpoints", INTERFACE, WEB)
-    accepted = readings_of(node.scan(kernel.dump()), POLICY_ACCEPT)
-
-    assert (list(accepted.values), list(accepted.first)) == ([500], [500])
-
-
-def test_a_workload_whose_labels_change_gives_delta_exporters_no_history() -> None:
-    node, kernel = ScannedNode(WEB), kernel_with(MIXED)
-    node.scan(kernel.dump())
-    send(kernel, 2, 500)
-    node.scan(kernel.dump())
-
-    node.lookups.put("workloadendpoints", INTERFACE, replace(WEB, labels={"app": "shop"}))
-    accepted = readings_of(node.scan(kernel.dump()), POLICY_ACCEPT)
-
-    assert (list(accepted.values), list(accepted.first)) == ([500], [500])
-
-
-@BOTH_BACKENDS
-def test_denies_from_before_the_start_stay_out_when_a_policy_stops_and_starts_denying(backend: str) -> None:
-    node, kernel = ScannedNode(WEB), kernel_with(MIXED, backend=backend)
-    send(kernel, 1, 300)
-    node.scan(kernel.dump())
-
-    kernel.write(render(node_with(replace(MIXED, ingress=(allow(UDP, 2),)))))
-    node.scan(kernel.dump())
-    kernel.write(render(node_with(MIXED)))
-    assert denies(node.scan(kernel.dump())) == {"default.mixed": 0}
-
-    send(kernel, 1, 2)
-    assert denies(node.scan(kernel.dump())) == {"default.mixed": 2}
-
-
-def test_passed_packets_are_not_taken_for_denied_ones_when_a_policy_begins_to_deny() -> None:
-    passing = replace(MIXED, ingress=(pass_on(UDP, 1),))
-    also_passing = replace(OTHER, ingress=(pass_on(UDP, 3),))
-    node, kernel = ScannedNode(WEB), kernel_with(passing, also_passing)
-    node.scan(kernel.dump())
-    send(kernel, 1, 300)
-    node.scan(kernel.dump())
-
-    kernel.write(render(node_with(MIXED, also_passing)))
-
-    assert denies(node.scan(kernel.dump())) == {"default.mixed": 0}
-
-
-@BOTH_BACKENDS
-@pytest.mark.parametrize("before", [(pass_on(UDP, 1),), (pass_on(UDP, 1), deny(UDP, 9))])
-def test_packets_passed_just_before_a_policy_changes_are_not_taken_for_denied_ones(
-    before: tuple[PolicyRule, ...], backend: str
-) -> None:
-    node, kernel = ScannedNode(WEB), kernel_with(replace(MIXED, ingress=before), backend=backend)
-    node.start()
-    node.scan(kernel.dump())
-    send(kernel, 1, 300)
-
-    kernel.write(render(node_with(MIXED)))
-
-    assert denies(node.scan(kernel.dump())) == {"default.mixed": 0}
 
 
 @BOTH_BACKENDS
@@ -286,14 +207,3 @@ def test_a_scan_left_out_by_the_minimum_counter_is_not_taken_for_a_reset() -> No
     after = node.scan(kernel.dump())
     assert page(after) == page(before)
     assert sum(readings_of(after, POLICY_ACCEPT).lost) == 0
-
-
-def test_an_ip_version_that_begins_later_counts_in_full_but_its_past_does_not() -> None:
-    node, ipv4 = ScannedNode(WEB), kernel_with(MIXED)
-    node.scan(ipv4.dump())
-    ipv6 = Kernel(render(node_with(MIXED), IPVersion.V6))
-    send(ipv6, 2, 70)
-
-    assert verdicts(node.scan(ipv4.dump(), ipv6.dump()))["allow"] in {0, 70}
-    send(ipv6, 2, 1)
-    assert verdicts(node.scan(ipv4.dump(), ipv6.dump()))["allow"] in {1, 71}

@@ -82,16 +82,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def _list(self) -> tuple[int, Any]:
         store, behaviour = self.api.store, self.api.behaviour
-        revision, objects = store.listed(self.resource)
         age, more = self.parameters.get("resourceVersion", ""), self.parameters.get("continue", "")
-        if age.isdecimal() and int(age) > revision:
-            return _status(504, f"Timeout: Too large resource version: {age}, current: {revision}")
-        start = 0
-        if more:
-            revision, start = map(int, more.split("."))
-            if revision < store.compacted or behaviour.refuse_continue > 0:
-                behaviour.refuse_continue -= 1
-                return _status(410, "The provided continue parameter is too old to display a consistent list result.")
+        if age.isdecimal() and int(age) > store.revision:
+            return _status(504, f"Timeout: Too large resource version: {age}, current: {store.revision}")
+        as_of, start = map(int, (more or "0.0").split("."))
+        if more and (as_of < store.compacted or behaviour.refuse_continue > 0):
+            behaviour.refuse_continue -= 1
+            return _status(410, "The provided continue parameter is too old to display a consistent list result.")
+        revision, objects = store.listed(self.resource, as_of)
         found = [one for one in objects if self._selected(one)]
         limit = int(self.parameters.get("limit", 0))
         if not limit or (age == "0" and behaviour.cache_ignores_limit):
@@ -160,13 +158,14 @@ class Handler(BaseHTTPRequestHandler):
             yield {"type": "ERROR", "object": _status(410, f"too old resource version: {revision}")[1]}
             return
         while self._ended is None and not self.api.stopping.is_set() and time.monotonic() < end:
+            now = store.revision
             for change in store.after(self.resource, revision):
                 revision = change.revision
                 if (event := self._event(change)) is not None:
                     yield event
             if self.parameters.get("allowWatchBookmarks") == "true" and time.monotonic() >= bookmark_at:
                 bookmark_at = time.monotonic() + self.api.behaviour.bookmark_every
-                revision = max(revision, store.revision)
+                revision = max(revision, now)
                 yield {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": str(revision)}}}
             with store.changed:
                 if not store.after(self.resource, revision) and self._ended is None and not self.api.stopping.is_set():

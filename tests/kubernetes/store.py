@@ -43,6 +43,7 @@ class Store:
         self.compacted = 0  # changes up to this revision are forgotten
         self._objects: dict[str, dict[str, Object]] = {}
         self._changes: list[Change] = []
+        self._listed: dict[tuple[str, int], list[Object]] = {}
 
     def put(self, *objects: Mapping[str, Any]) -> None:
         """Create or change objects."""
@@ -66,15 +67,18 @@ class Store:
                 self.changed.notify_all()
 
     def compact(self) -> None:
-        """Forget all history up to now."""
+        """Refuse to resume in the history up to now; watches that stand go on."""
         with self.changed:
             self.compacted = self.revision
-            self._changes.clear()
 
-    def listed(self, resource: str) -> tuple[int, list[Object]]:
-        """The revision now, and the objects by key."""
+    def listed(self, resource: str, revision: int | None = None) -> tuple[int, list[Object]]:
+        """The objects by key, and as of which revision: now, or when they were listed before."""
         with self.changed:
-            return self.revision, [found for _, found in sorted(self._objects.get(resource, {}).items())]
+            revision = revision or self.revision
+            if (resource, revision) not in self._listed:
+                found = [found for _, found in sorted(self._objects.get(resource, {}).items())]
+                self._listed[resource, revision] = found
+            return revision, self._listed[resource, revision]
 
     def after(self, resource: str, revision: int) -> list[Change]:
         """Changes of one resource after a revision."""
