@@ -33,7 +33,10 @@ def run(names: Iterable[str], scale: Scale) -> list[Row]:
     for name in names:
         progress(f"--- {name}")
         with ProcessPoolExecutor(1, spawn) as fresh:
-            rows += fresh.submit(BENCHMARKS[name], scale).result()
+            measured = fresh.submit(BENCHMARKS[name], scale).result()
+        for row in measured:
+            progress(row.line)
+        rows += measured
     return rows
 
 

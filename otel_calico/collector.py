@@ -13,7 +13,7 @@ from otel_calico.accounting.planned import PlannedRuleset
 from otel_calico.accounting.plausibility import fell_together
 from otel_calico.accounting.policies import PolicyAccount
 from otel_calico.lookups import Lookups
-from otel_calico.metrics import FAMILIES
+from otel_calico.metrics import DEFAULT_FAMILIES
 from otel_calico.model import IPVersion
 from otel_calico.ruleset.parse import DumpError
 from otel_calico.ruleset.ruleset import MalformedCounterError, Ruleset
@@ -45,7 +45,7 @@ class CollectorSettings:
     app_labels: Sequence[str] = ("app",)
     minimum_counter: int = 0
     freshness: float = 1.0
-    families: Collection[str] = FAMILIES
+    families: Collection[str] = DEFAULT_FAMILIES
 
 
 class Collector:

@@ -30,6 +30,11 @@ class Metric:
     help: str
     gauge: bool = False
 
+    @property
+    def counts_bytes(self) -> bool:
+        """True for counters of bytes, false for those of packets."""
+        return self.unit == "By"
+
 
 NO_POLICY_DROP = Metric(
     name="no_policy_drop_counter",
@@ -81,6 +86,36 @@ POLICY_GROUP_INFO = Metric(
     gauge=True,
 )
 
+
+def _packets_and_bytes(name: str, family: str, what: str, meaning: str) -> tuple[Metric, Metric]:
+    """The two metrics that count the same packets."""
+    exposed = name.replace(".", "_")
+    return (
+        Metric(f"{name}.packets", f"{exposed}_packets_total", family, "{packet}", f"Packets {what} {meaning}"),
+        Metric(f"{name}.bytes", f"{exposed}_bytes_total", family, "By", f"Bytes of packets {what} {meaning}"),
+    )
+
+
+WORKLOAD_POLICY = _packets_and_bytes(
+    "calico.workload.policy",
+    "workload",
+    "that a policy allowed, denied or passed on at a workload, where exact; policies counted as one are joined with "
+    "commas.",
+    f"{SINCE_START} {FIRST_PACKETS}",
+)
+WORKLOAD_DROPPED = _packets_and_bytes(
+    "calico.workload.dropped",
+    "workload",
+    "to or from a workload that no policy rule denied but something else dropped: see reason.",
+    KERNEL_VALUE,
+)
+WORKLOAD_ESTABLISHED = _packets_and_bytes(
+    "calico.workload.established",
+    "workload",
+    "of established connections, accepted before any policy. Between two pods of one node only the sender counts them.",
+    KERNEL_VALUE,
+)
+
 POLICY_METRICS = (
     NO_POLICY_DROP,
     POLICY_ACCEPT,
@@ -88,5 +123,9 @@ POLICY_METRICS = (
     POLICY_PACKETS,
     POLICY_BYTES,
     POLICY_GROUP_INFO,
+    *WORKLOAD_POLICY,
+    *WORKLOAD_DROPPED,
+    *WORKLOAD_ESTABLISHED,
 )
-FAMILIES = ("accountant", "policy")
+FAMILIES = ("accountant", "policy", "workload")
+DEFAULT_FAMILIES = ("accountant", "policy")

@@ -14,19 +14,20 @@ from otel_calico.accounting.raw import RawAccount
 from otel_calico.metrics import Metric
 from otel_calico.ruleset.ruleset import Chain
 from otel_calico.series import Readings
-from otel_calico.verdicts.plan import EndpointPlan
+from otel_calico.verdicts.plan import EndpointPlan, RawSeries
 
 
 class ChainAccount:
     """All series of one endpoint chain. Forgotten as a whole when the chain is gone."""
 
-    __slots__ = ("_chain", "_differences", "_plan", "_raw", "_readings", "_rules")
+    __slots__ = ("_chain", "_differences", "_octets", "_packets", "_plan", "_raw", "_readings")
 
     def __init__(self) -> None:
         self._raw: dict[Metric, RawAccount] = {}
         self._differences: dict[Metric, DifferenceAccount] = {}
         self._plan: EndpointPlan | None = None
-        self._rules: Sequence[int] = ()
+        self._packets: Sequence[int] = ()  # rules whose packets are read, for one series set after the other
+        self._octets: Sequence[int] = ()  # rules whose bytes are read, likewise
         self._chain: Chain | None = None
         self._readings: Sequence[Readings] = ()
 
@@ -39,23 +40,30 @@ class ChainAccount:
             return self._readings
         if plan is not self._plan:
             self._take(plan)
-        packets = scan.chain.packets(self._rules)
+        packets = scan.chain.packets(self._packets)
+        octets = scan.chain.octets(self._octets) if self._octets else []
         readings: list[Readings] = []
-        start = 0
-        for raw in plan.raw:
-            end = start + len(raw.rules)
-            readings.append(self._raw[raw.metric].read(raw, packets[start:end], scan))
-            start = end
-        for series in plan.differences:
-            end = start + len(series.rules)
-            readings.append(self._differences[series.metric].read(series, packets[start:end], scan))
-            start = end
+        packets_read = octets_read = 0
+        for series in plan.series:
+            size = len(series.rules)
+            if series.metric.counts_bytes:
+                counters = octets[octets_read : octets_read + size]
+                octets_read += size
+            else:
+                counters = packets[packets_read : packets_read + size]
+                packets_read += size
+            if isinstance(series, RawSeries):
+                readings.append(self._raw[series.metric].read(series, counters, scan))
+            else:
+                readings.append(self._differences[series.metric].read(series, counters, scan))
         self._chain, self._readings = scan.chain, readings
         return readings
 
     def _take(self, plan: EndpointPlan) -> None:
         """Follow a new plan; metrics that it has no series of are forgotten."""
-        self._plan, self._rules = plan, plan.rules
+        self._plan = plan
+        self._packets = [rule for series in plan.series if not series.metric.counts_bytes for rule in series.rules]
+        self._octets = [rule for series in plan.series if series.metric.counts_bytes for rule in series.rules]
         self._raw = {raw.metric: self._raw.get(raw.metric) or RawAccount() for raw in plan.raw}
         self._differences = {
             series.metric: self._differences.get(series.metric) or DifferenceAccount() for series in plan.differences

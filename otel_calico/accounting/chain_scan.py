@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from otel_calico.accounting.scan_times import ScanTimes
+from otel_calico.metrics import Metric
 from otel_calico.ruleset.ruleset import Chain
 
 
@@ -27,22 +28,23 @@ class ChainScan:
     chain: Chain
     before: Chain | None
     times: ScanTimes
-    _known: Mapping[str, int] | None = field(default=None, init=False)
+    _known: dict[bool, Mapping[str, int]] = field(default_factory=dict, init=False)
 
     def hashes(self, rules: Iterable[int]) -> tuple[str, ...]:
         """Hashes of the rules at these positions; they tell a rule from its replacement."""
         return tuple(self.chain.layout.hashes[rule] for rule in rules)
 
-    def known(self) -> Mapping[str, int]:
-        """Packets of each rule in the scan before, by hash: history of a series that is only now planned."""
-        if self._known is None:
+    def known(self, metric: Metric) -> Mapping[str, int]:
+        """What each rule counted in the scan before, by hash: history of a series that is only now planned."""
+        octets = metric.counts_bytes
+        if octets not in self._known:
             before = self.before
-            layout = before.layout if before else self.chain.layout
-            packets = before.packets(range(len(layout))) if before else ()
-            self._known = dict(zip(layout.hashes, packets, strict=bool(before)))
-        return self._known
+            rules = range(len(before.layout)) if before else ()
+            counters = (before.octets(rules) if octets else before.packets(rules)) if before else []
+            self._known[octets] = dict(zip(before.layout.hashes if before else (), counters, strict=True))
+        return self._known[octets]
 
-    def stream(self, rule: str, value: int) -> Stream:
+    def stream(self, metric: Metric, rule: str, value: int) -> Stream:
         """A series that nobody followed up to now."""
-        first = value if self.times.first else self.known().get(rule, 0)
+        first = value if self.times.first else self.known(metric).get(rule, 0)
         return Stream(rule, value, lost=0, first=first if first <= value else 0, since=self.times.previous)

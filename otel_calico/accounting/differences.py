@@ -15,7 +15,6 @@ from otel_calico.accounting.chain_scan import ChainScan
 from otel_calico.series import Readings, SeriesSet
 from otel_calico.verdicts.plan import Difference, DifferenceSeries
 
-
 _Formula = tuple[str, ...]
 
 
@@ -48,7 +47,7 @@ class DifferenceAccount:
     def read(self, plan: DifferenceSeries, counters: list[int], chain: ChainScan) -> Readings:
         """The readings of this scan; the former object if nothing was booked.
 
-        `counters` are the packets of the plan's rules.
+        `counters` are those of the plan's rules.
         """
         readings, proven = self._readings, None
         if readings is None or plan is not self._plan:
@@ -71,7 +70,7 @@ class DifferenceAccount:
         the last scan is proven only where the difference is the one it was: a policy that could pass packets until a
         moment ago did not deny those that it passed.
         """
-        known = {**chain.known(), **dict(zip(self._hashes, self._counters, strict=True))}
+        known = {**chain.known(plan.metric), **dict(zip(self._hashes, self._counters, strict=True))}
         former, unknown = self._streams(), _Stream(0, 0, chain.times.previous)
         streams = [former.get(frozenset(labels.items()), unknown) for labels in plan.labels]
         self._plan = plan
@@ -81,7 +80,7 @@ class DifferenceAccount:
         self._totals = [stream.total for stream in streams]
         series = SeriesSet(plan.metric, plan.labels, [stream.since for stream in streams])
         proven = [
-            stream.formula == formula or not any(rule in known for rule in formula)
+            len(formula) == 1 or stream.formula == formula or not any(rule in known for rule in formula)
             for stream, formula in zip(streams, self._formulas, strict=True)
         ]
         return Readings(series, [stream.shown for stream in streams]), proven
@@ -105,6 +104,9 @@ def _increments(differences: Sequence[Difference], former: Sequence[int], counte
     doubtful = min(former) < 0 or min(deltas) < 0
     increments: list[int] = []
     for difference in differences:
+        if doubtful and not difference.less and deltas[difference.whole] < 0:
+            increments.append(counters[difference.whole])  # a single rule was reset, and started anew
+            continue
         if doubtful and not _is_reliable(difference, former, deltas):
             increments.append(0)
             continue

@@ -25,7 +25,7 @@ class RawAccount:
         self._rules: tuple[str, ...] = ()  # hashes, which tell a rule from its replacement
 
     def read(self, plan: RawSeries, values: list[int], chain: ChainScan) -> Readings:
-        """The readings of this scan; the former object if no value changed. `values` are the plan's rules' packets."""
+        """The readings of this scan; the former object if no value changed. `values` are the plan's rules' counters."""
         if plan is self._plan and self._readings is not None:
             self._readings = _continued(self._readings, values)
         else:
@@ -38,7 +38,9 @@ class RawAccount:
         former = self._streams()
         rules = chain.hashes(plan.rules)
         streams = [
-            _carried_on(known, rule, value) if (known := former.get(_key(labels))) else chain.stream(rule, value)
+            _carried_on(known, rule, value)
+            if (known := former.get(_key(labels)))
+            else chain.stream(plan.metric, rule, value)
             for labels, rule, value in zip(plan.labels, rules, values, strict=True)
         ]
         self._plan, self._rules = plan, rules

@@ -12,7 +12,8 @@ from otel_calico.config import kinds
 from otel_calico.config.kinds import Kind
 from otel_calico.config.option import Variable, setting
 
-FAMILIES: tuple[str, ...] = ("accountant", "policy")
+FAMILIES: tuple[str, ...] = ("accountant", "policy", "workload")
+DEFAULT_FAMILIES: tuple[str, ...] = ("accountant", "policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class MetricsSettings:
     """Which series there are. `freshness` is in seconds."""
 
     families: tuple[str, ...] = setting(
-        kinds.choices(*FAMILIES), FAMILIES, "Families of metrics to report.", flag="--families"
+        kinds.choices(*FAMILIES), DEFAULT_FAMILIES, "Families of metrics to report.", flag="--families"
     )
     app_labels: tuple[str, ...] = setting(
         kinds.names, ("app",), "Pod labels to try in order for the value of the label `app`."

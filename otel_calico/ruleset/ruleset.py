@@ -95,6 +95,10 @@ class Chain:
         except ValueError as error:
             raise MalformedCounterError(self.layout.name) from error
 
+    def octets(self, rules: Iterable[int]) -> list[int]:
+        """Byte counters of the rules at these positions. Raises MalformedCounterError."""
+        return [octets for _, octets in self.counters(rules)]
+
     def counters(self, rules: Iterable[int]) -> list[tuple[int, int]]:
         """Packets and bytes of the rules at these positions. Raises MalformedCounterError."""
         lines = self._lines or self.text.split("\n")

@@ -25,6 +25,16 @@ _PROFILE_TARGETS = tuple(PROFILE_PREFIXES.values())
 _START_OF_TIER = re.compile(r"Start of tier (\S+)")
 _END_OF_TIER = re.compile(r"End of tier (\S+)\. (?:Drop|Reject) ")
 _TIER_NFLOG = re.compile(r"[DP]P[IE]\|(.*)")
+_DROP_REASONS = (
+    ("Endpoint admin disabled", "admin_disabled", ""),
+    ("VXLAN encapped packets", "encap", "vxlan"),
+    ("IPinIP encapped packets", "encap", "ipip"),
+    ("packet rate limit", "packet_rate", ""),
+    ("connection limit", "connection_limit", ""),
+    ("if no profiles matched", "no_profile", ""),
+)
+"""Comments of rules that drop outside the tiers, the reason to report, and what tells two such rules apart."""
+
 DEFAULT_TIER = "default"
 
 
@@ -61,8 +71,17 @@ class TierBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherDrop:
+    """A rule outside the tiers that drops. `detail` tells apart the rules that share a reason."""
+
+    reason: str
+    rule: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointChain:
-    """What an endpoint chain says.
+    """What an endpoint chain says. `established` is the rule that accepts established connections.
 
     `accept_mark` and `pass_mark` are Felix's bits as this chain shows them; `names_tiers` is true from v3.29 on,
     where tiers are announced.
@@ -72,6 +91,8 @@ class EndpointChain:
     accept_mark: int | None
     pass_mark: int | None
     names_tiers: bool
+    established: int | None
+    other_drops: tuple[OtherDrop, ...]
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -127,7 +148,8 @@ def read_endpoint_chain(rules: Sequence[Rule | None]) -> EndpointChain:
     if current:
         tiers.append(current.close(leaving=None))
     names_tiers = any(rule is not None and rule.says("Start of tier ") for rule in rules)
-    return EndpointChain(tuple(tiers), accept_mark, pass_mark, names_tiers)
+    others = tuple(found for place, rule in enumerate(rules) if rule and (found := _other_drop(rule, place)))
+    return EndpointChain(tuple(tiers), accept_mark, pass_mark, names_tiers, _established(rules), others)
 
 
 def _started_tier(rule: Rule) -> str | None:
@@ -161,6 +183,24 @@ def _read_end_of_tier(current: _OpenTier, rule: Rule, position: int) -> None:
         # The end line names its tier from v3.30; v3.28 has neither line and only the default tier.
         for match in filter(None, map(_END_OF_TIER.match, rule.comments)):
             current.tier = match[1]
+
+
+def _established(rules: Sequence[Rule | None]) -> int | None:
+    for position, rule in enumerate(rules):
+        if rule and "ESTABLISHED" in rule.ctstates and rule.target in {"ACCEPT", "RETURN"}:
+            return position
+    return None
+
+
+def _other_drop(rule: Rule, position: int) -> OtherDrop | None:
+    if not rule.drops:
+        return None
+    if rule.ctstates == {"INVALID"}:
+        return OtherDrop("conntrack_invalid", position)
+    for text, reason, detail in _DROP_REASONS:
+        if rule.says(text):
+            return OtherDrop(reason, position, detail)
+    return None
 
 
 def _is_undecided(mark: Mark | None) -> bool:

@@ -68,10 +68,13 @@ class EndpointPlan:
     differences: tuple[DifferenceSeries, ...] = ()
 
     @property
-    def rules(self) -> tuple[int, ...]:
-        """Positions of the rules to read: those of each series set, one set after the other."""
-        sets: tuple[RawSeries | DifferenceSeries, ...] = (*self.raw, *self.differences)
-        return tuple(rule for series in sets for rule in series.rules)
+    def series(self) -> tuple[RawSeries | DifferenceSeries, ...]:
+        """All series sets, raw ones first."""
+        return (*self.raw, *self.differences)
+
+    def __add__(self, other: EndpointPlan) -> EndpointPlan:
+        """Both plans; their metrics must differ."""
+        return EndpointPlan(self.raw + other.raw, self.differences + other.differences)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from otel_calico.chains import GROUP_PREFIXES, HOST_ENDPOINT_PREFIXES, POLICY_PREFIXES, WORKLOAD_PREFIXES
 from otel_calico.lookups import Lookups
-from otel_calico.metrics import FAMILIES
+from otel_calico.metrics import DEFAULT_FAMILIES
 from otel_calico.model import Direction, IPVersion
 from otel_calico.ruleset.ruleset import Layout, Ruleset
 from otel_calico.verdicts.accountant import plan_accountant
@@ -21,6 +21,7 @@ from otel_calico.verdicts.endpoint_chain import EndpointChain, TierBlock, read_e
 from otel_calico.verdicts.plan import EndpointPlan, RulesetPlan
 from otel_calico.verdicts.shared_chains import SharedChains, read_shared_chains
 from otel_calico.verdicts.targets import Target
+from otel_calico.verdicts.workload_family import plan_workload
 from otel_calico.verdicts.workloads import Workload, workloads_of
 
 _ENDPOINT_PREFIXES = (*WORKLOAD_PREFIXES.values(), *HOST_ENDPOINT_PREFIXES)
@@ -36,7 +37,7 @@ class SeriesChoice:
     `app_labels` are the pod labels tried in order for the label `app`.
     """
 
-    families: Collection[str] = FAMILIES
+    families: Collection[str] = DEFAULT_FAMILIES
     app_labels: Sequence[str] = ("app",)
 
 
@@ -121,9 +122,12 @@ class Planner:
     def _make_plan(self, chain: EndpointChain, workload: Workload) -> EndpointPlan:
         targets = self._shared.targets
         tiers = [_without_missing(tier, targets) for tier in chain.tiers]
+        plan = EndpointPlan()
         if "accountant" in self._choice.families:
-            return plan_accountant(tiers, workload, targets, self._choice.app_labels)
-        return EndpointPlan()
+            plan += plan_accountant(tiers, workload, targets, self._choice.app_labels)
+        if "workload" in self._choice.families:
+            plan += plan_workload(chain, tiers, workload, targets)
+        return plan
 
 
 def _layouts(ruleset: Ruleset, prefixes: tuple[str, ...]) -> _Layouts:

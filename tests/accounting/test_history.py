@@ -104,12 +104,12 @@ def test_packets_passed_just_before_a_policy_changes_are_not_taken_for_denied_on
     assert denies(node.scan(kernel.dump())) == {"default.mixed": 0}
 
 
-def test_an_ip_version_that_begins_later_counts_in_full_but_its_past_does_not() -> None:
+def test_an_ip_version_that_begins_later_counts_on_from_there() -> None:
     node, ipv4 = ScannedNode(WEB), kernel_with(MIXED)
     node.scan(ipv4.dump())
     ipv6 = Kernel(render(node_with(MIXED), IPVersion.V6))
     send(ipv6, 2, 70)
 
-    assert verdicts(node.scan(ipv4.dump(), ipv6.dump()))["allow"] in {0, 70}
+    assert verdicts(node.scan(ipv4.dump(), ipv6.dump()))["allow"] == 0
     send(ipv6, 2, 1)
-    assert verdicts(node.scan(ipv4.dump(), ipv6.dump()))["allow"] in {1, 71}
+    assert verdicts(node.scan(ipv4.dump(), ipv6.dump()))["allow"] == 1

@@ -100,10 +100,10 @@ def test_one_message_lists_all_problems_each_with_its_source(tmp_path: Path) -> 
             'environment METRICS_SERVER_PORT: "65536" is out of range; allowed: a whole number from 0 to 65535',
         ),
         (
-            {"OTEL_CALICO_METRICS_FAMILIES": "workload"},
+            {"OTEL_CALICO_METRICS_FAMILIES": "pods"},
             (
-                'environment OTEL_CALICO_METRICS_FAMILIES: "workload" is unknown; '
-                "allowed: a comma list of accountant, policy"
+                'environment OTEL_CALICO_METRICS_FAMILIES: "pods" is unknown; '
+                "allowed: a comma list of accountant, policy, workload"
             ),
         ),
         (

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from otel_calico.config import OPTIONS, OtlpEndpoint, Settings, load
-from otel_calico.metrics import FAMILIES
+from otel_calico.metrics import DEFAULT_FAMILIES
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
@@ -247,4 +247,4 @@ def test_variables_that_kubernetes_makes_for_services_are_no_settings() -> None:
 
 
 def test_the_families_are_those_of_the_catalogue() -> None:
-    assert Settings().metrics.families == FAMILIES
+    assert Settings().metrics.families == DEFAULT_FAMILIES

@@ -6,7 +6,7 @@ Keys: `libcalico-go/lib/backend/model/resource.go`; names of endpoints: `lib/nam
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from otel_calico.model import PolicyKind
 from tests.end_to_end.cluster import CLIENT, NAMESPACE, NODE_NAME, WEB, Workload, fetch_web, web_policies
@@ -67,11 +67,6 @@ def policy_entry(policy: Policy, era: Era) -> tuple[str, str]:
     return f"{PREFIX}{path}", _value(policy.kind.value, metadata, spec)
 
 
-def policy_entries(policies: Iterable[Policy], era: Era) -> dict[str, str]:
-    """Several policies."""
-    return dict(policy_entry(policy, era) for policy in policies)
-
-
 def tier(name: str) -> tuple[str, str]:
     """A tier that drops what no policy of it passes."""
     return f"{PREFIX}tiers/{name}", _value("Tier", {"name": name}, {"order": _ORDERS[name], "defaultAction": "Deny"})
@@ -83,6 +78,6 @@ def cluster_information(version: str) -> tuple[str, str]:
     return f"{PREFIX}clusterinformations/default", _value("ClusterInformation", {"name": "default"}, spec)
 
 
-def _value(kind: str, metadata: dict[str, object] | dict[str, str], spec: dict[str, object]) -> str:
+def _value(kind: str, metadata: Mapping[str, object], spec: Mapping[str, object]) -> str:
     resource = {"kind": kind, "apiVersion": "projectcalico.org/v3", "metadata": metadata, "spec": spec}
     return json.dumps(resource)

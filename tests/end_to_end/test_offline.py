@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,7 +50,7 @@ def accountant_part(page: str) -> str:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+def files(tmp_path: Path) -> tuple[Path, Path]:
     """A ruleset as `iptables-save -c` writes it, and all keys as `etcdctl get --prefix` does."""
     ruleset, export = tmp_path / "rules.txt", tmp_path / "etcd.txt"
     ruleset.write_text(saved(render(felix_node(ERA))))

@@ -95,7 +95,7 @@ def expected(era: Era, ever: BoundTraffic, since_start: BoundTraffic) -> Metrics
     return series
 
 
-def _drops(era: Era, ip_version: int, traffic: Traffic) -> dict[Labels, float]:
+def _drops(era: Era, ip_version: int, traffic: Traffic) -> dict[Labels, int]:
     unmatched, unguarded = traffic.outside[5353], traffic.outside[6666]
     if era < Era.C:  # no tier: what the guard would have stopped matches no policy
         unmatched += unguarded + traffic.outside[7070]
@@ -106,7 +106,7 @@ def _drops(era: Era, ip_version: int, traffic: Traffic) -> dict[Labels, float]:
     return drops | ({labels(WEB, "tw", ip_version, tier="security"): unguarded} if era >= Era.C else {})
 
 
-def _accepts(era: Era, ip_version: int, traffic: Traffic) -> dict[Labels, float]:
+def _accepts(era: Era, ip_version: int, traffic: Traffic) -> dict[Labels, int]:
     allowed = GROUP if era >= Era.E else ALLOW
     accepts = {
         labels(WEB, "tw", ip_version, policy=BLOCK): 0,
@@ -116,7 +116,7 @@ def _accepts(era: Era, ip_version: int, traffic: Traffic) -> dict[Labels, float]
     return accepts | ({labels(WEB, "tw", ip_version, policy=GUARD): 0} if era >= Era.C else {})
 
 
-def _denials(era: Era, ip_version: int, traffic: Traffic) -> dict[Labels, float]:
+def _denials(era: Era, ip_version: int, traffic: Traffic) -> dict[Labels, int]:
     denials = {labels(WEB, "tw", ip_version, policy=BLOCK): traffic.outside[9090]}
     guarded = {labels(WEB, "tw", ip_version, policy=GUARD): traffic.outside[7070]}
     return denials | (guarded if era >= Era.C else {})
@@ -138,4 +138,4 @@ def _decided(era: Era, traffic: Traffic) -> dict[Labels, int]:
 
 
 def _sum(one: Mapping[int, int], other: Mapping[int, int]) -> Mapping[int, int]:
-    return {port: one.get(port, 0) + other.get(port, 0) for port in one | other}
+    return {port: one.get(port, 0) + other.get(port, 0) for port in (*one, *other)}

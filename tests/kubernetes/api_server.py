@@ -76,7 +76,7 @@ class ApiServer:
         self.stopping = threading.Event()
         self._tls = tls
         self._port = port
-        self._http: ThreadingHTTPServer | None = None
+        self._http: Listener | None = None
 
     @property
     def url(self) -> str:

@@ -38,9 +38,9 @@ def follow() -> Iterator[Follow]:
     with ExitStack() as running:
 
         def started(access: Access | str, lookups: Lookups, **options: Any) -> KubernetesDatastore:
-            options = {"client_pace": CLIENT, "pace": QUICK} | options
             where = Access(access) if isinstance(access, str) else access
-            datastore = KubernetesDatastore(where, NODE, "cali", lookups, **options)
+            settings: dict[str, Any] = {"client_pace": CLIENT, "pace": QUICK, **options}
+            datastore = KubernetesDatastore(where, NODE, "cali", lookups, **settings)
             datastore.start()
             running.callback(datastore.stop)
             return datastore

@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
     parameters: Mapping[str, str] = {}
     _ended: tuple[bytes, bool] | None = None
 
-    def do_GET(self) -> None:  # noqa: N802 - the standard library's name
+    def do_GET(self) -> None:
         from tests.kubernetes.api_server import RESOURCES, Asked  # noqa: PLC0415 - they need this class
 
         url, behaviour = urlsplit(self.path), self.api.behaviour

@@ -135,20 +135,21 @@ def test_a_kind_that_goes_is_empty(api: ApiServer, lookups: Lookups, follow: Fol
 @pytest.mark.parametrize(
     ("offered", "setting", "tier"),
     [
-        ({"crd.projectcalico.org"}, None, "crd"),
-        ({"projectcalico.org"}, None, "native"),
-        ({"projectcalico.org", "crd.projectcalico.org"}, None, "crd"),
-        ({"projectcalico.org", "crd.projectcalico.org"}, True, "native"),
-        ({"projectcalico.org", "crd.projectcalico.org"}, False, "crd"),
+        ({"crd.projectcalico.org"}, {}, "crd"),
+        ({"projectcalico.org"}, {}, "native"),
+        ({"projectcalico.org", "crd.projectcalico.org"}, {}, "crd"),
+        ({"projectcalico.org", "crd.projectcalico.org"}, {"native": True}, "native"),
+        ({"projectcalico.org"}, {"native": False}, None),
     ],
 )
 def test_the_group_of_calicos_kinds(
-    api: ApiServer, lookups: Lookups, follow: Follow, offered: set[str], setting: bool | None, tier: str
+    api: ApiServer, follow: Follow, offered: set[str], setting: dict[str, bool], tier: str | None
 ) -> None:
+    lookups = Lookups()
     api.behaviour.groups = {"networking.k8s.io"} | offered
     api.store.put(calico("Tier", "crd"), calico("Tier", "native", group=NATIVE))
-    connected(follow(api.url, lookups, native=setting))
-    assert set(lookups.tiers()) == {tier}
+    connected(follow(api.url, lookups, **setting))
+    assert set(lookups.tiers()) == ({tier} if tier else set())
 
 
 def test_pods_follow_the_rules_of_the_clusters_release(api: ApiServer, lookups: Lookups, follow: Follow) -> None:

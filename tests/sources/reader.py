@@ -8,6 +8,8 @@ Orders on standard input: `read`, or `wait SECONDS` to let the source's clock ru
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import time
 from typing import Any
@@ -18,6 +20,38 @@ from otel_calico.sources.backends import Backend
 from otel_calico.sources.iptables import IptablesSettings, IptablesSource
 from otel_calico.sources.lock import XtablesLock
 from otel_calico.sources.source import SourceError
+from tests.node.namespace import Namespace
+
+
+class Reader:
+    """A source at work inside a namespace, as its parent sees it."""
+
+    def __init__(self, namespace: Namespace, *arguments: str, path: str = "") -> None:
+        command = namespace.command(sys.executable, "-m", "tests.sources.reader", *arguments)
+        env = {**os.environ, "PATH": path or os.environ["PATH"]}
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+
+    def order(self, line: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+    def read(self) -> dict[str, Any]:
+        self.order("read")
+        return self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        """What came of the oldest order to read."""
+        assert self._process.stdout
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def close(self) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait(timeout=5)
 
 
 def main(backend: str = "", wait: str = "2.0") -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,6 +17,7 @@ from tests.felix import Era, render
 from tests.felix.example import example_node
 from tests.node.iptables import BACKENDS, load, save, set_counters
 from tests.node.namespace import Namespace
+from tests.sources.reader import Reader
 
 pytestmark = pytest.mark.node
 
@@ -33,37 +31,6 @@ def namespace() -> Iterator[Namespace]:
     """A node: a network namespace with a /run of its own."""
     with Namespace() as made:
         yield made
-
-
-class Reader:
-    """A source at work inside a namespace."""
-
-    def __init__(self, namespace: Namespace, *arguments: str, path: str = "") -> None:
-        command = namespace.command(sys.executable, "-m", "tests.sources.reader", *arguments)
-        env = {**os.environ, "PATH": path or os.environ["PATH"]}
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
-
-    def order(self, line: str) -> None:
-        assert self._process.stdin
-        self._process.stdin.write(f"{line}\n")
-        self._process.stdin.flush()
-
-    def read(self) -> dict[str, Any]:
-        self.order("read")
-        return self.answer()
-
-    def answer(self) -> dict[str, Any]:
-        """What came of the oldest order to read."""
-        assert self._process.stdout
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
-
-    def close(self) -> None:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait(timeout=5)
 
 
 @pytest.fixture

@@ -1,0 +1,74 @@
+"""Plans family `workload`: everything that an endpoint chain tells of its workload. Pure.
+
+Packets and bytes come from the same rules. IPv4 and IPv6 are apart (`network.type`), so that every raw series has
+one rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from otel_calico.metrics import WORKLOAD_DROPPED, WORKLOAD_ESTABLISHED, WORKLOAD_POLICY
+from otel_calico.model import Verdict
+from otel_calico.series import Labels
+from otel_calico.verdicts.denies import denied, passed
+from otel_calico.verdicts.endpoint_chain import EndpointChain, TierBlock
+from otel_calico.verdicts.label_sets import columns, told_apart
+from otel_calico.verdicts.plan import Difference, DifferenceSeries, EndpointPlan, RawSeries
+from otel_calico.verdicts.targets import Targets
+from otel_calico.verdicts.workloads import Workload
+
+
+def plan_workload(
+    chain: EndpointChain, tiers: Sequence[TierBlock], workload: Workload, targets: Targets
+) -> EndpointPlan:
+    """The chain's series. `tiers` are the chain's, without jumps to chains that do not exist."""
+    common = workload_attributes(workload)
+    dropped = told_apart(common, _drops(chain, tiers))
+    established = told_apart(common, [({}, "", chain.established)] if chain.established is not None else [])
+    policies = told_apart(common, _policies(tiers, targets))
+    raw = [(WORKLOAD_DROPPED, dropped), (WORKLOAD_ESTABLISHED, established)]
+    return EndpointPlan(
+        raw=tuple(RawSeries(metric, *columns(series)) for metrics, series in raw if series for metric in metrics),
+        differences=tuple(DifferenceSeries.of(metric, *columns(policies)) for metric in WORKLOAD_POLICY if policies),
+    )
+
+
+def workload_attributes(workload: Workload) -> Labels:
+    """The attributes that all series of a workload and direction share."""
+    endpoint = workload.endpoint
+    attributes = {
+        "k8s.namespace.name": endpoint.namespace,
+        "k8s.pod.name": endpoint.pod,
+        "calico.direction": workload.direction.value,
+        "network.type": f"ipv{workload.ip_version.value}",
+    }
+    if workload.alike:
+        attributes["network.interface.name"] = endpoint.interface
+    return attributes
+
+
+def _drops(chain: EndpointChain, tiers: Sequence[TierBlock]) -> Iterator[tuple[Labels, str, int]]:
+    for tier in tiers:
+        if tier.drop is not None:
+            yield {"reason": "end_of_tier", "calico.tier": tier.tier}, "", tier.drop
+    for other in chain.other_drops:
+        detail = {"calico.encapsulation": other.detail} if other.detail else {}
+        yield {"reason": other.reason, **detail}, "", other.rule
+
+
+def _policies(tiers: Sequence[TierBlock], targets: Targets) -> Iterator[tuple[Labels, str, Difference]]:
+    for tier in tiers:
+        for jump in tier.jumps:
+            counts = {
+                Verdict.ALLOW: Difference(jump.accepted, ()),
+                Verdict.DENY: denied(tier, jump, targets),
+                Verdict.PASS: passed(tier, jump, targets),
+            }
+            for verdict, count in counts.items():
+                if count is not None:
+                    yield _policy_attributes(targets[jump.target].label, tier, verdict), jump.target, count
+
+
+def _policy_attributes(policy: str, tier: TierBlock, verdict: Verdict) -> Labels:
+    return {"calico.policy.name": policy, "calico.tier": tier.tier, "calico.verdict": verdict.value}
