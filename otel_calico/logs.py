@@ -25,7 +25,7 @@ _FIELDS: list[Processor] = [
 
 
 def configure(
-    level: Literal["debug", "info", "warning", "error"] = "info",
+    level: Literal["debug", "info", "warning", "error", "critical"] = "info",
     format: Literal["auto", "console", "json"] = "auto",  # noqa: A002 - the name of the setting
 ) -> None:
     """Send the log to standard error from `level` on. `auto` is console on a terminal, else JSON lines."""

@@ -21,7 +21,7 @@ _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 
 def run(settings: Settings) -> int:
     """Print one line per finding, with the remedy under it. Returns 1 if anything fails, else 0."""
-    logs.configure("error", settings.log.format)
+    logs.configure("critical", settings.log.format)  # the findings say it
     failed = False
     for finding in _findings(settings):
         level = click.style(f"{finding.level.value:<5}", fg=_COLOURS[finding.level])
@@ -36,12 +36,14 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield check_node_name(settings.node)
     yield check_capabilities()
     yield check_programs()
-    yield check_lock(settings.iptables)
     lookups = Lookups()
-    yield from _check_datastore(settings, lookups)
+    datastore = list(_check_datastore(settings, lookups))
+    yield from datastore
     snapshot = Collector(build_source(settings.iptables), lookups, collector_settings(settings.metrics)).snapshot()
     yield check_rules(snapshot)
-    yield from check_names(snapshot, lookups, settings.node.name)
+    yield check_lock(settings.iptables, snapshot.report.backend)
+    if not snapshot.failure and all(finding.level is not Level.FAIL for finding in datastore):
+        yield from check_names(snapshot, lookups, settings.node.name)
 
 
 def _check_datastore(settings: Settings, lookups: Lookups) -> Iterable[Finding]:

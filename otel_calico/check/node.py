@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from otel_calico.check.finding import Finding, Level
 from otel_calico.datastores.datastore import Datastore
+from otel_calico.datastores.status import KindStatus
 from otel_calico.lookups import Lookups
 from otel_calico.series import Snapshot
 
@@ -17,7 +18,7 @@ _MOST_NAMES = 5
 def check_datastore(datastore: Datastore) -> Iterator[Finding]:
     """Whether every kind of resource can be listed."""
     deadline = time.monotonic() + _PATIENCE
-    while not datastore.status().in_sync and time.monotonic() < deadline:
+    while time.monotonic() < deadline and not all(map(_has_answered, datastore.status().kinds.values())):
         time.sleep(0.05)
     refused: dict[str, list[str]] = {}
     for name, kind in datastore.status().kinds.items():
@@ -50,8 +51,6 @@ def check_rules(snapshot: Snapshot) -> Finding:
 
 def check_names(snapshot: Snapshot, lookups: Lookups, node_name: str) -> Iterator[Finding]:
     """Whether every interface has its workload and every policy chain its name."""
-    if snapshot.failure:
-        return
     unknown = snapshot.report.interfaces_without_workload
     known = len(tuple(lookups.interfaces()))
     if unknown and not known:
@@ -59,17 +58,23 @@ def check_names(snapshot: Snapshot, lookups: Lookups, node_name: str) -> Iterato
         yield Finding(Level.FAIL, "workloads", f"the datastore has none on node {node_name!r}", remedy)
     elif unknown:
         remedy = "pods that come or go now; if it stays, their WorkloadEndpoints are missing"
-        yield Finding(Level.WARN, "workloads", f"{len(unknown)} interfaces without: {_some(unknown)}", remedy)
+        yield Finding(Level.WARN, "workloads", f"no workload behind {_some(unknown)}", remedy)
     else:
         yield Finding(Level.OK, "workloads", f"{known} endpoints, every interface has its own")
     unnamed = snapshot.report.chains_without_name
     if unnamed:
         remedy = "their policies are not in the datastore (any more); series show the chain's name"
-        yield Finding(Level.WARN, "policies", f"{len(unnamed)} chains without name: {_some(unnamed)}", remedy)
+        yield Finding(Level.WARN, "policies", f"no name for {_some(unnamed)}", remedy)
     else:
         yield Finding(Level.OK, "policies", "every chain has a name")
 
 
+def _has_answered(kind: KindStatus) -> bool:
+    """Listed, or refused twice: the first time may have been a server that was just starting."""
+    return kind.in_sync or kind.errors > 1
+
+
 def _some(names: tuple[str, ...]) -> str:
     listed = ", ".join(sorted(names)[:_MOST_NAMES])
-    return listed if len(names) <= _MOST_NAMES else f"{listed}, …"
+    more = len(names) - _MOST_NAMES
+    return f"{listed} and {more} more" if more > 0 else listed

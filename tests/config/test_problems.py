@@ -27,7 +27,7 @@ list of http://host:port, https://host:port or host:port, without user and passw
   - file {file}, line 3, key iptables.lock_wait: "soon" is no duration; allowed: a duration such as 500ms, 5s, 1m or \
 2.5 (seconds), or 0
   - file {file}, line 7, key metrics.families: "policy,rules" names the unknown "rules"; allowed: a comma list of \
-accountant, policy
+accountant, policy, workload
   - environment MINIMUM_COUNTER: "-1" is out of range; allowed: a whole number from 0
   - environment OTEL_SDK_DISABLED: "1" is neither true nor false; allowed: true or false
   - environment OTEL_METRIC_EXPORT_INTERVAL: "60s" is no positive whole number; allowed: a whole number of \

@@ -117,7 +117,7 @@ class ApiServer:
                 renewed = True
             elif refusal.status == 429 and waits < _MOST_WAITS:
                 waits += 1
-                after = min(refusal.retry_after or 1, _LONGEST_WAIT)
+                after = 1 if refusal.retry_after is None else min(refusal.retry_after, _LONGEST_WAIT)
                 self._wait(after + random.uniform(0, after / 2))  # noqa: S311 - spreads the nodes
             else:
                 raise self._error(question, refusal)

@@ -18,6 +18,7 @@ _MEANINGS = (
     ("certificate_verify_failed", f"its certificate is not signed by the CA we trust: {_CA}"),
     ("wrong_version_number", "it does not speak TLS: use http:// in the server's URL, or name its TLS port"),
     ("certificate_required", f"it asks for a client certificate: {_OUR_CERTIFICATE}"),
+    ("eof occurred", f"it broke TLS off; if that goes on, it may ask for a client certificate: {_OUR_CERTIFICATE}"),
     ("unknown_ca", f"it does not know the CA of our client certificate: {_OUR_CERTIFICATE}"),
 )
 """A part of OpenSSL's text in lower case, and its meaning. The first that fits counts."""

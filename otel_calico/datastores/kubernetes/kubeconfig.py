@@ -161,6 +161,6 @@ def _path(path: str, at: Path) -> str:
 
 def _decoded(text: str, name: str) -> str:
     try:
-        return base64.b64decode(text, validate=False).decode("ascii")
+        return base64.b64decode("".join(text.split()), validate=True).decode("ascii")
     except (binascii.Error, UnicodeDecodeError):
         raise KubeconfigError(f"{name} is not PEM in base64") from None

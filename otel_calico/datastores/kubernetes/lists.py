@@ -19,7 +19,7 @@ from otel_calico.datastores.datastore import DatastoreError
 
 _BEGIN = re.compile(rb'"items"\s*:\s*\[\s*')
 _FIRST_KEY = re.compile(rb'\{\s*"[^"\\]*"\s*:')
-_WORTH_CUTTING = 65536  # bytes
+WORTH_CUTTING = 65536  # bytes
 
 
 class ListMetadata(msgspec.Struct, rename="camel", frozen=True):
@@ -70,7 +70,7 @@ class ItemStream:
 
     def __iter__(self) -> Iterator[bytes]:
         """Raises DatastoreError if the text is no list, or ends early."""
-        head, rest, patience = b"", b"", _WORTH_CUTTING
+        head, rest, patience = b"", b"", WORTH_CUTTING
         for chunk in self._chunks:
             rest += chunk
             if len(rest) < patience:
@@ -80,7 +80,7 @@ class ItemStream:
             cut, items = _cut(rest) if head else (0, [])
             yield from map(bytes, items)
             rest = rest[cut:]
-            patience = max(_WORTH_CUTTING, 2 * len(rest))
+            patience = max(WORTH_CUTTING, 2 * len(rest))
         try:
             last = _whole.decode(head + rest)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -1,0 +1,216 @@
+"""Getting into the API server: tokens, certificates, kubeconfigs; and what is said when it fails."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trustme
+
+from otel_calico.datastores.kubernetes.access import Access
+from otel_calico.datastores.kubernetes.datastore import KubernetesDatastore
+from otel_calico.datastores.kubernetes.kubeconfig import access_from_files, access_from_text
+from otel_calico.lookups import Lookups
+from tests.kubernetes.api_server import ApiServer
+from tests.kubernetes.conftest import Follow
+from tests.node.programs import free_port, wait_until
+
+CA_REMEDY = "check K8S_CA_FILE, or certificate-authority in the kubeconfig"
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return str(tmp_path / "ca.pem")
+
+
+def tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names).configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def tls_api(authority: trustme.CA) -> Iterator[ApiServer]:
+    with ApiServer(tls(authority, "127.0.0.1")) as server:
+        yield server
+
+
+def in_sync(datastore: KubernetesDatastore) -> None:
+    wait_until(lambda: datastore.status().in_sync, "in sync")
+
+
+def the_one_error(follow: Follow, access: Access | str) -> str:
+    """What every kind says when nothing can be had."""
+    datastore = follow(access, Lookups())
+    wait_until(lambda: all(kind.errors for kind in datastore.status().kinds.values()), "errors")
+    (text,) = {kind.last_error for kind in datastore.status().kinds.values()}
+    datastore.stop()
+    return text
+
+
+def test_a_token_given_or_in_a_file_is_shown(api: ApiServer, follow: Follow, tmp_path: Path) -> None:
+    api.behaviour.tokens = {"first"}
+    (tmp_path / "token").write_text("first\n")
+    in_sync(follow(Access(api.url, token="first"), Lookups()))  # noqa: S106 - of this server
+    in_sync(follow(Access(api.url, token_file=str(tmp_path / "token")), Lookups()))
+    assert "first" not in repr(Access(api.url, token="first"))  # noqa: S106
+
+
+def test_a_rotated_token_is_read_when_the_old_one_is_refused(api: ApiServer, follow: Follow, tmp_path: Path) -> None:
+    api.behaviour.tokens = {"first"}
+    file = tmp_path / "token"
+    file.write_text("first")
+    datastore = follow(Access(api.url, token_file=str(file)), Lookups())
+    wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()), "all kinds are watched")
+    file.write_text("second")
+    api.behaviour.tokens = {"second"}
+    api.end_streams("pods", whole=True)
+    wait_until(lambda: len(api.requests("watch", "pods")) == 3, "the watch with the new token")
+    assert [one.status for one in api.requests("watch", "pods")] == [200, 401, 200]
+    assert datastore.status().kinds["pods"].errors == 0
+
+
+def test_a_refused_token_is_told_without_its_text(api: ApiServer, follow: Follow, tmp_path: Path) -> None:
+    api.behaviour.tokens = {"good"}
+    file = tmp_path / "token"
+    file.write_text("s3cret")
+    for access, credentials in [
+        (Access(api.url, token_file=str(file)), f"token in {file}"),
+        (Access(api.url, token="s3cret"), "token"),  # noqa: S106
+        (Access(api.url), "no credentials"),
+    ]:
+        datastore = follow(access, Lookups())
+        expected = (
+            f"{api.url}: the API server does not know us ({credentials}) who want to list pods (401): "
+            "are the credentials of this cluster, and not expired?"
+        )
+        wait_until(lambda d=datastore, e=expected: d.status().kinds["pods"].last_error == e, expected)  # type: ignore[misc]
+    missing = str(tmp_path / "none")
+    assert the_one_error(follow, Access(api.url, token_file=missing)) == (
+        f"cannot read the token file {missing}: No such file or directory"
+    )
+
+
+def test_tls_with_the_right_ca_as_file_and_as_text(tls_api: ApiServer, ca_file: str, follow: Follow) -> None:
+    in_sync(follow(Access(tls_api.url, ca_file=ca_file), Lookups()))
+    in_sync(follow(Access(tls_api.url, ca=Path(ca_file).read_text()), Lookups()))
+    in_sync(follow(Access(tls_api.url, insecure=True), Lookups()))
+
+
+def test_tls_errors_say_what_to_do(tls_api: ApiServer, ca_file: str, follow: Follow, tmp_path: Path) -> None:
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(other)
+    untrusted = f"{tls_api.url}: its certificate is not signed by the CA we trust: {CA_REMEDY}"
+    assert the_one_error(follow, Access(tls_api.url, ca_file=str(other))) == untrusted
+    assert the_one_error(follow, tls_api.url) == untrusted  # the system does not know it
+    by_name = tls_api.url.replace("127.0.0.1", "localhost")
+    assert the_one_error(follow, Access(by_name, ca_file=ca_file)) == (
+        f"{by_name}: its certificate is for other names: use one of them in the server's URL; or {CA_REMEDY}"
+    )
+    in_sync(follow(Access(by_name, ca_file=ca_file, server_name="127.0.0.1"), Lookups()))
+    missing = str(tmp_path / "none")
+    assert the_one_error(follow, Access(tls_api.url, ca_file=missing)) == (
+        f"cannot use {missing} for the Kubernetes API: No such file or directory"
+    )
+    other.write_text("nonsense")
+    assert the_one_error(follow, Access(tls_api.url, ca_file=str(other))) == (
+        f"cannot use {other} for the Kubernetes API: it is not PEM"
+    )
+
+
+def test_a_rotated_ca_is_read_at_the_next_connection(tls_api: ApiServer, ca_file: str, follow: Follow) -> None:
+    good = Path(ca_file).read_bytes()
+    trustme.CA().cert_pem.write_to_path(ca_file)
+    datastore = follow(Access(tls_api.url, ca_file=ca_file), Lookups())
+    wait_until(lambda: datastore.status().kinds["pods"].errors > 0, "an error")
+    Path(ca_file).write_bytes(good)
+    in_sync(datastore)
+
+
+def test_a_client_certificate(authority: trustme.CA, ca_file: str, follow: Follow, tmp_path: Path) -> None:
+    context = tls(authority, "127.0.0.1")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(ca_file)
+    ours = authority.issue_cert("otel-calico")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    ours.cert_chain_pems[0].write_to_path(cert)
+    ours.private_key_pem.write_to_path(key)
+    with ApiServer(context) as server:
+        access = Access(server.url, ca_file=ca_file)
+        in_sync(follow(replace(access, cert_file=str(cert), key_file=str(key)), Lookups()))
+        in_sync(follow(replace(access, cert=cert.read_text(), key=key.read_text()), Lookups()))
+        datastore = follow(access, Lookups())
+        wait_until(lambda: all(kind.errors for kind in datastore.status().kinds.values()), "errors")
+        for kind in datastore.status().kinds.values():  # the server says why, or just ends the connection
+            assert "a client certificate: check K8S_CERT_FILE and K8S_KEY_FILE" in kind.last_error
+
+
+def test_a_server_that_cannot_be_reached_is_told(api: ApiServer, tls_api: ApiServer, follow: Follow) -> None:
+    closed = f"http://127.0.0.1:{free_port()}"
+    assert the_one_error(follow, closed) == (
+        f"{closed}: connection refused: is the API server there, and is the port right?"
+    )
+    unknown = "https://kubernetes.invalid:6443"
+    assert the_one_error(follow, unknown) == (
+        f"{unknown}: its name cannot be resolved: check the server's URL and the DNS of this node"
+    )
+    no_tls = api.url.replace("http", "https")
+    assert the_one_error(follow, no_tls) == (
+        f"{no_tls}: it does not speak TLS: use http:// in the server's URL, or name its TLS port"
+    )
+    plain = tls_api.url.replace("https", "http")
+    assert the_one_error(follow, plain).startswith(f"{plain}: it broke the connection off")
+
+
+def test_a_server_below_a_path(api: ApiServer, follow: Follow) -> None:
+    in_sync(follow(f"{api.url}/prefix/", Lookups()))
+
+
+def test_a_token_file_is_read_anew_every_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from otel_calico.datastores.kubernetes.token import BearerToken  # noqa: PLC0415
+
+    file = tmp_path / "token"
+    file.write_text("first")
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    token = BearerToken(Access(token_file=str(file)))
+    assert token.current() == "first"
+    file.write_text("second")
+    now += 59
+    assert token.current() == "first"
+    now += 1
+    assert token.current() == "second"
+
+
+def test_a_whole_kubeconfig_lets_us_in(
+    authority: trustme.CA, tls_api: ApiServer, ca_file: str, follow: Follow, tmp_path: Path
+) -> None:
+    tls_api.behaviour.tokens = {"mine"}
+    (tmp_path / "mine").write_text("mine")
+    inline = b64encode(authority.cert_pem.bytes()).decode()
+    text = f"""
+current-context: test
+clusters:
+- name: here
+  cluster: {{server: "{tls_api.url}", certificate-authority-data: {inline}}}
+contexts:
+- {{name: test, context: {{cluster: here, user: me, namespace: any}}}}
+users:
+- {{name: me, user: {{token: mine}}}}
+"""
+    in_sync(follow(access_from_text(text), Lookups()))
+    text = text.replace(f"certificate-authority-data: {inline}", "certificate-authority: ca.pem")
+    (tmp_path / "config").write_text(text.replace("token: mine", "tokenFile: mine"))
+    assert Path(ca_file).parent == tmp_path
+    in_sync(follow(access_from_files(str(tmp_path / "config")), Lookups()))
