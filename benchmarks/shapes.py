@@ -9,7 +9,7 @@ from otel_calico.chains import veth_name
 from otel_calico.lookups import Lookups
 from otel_calico.model import PolicyKind
 from tests.end_to_end.cluster import NAMESPACE, Workload
-from tests.end_to_end.resources import cluster_information, endpoint, policy_entries, tier
+from tests.end_to_end.resources import cluster_information, endpoint, policy_entry, tier
 from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles
 
 ERA = Era.E
@@ -43,8 +43,8 @@ class Shape:
 
     def resources(self) -> dict[str, str]:
         """The same in Calico's etcd."""
-        policies = policy_entries(map(policy, range(self.policies)), ERA)
-        return dict([cluster_information(VERSION), tier("default"), *map(endpoint, self.workloads)]) | policies
+        policies = (policy_entry(policy(number), ERA) for number in range(self.policies))
+        return dict([cluster_information(VERSION), tier("default"), *policies, *map(endpoint, self.workloads)])
 
     def fill(self, lookups: Lookups) -> None:
         """The same as a datastore would put it into the lookups."""

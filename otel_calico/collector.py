@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -93,7 +93,7 @@ class Collector:
         return snapshot
 
     def _measure(self, taken: int, watch: Stopwatch) -> Snapshot:
-        dumps, rulesets = self._believable(taken, watch)
+        dumps, rulesets = self._believable(watch)
         planned = [self._scans[version].attribute(ruleset, taken) for version, ruleset in rulesets.items()]
         watch.lap("attribute")
         left_out = is_programmed(rulesets) and _below(planned, self._settings.minimum_counter)
@@ -104,40 +104,33 @@ class Collector:
             return Snapshot(taken / 1e9, failure=ScanFailure("no_calico_chains", _NO_CHAINS), report=report)
         return Snapshot(taken / 1e9, readings, report=report)
 
-    def _believable(self, taken: int, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
+    def _believable(self, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
         """Read until the counters can be believed: at once, but for legacy tables read without the lock."""
-        dumps = self._read(watch)
-        if not self._source.unlocked and not self._settings.minimum_counter:
-            return dumps, self._parse(dumps, lambda scan, text: scan.parse_and_account(text, taken), watch)
-        rulesets = self._parse(dumps, RulesetScan.parse, watch)
+        dumps, rulesets = self._read({}, watch)
         if not self._source.unlocked:
             return dumps, rulesets
         before: Rulesets = {version: scan.ruleset for version, scan in self._scans.items()}
         if not any(ruleset.chains for ruleset in before.values()):
-            before, (dumps, rulesets) = rulesets, self._read_again(rulesets, watch)
+            before, (dumps, rulesets) = rulesets, self._read(rulesets, watch)
         for _ in range(_CONFIRMATIONS):
             if not any(fell_together(before[version], ruleset) for version, ruleset in rulesets.items()):
                 break
-            dumps, rulesets = self._read_again(rulesets, watch)
+            dumps, rulesets = self._read(rulesets, watch)
         return dumps, rulesets
 
-    def _read_again(self, former: Rulesets, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
-        """Another look, in which what did not change since the former one has the same layouts."""
-        dumps = self._read(watch)
-        return dumps, self._parse(dumps, lambda scan, text: scan.parse(text, former.get(scan.ip_version)), watch)
-
-    def _read(self, watch: Stopwatch) -> Sequence[Dump]:
+    def _read(self, former: Rulesets, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
+        """Read and parse, after a former look of the same scan if there was one."""
         dumps = self._source.read()
         watch.lap("read")
-        return dumps
-
-    def _parse(self, dumps: Sequence[Dump], parse: Callable[[RulesetScan, str], Ruleset], watch: Stopwatch) -> Rulesets:
-        rulesets = {dump.ip_version: parse(self._scans[dump.ip_version], dump.text) for dump in dumps}
+        rulesets = {
+            dump.ip_version: self._scans[dump.ip_version].parse(dump.text, former.get(dump.ip_version))
+            for dump in dumps
+        }
         for version, scan in self._scans.items():
             if version not in rulesets and scan.ruleset.chains:
                 rulesets[version] = scan.absent()
         watch.lap("parse")
-        return rulesets
+        return dumps, rulesets
 
     def _account(self, planned: Sequence[PlannedRuleset], taken: int) -> Sequence[Readings]:
         readings: list[Readings] = []

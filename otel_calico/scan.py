@@ -47,23 +47,16 @@ class RulesetScan:
         self._looked_at: int | None = None  # Unix nanoseconds of the scan before
 
     def parse(self, text: str, previous: Ruleset | None = None) -> Ruleset:
-        """Read a dump without believing it yet, after the ruleset of the scan before or another. Raises DumpError."""
-        return parse(text, previous or self.ruleset)
+        """Read a dump, after the ruleset of the scan before or another. Raises DumpError and MalformedCounterError.
 
-    def parse_and_account(self, text: str, taken: int) -> Ruleset:
-        """Read a dump that can be believed, and account for what moved on the way. Raises as `parse`, `account`.
-
-        Only for speed: `account` finds done what the chains' accounts have read already.
+        Nothing is believed yet; accounts only look at the counters of the chains that moved.
         """
-        times = self._times(taken)
 
         def moved(chain: Chain) -> None:
-            name = chain.layout.name
-            account, plan = self._accounts.get(name), self._plan.endpoints.get(name)
-            if account and plan:
-                account.read(plan, ChainScan(chain, self.ruleset.chains.get(name), times))
+            if account := self._accounts.get(chain.layout.name):
+                account.peek(chain)
 
-        return parse(text, self.ruleset, moved)
+        return parse(text, previous or self.ruleset, moved)
 
     def absent(self) -> Ruleset:
         """What stands for a dump of an IP version that has no ruleset now."""

@@ -20,7 +20,7 @@ from otel_calico.verdicts.plan import EndpointPlan, RawSeries
 class ChainAccount:
     """All series of one endpoint chain. Forgotten as a whole when the chain is gone."""
 
-    __slots__ = ("_chain", "_differences", "_octets", "_packets", "_plan", "_raw", "_readings")
+    __slots__ = ("_chain", "_differences", "_octets", "_packets", "_peeked", "_plan", "_raw", "_readings")
 
     def __init__(self) -> None:
         self._raw: dict[Metric, RawAccount] = {}
@@ -28,6 +28,7 @@ class ChainAccount:
         self._plan: EndpointPlan | None = None
         self._packets: Sequence[int] = ()  # rules whose packets are read, for one series set after the other
         self._octets: Sequence[int] = ()  # rules whose bytes are read, likewise
+        self._peeked: tuple[Chain, list[int], list[int]] | None = None
         self._chain: Chain | None = None
         self._readings: Sequence[Readings] = ()
 
@@ -40,8 +41,9 @@ class ChainAccount:
             return self._readings
         if plan is not self._plan:
             self._take(plan)
-        packets = scan.chain.packets(self._packets)
-        octets = scan.chain.octets(self._octets) if self._octets else []
+        if self._peeked is None or self._peeked[0] is not scan.chain:
+            self.peek(scan.chain)
+        packets, octets = self._take_peeked()
         readings: list[Readings] = []
         packets_read = octets_read = 0
         for series in plan.series:
@@ -59,9 +61,22 @@ class ChainAccount:
         self._chain, self._readings = scan.chain, readings
         return readings
 
+    def peek(self, chain: Chain) -> None:
+        """Note the counters that `read` will want, while the chain's lines are in the processor's cache.
+
+        Raises MalformedCounterError.
+        """
+        self._peeked = chain, chain.packets(self._packets), chain.octets(self._octets) if self._octets else []
+
+    def _take_peeked(self) -> tuple[list[int], list[int]]:
+        assert self._peeked is not None  # noqa: S101 - `read` has peeked
+        _, packets, octets = self._peeked
+        self._peeked = None
+        return packets, octets
+
     def _take(self, plan: EndpointPlan) -> None:
         """Follow a new plan; metrics that it has no series of are forgotten."""
-        self._plan = plan
+        self._plan, self._peeked = plan, None
         self._packets = [rule for series in plan.series if not series.metric.counts_bytes for rule in series.rules]
         self._octets = [rule for series in plan.series if series.metric.counts_bytes for rule in series.rules]
         self._raw = {raw.metric: self._raw.get(raw.metric) or RawAccount() for raw in plan.raw}

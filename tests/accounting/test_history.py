@@ -113,3 +113,15 @@ def test_an_ip_version_that_begins_later_counts_on_from_there() -> None:
     assert verdicts(node.scan(ipv4.dump(), ipv6.dump()))["allow"] == 0
     send(ipv6, 2, 1)
     assert verdicts(node.scan(ipv4.dump(), ipv6.dump()))["allow"] == 1
+
+
+@BOTH_BACKENDS
+def test_packets_passed_just_after_a_policy_changes_are_not_taken_for_denied_ones(backend: str) -> None:
+    node, kernel = ScannedNode(WEB), kernel_with(MIXED, backend=backend)
+    node.start()
+    node.scan(kernel.dump())
+
+    kernel.write(render(node_with(replace(MIXED, ingress=(deny(UDP, 1), pass_on())))))
+    send(kernel, 3, 300)
+
+    assert denies(node.scan(kernel.dump())) == {"default.mixed": 0}

@@ -1,0 +1,53 @@
+"""`check` with the Kubernetes datastore: what may not be read is named with its verb, and how to grant it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.kubernetes.api_server import ApiServer
+from tests.kubernetes.handler import USER
+from tests.kubernetes.objects import pod
+from tests.kubernetes.test_rbac import RULES, without
+
+
+@pytest.mark.parametrize("verb", ["list", "watch"])
+def test_a_missing_grant_is_a_finding(api: ApiServer, verb: str) -> None:
+    api.behaviour.rules = without(verb, "globalnetworkpolicies", "crd.projectcalico.org")
+    api.store.put(pod("web"))
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "K8S_API_ENDPOINT": api.url, "NODENAME": "node-1"}
+    command = [sys.executable, "-m", "otel_calico", "check"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    resource = "globalnetworkpolicies.crd.projectcalico.org"
+    assert done.returncode == 1, done.stderr
+    found = [line.strip() for line in done.stdout.splitlines() if "datastore" in line or "kubectl" in line]
+    assert found == [
+        "ok    datastore          pods: 1 held",
+        *(f"ok    datastore          {kind}: 0 held" for kind in OTHERS),
+        f"fail  datastore          globalnetworkpolicies: {api.url}: the API server forbids {USER} to {verb} {resource} "
+        f"(403): grant the verb {verb} on {resource}, as config/kubernetes-rbac.yaml does",
+        "→ kubectl apply -f config/kubernetes-rbac.yaml, and give the pod its service account",
+    ]
+    assert {one.verb for one in api.asked if one.status == 403} == {verb}
+
+
+OTHERS = (
+    "kubernetesnetworkpolicies",
+    "adminnetworkpolicies",
+    "baselineadminnetworkpolicies",
+    "clusternetworkpolicies",
+    "networkpolicies",
+    "tiers",
+    "clusterinformations",
+)
+
+
+def test_with_the_role_all_is_well(api: ApiServer) -> None:
+    api.behaviour.rules = RULES
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "K8S_API_ENDPOINT": api.url, "NODENAME": "node-1"}
+    command = [sys.executable, "-m", "otel_calico", "check"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert "fail  datastore" not in done.stdout
+    assert done.stdout.count("ok    datastore") == 9

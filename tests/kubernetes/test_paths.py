@@ -1,0 +1,271 @@
+"""One state, whatever the way it came: from etcd, from the API or from a file; in order, listed anew or reconnected."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from otel_calico.chains import POLICY_PREFIXES, IdScheme, chain_name, policy_id, veth_name
+from otel_calico.datastores.decode import Decoder
+from otel_calico.datastores.etcd import EtcdDatastore
+from otel_calico.datastores.file import FileDatastore
+from otel_calico.datastores.kubernetes.access import Access
+from otel_calico.datastores.kubernetes.api_resources import KUBERNETES_KINDS, api_resource
+from otel_calico.datastores.kubernetes.datastore import KubernetesDatastore
+from otel_calico.datastores.loop import Pace
+from otel_calico.lookups import Lookups
+from otel_calico.model import Direction, Policy, PolicyKind
+from otel_calico.policy_names import canonical, from_policy
+from tests.datastores.etcd_server import PREFIX, EtcdServer
+from tests.kubernetes.api_server import ApiServer
+from tests.kubernetes.conftest import CLIENT, NODE, QUICK, Follow
+from tests.kubernetes.objects import (
+    Object,
+    calico,
+    changed,
+    cluster_information,
+    cluster_policy,
+    kubernetes_policy,
+    pod,
+)
+from tests.kubernetes.store import key_of, resource_of
+from tests.node.programs import wait_until
+
+INGRESS = POLICY_PREFIXES[Direction.INGRESS]
+
+
+# --- one state, written three ways ---
+
+
+def state(scheme: IdScheme) -> list[Object]:
+    """A cluster as the API shows it. Stored names of Calico's policies are bare since v3.32."""
+    stored = "" if scheme is IdScheme.KIND_NAME else "default."
+    version = {IdScheme.NAME: "v3.25.0", IdScheme.TIER_NAME: "v3.30.2", IdScheme.KIND_NAME: "v3.32.1"}[scheme]
+    return [
+        pod("web-1", ip="10.0.0.1"),
+        pod("web-2", ip="10.0.0.2", app="front"),
+        pod("far", node="node-2", ip="10.0.1.1"),
+        changed(pod("two", ip="10.0.0.3"), status={"podIPs": [{"ip": "10.0.0.3"}, {"ip": "fd00::3"}]}),
+        kubernetes_policy("allow-web"),
+        kubernetes_policy("default-deny", "default"),
+        calico("NetworkPolicy", f"{stored}allow-web", "shop", order=10, tier="default"),
+        calico("GlobalNetworkPolicy", f"{stored}deny-all", tier="default"),
+        calico("GlobalNetworkPolicy", "security.guard", tier="security", order=1.5),
+        calico("Tier", "security", order=50, defaultAction="Pass"),
+        calico("Tier", "default", order=1e6),
+        cluster_information(version),
+    ]
+
+
+def etcd_entries(objects: Iterable[Object]) -> dict[str, Object]:
+    """The same cluster as Calico keeps it in etcd: endpoints by its CNI plugin, policies copied by kube-controllers."""
+    entries = {}
+    for one in objects:
+        metadata, spec = one["metadata"], one["spec"]
+        if one["kind"] == "Pod":
+            name = f"{spec['nodeName'].replace('-', '--')}-k8s-{metadata['name'].replace('-', '--')}-eth0"
+            labels = {
+                **metadata["labels"],
+                "projectcalico.org/namespace": metadata["namespace"],
+                "projectcalico.org/orchestrator": "k8s",
+            }
+            addresses = [address["ip"] for address in one["status"]["podIPs"]]
+            entries[f"workloadendpoints/{metadata['namespace']}/{name}"] = {
+                "metadata": {"name": name, "namespace": metadata["namespace"], "labels": labels},
+                "spec": {
+                    "node": spec["nodeName"],
+                    "pod": metadata["name"],
+                    "interfaceName": veth_name(metadata["namespace"], metadata["name"]),
+                    "ipNetworks": [f"{ip}/{128 if ':' in ip else 32}" for ip in addresses],
+                },
+            }
+        elif one["apiVersion"] == "networking.k8s.io/v1":
+            key = f"networkpolicies/{metadata['namespace']}/knp.default.{metadata['name']}"
+            entries[key] = {"metadata": metadata, "spec": {"order": 1000}}
+        else:
+            entries[f"{resource_of(one).partition('.')[0]}/{key_of(one)}"] = one
+    return entries
+
+
+def view(lookups: Lookups, programmed: Iterable[Policy], scheme: IdScheme) -> Any:
+    """What scans of a node see whose Felix has programmed these policies."""
+    named = {}
+    for policy in programmed:
+        found = lookups.policy(chain_name(INGRESS, policy_id(policy, scheme)), scheme)
+        name = found and canonical(from_policy(found))
+        named[canonical(from_policy(policy)).name] = found and (name, found.order)
+    endpoints = {name: lookups.endpoint(name) for name in lookups.interfaces()}
+    return endpoints, named, lookups.tiers(), lookups.cluster_information()
+
+
+def programmed(entries: Mapping[str, Object], kinds: Mapping[str, PolicyKind]) -> list[Policy]:
+    """What a Felix programs that reads entries by `PLURAL/KEY`."""
+    found = []
+    for path, one in entries.items():
+        plural, _, key = path.partition("/")
+        if plural in kinds:
+            namespace, _, name = key.rpartition("/")
+            found.append(Policy(kinds[plural], namespace, name, one["spec"].get("tier") or "default"))
+    return found
+
+
+CALICO_KINDS = {
+    "networkpolicies": PolicyKind.NETWORK_POLICY,
+    "globalnetworkpolicies": PolicyKind.GLOBAL_NETWORK_POLICY,
+}
+CLUSTER_KINDS = {
+    "networkpolicies.networking.k8s.io": PolicyKind.KUBERNETES_NETWORK_POLICY,
+    **{f"{plural}.crd.projectcalico.org": kind for plural, kind in CALICO_KINDS.items()},
+}
+
+
+@pytest.mark.parametrize("scheme", IdScheme, ids=lambda scheme: scheme.value)
+def test_one_state_written_three_ways_gives_equal_lookups(
+    api: ApiServer, follow: Follow, tmp_path: Path, scheme: IdScheme
+) -> None:
+    objects = state(scheme)
+    entries = etcd_entries(objects)
+    in_etcd = programmed(entries, CALICO_KINDS)
+    in_cluster = programmed({f"{resource_of(one)}/{key_of(one)}": one for one in objects}, CLUSTER_KINDS)
+
+    by_api = Lookups()
+    api.store.put(*objects)
+    datastore = follow(api.url, by_api)
+    wait_until(lambda: datastore.status().in_sync, "the API is in sync")
+    expected = view(by_api, in_cluster, scheme)
+    assert len(expected[0]) == 3
+    assert all(expected[1].values())
+
+    by_etcd = Lookups()
+    with EtcdServer(tmp_path) as etcd:
+        etcd.put_all(entries.items())
+        following = EtcdDatastore(etcd.settings, NODE, "cali", by_etcd, QUICK)
+        following.start()
+        try:
+            wait_until(lambda: following.status().in_sync, "etcd is in sync")
+        finally:
+            following.stop()
+    assert view(by_etcd, in_etcd, scheme) == expected
+
+    kubectl = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": objects})
+    etcdctl = "\n".join(f"{PREFIX}{key}\n{json.dumps(value)}" for key, value in entries.items())
+    for text, felix in ((kubectl, in_cluster), (etcdctl, in_etcd)):
+        by_file, file = Lookups(), tmp_path / "export"
+        file.write_text(text)
+        FileDatastore(str(file), NODE, "cali", by_file).start()
+        assert view(by_file, felix, scheme) == expected
+
+
+# --- one end, however the changes came ---
+
+UNIVERSE: list[Object] = [
+    *(pod(f"web-{n}", ip=f"10.0.0.{n}") for n in range(3)),
+    changed(pod("web-0", ip="10.0.0.9"), metadata={"labels": {"app": "other"}}),
+    changed(pod("web-1"), status={"phase": "Succeeded"}),
+    changed(pod("web-2"), spec={"nodeName": "node-2"}),
+    changed(pod("web-2"), spec={"hostNetwork": "nonsense"}),
+    kubernetes_policy("a"),
+    kubernetes_policy("b"),
+    calico("NetworkPolicy", "default.a", "shop", order=1),
+    calico("NetworkPolicy", "default.a", "shop", order=2),
+    calico("GlobalNetworkPolicy", "security.b", tier="security"),
+    calico("Tier", "security", order=1),
+    calico("Tier", "security", order=2, defaultAction="Pass"),
+    cluster_policy("AdminNetworkPolicy", "guard", priority=1),
+    cluster_policy("ClusterNetworkPolicy", "guard", tier="Admin"),
+    cluster_policy("ClusterNetworkPolicy", "guard", tier="Other"),
+    cluster_information("v3.29.1"),
+    cluster_information("v3.32.1"),
+]
+RESOURCES = sorted({resource_of(one) for one in UNIVERSE})
+
+steps = st.one_of(
+    st.tuples(st.just("put"), st.sampled_from(UNIVERSE)),
+    st.tuples(st.just("put"), st.sampled_from(UNIVERSE)),
+    st.tuples(st.just("delete"), st.sampled_from(UNIVERSE)),
+    st.tuples(st.sampled_from(["end", "cut", "garbage", "error"]), st.sampled_from(RESOURCES)),
+    st.tuples(st.sampled_from(["compact", "restart", "throttle", "expire"]), st.none()),
+)
+
+
+@given(
+    before=st.lists(st.sampled_from(UNIVERSE), max_size=6), changes=st.lists(steps, max_size=25), pages=st.booleans()
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_way_of_changes_ends_in_the_same_lookups(
+    *, before: list[Object], changes: list[tuple[str, Any]], pages: bool
+) -> None:
+    with ApiServer() as api:
+        api.behaviour.cache_ignores_limit = not pages
+        api.behaviour.retry_after = "0"
+        api.behaviour.bookmark_every = 0.01
+        api.store.put(*before)
+        lookups = Lookups()
+        pace = Pace(minimum=0.005, ceiling=0.02)
+        datastore = KubernetesDatastore(Access(api.url), NODE, "cali", lookups, client_pace=CLIENT, pace=pace)
+        datastore.start()
+        try:
+            for what, about in changes:
+                take(api, what, about)
+            wait_until(lambda: seen(lookups) == seen(reference(api)), "the lookups of the last state")
+        finally:
+            datastore.stop()
+
+
+def take(api: ApiServer, what: str, about: Any) -> None:
+    event = json.dumps({"type": "ADDED", "object": calico("Tier", "never")}).encode()
+    if what == "put":
+        api.store.put(about)
+    elif what == "delete":
+        api.store.delete(about)
+    elif what == "compact":
+        api.store.compact()
+    elif what == "restart":
+        api.stop()
+        api.start()
+    elif what == "throttle":
+        api.behaviour.throttled += 2
+    elif what == "expire":
+        api.behaviour.refuse_continue += 1
+    elif what == "error":
+        api.end_streams(about, b'{"type":"ERROR","object":{"code":410,"message":"too old"}}\n', whole=True)
+    else:
+        last_words = {"end": b"", "cut": event[:40], "garbage": b"<html>\n"}[what]
+        api.end_streams(about, last_words, whole=what != "cut")
+
+
+def reference(api: ApiServer) -> Lookups:
+    """The last state, decoded in one go."""
+    lookups = Lookups()
+    for kind in KUBERNETES_KINDS:
+        _, objects = api.store.listed(str(api_resource(kind, native=False)))
+        decoded = {}
+        for one in objects:
+            text = json.dumps(one).encode()
+            if "nonsense" not in text.decode() and (found := Decoder(NODE).decode(kind, key_of(one), text)):
+                decoded[key_of(one)] = found
+        lookups.replace(kind, decoded)
+    return lookups
+
+
+def seen(lookups: Lookups) -> Any:
+    """All that scans could ask for."""
+    everything = [
+        Policy(kind, namespace, name)
+        for kind in PolicyKind
+        for namespace, name in [("shop", "a"), ("shop", "b"), ("shop", "default.a"), ("", "security.b"), ("", "guard")]
+    ]
+    policies = {
+        (policy, scheme): lookups.policy(chain_name(INGRESS, policy_id(policy, scheme)), scheme)
+        for policy in everything
+        for scheme in IdScheme
+    }
+    endpoints = {name: lookups.endpoint(name) for name in lookups.interfaces()}
+    return endpoints, policies, lookups.tiers(), lookups.cluster_information()
