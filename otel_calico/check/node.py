@@ -13,16 +13,17 @@ from otel_calico.series import Snapshot
 
 _PATIENCE = 10.0  # seconds for the datastore to answer
 _MOST_NAMES = 5
+_RBAC_FILE = "config/kubernetes-rbac.yaml"
 
 
 def check_datastore(datastore: Datastore) -> Iterator[Finding]:
-    """Whether every kind of resource can be listed."""
+    """Whether every kind of resource can be listed and watched."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline and not all(map(_has_answered, datastore.status().kinds.values())):
         time.sleep(0.05)
     refused: dict[str, list[str]] = {}
     for name, kind in datastore.status().kinds.items():
-        if not kind.in_sync:
+        if not (kind.in_sync and kind.connected):
             refused.setdefault(kind.last_error or f"no answer within {_PATIENCE:g} s", []).append(name)
         elif kind.decode_failures:
             text = f"{name}: {kind.held} held, {kind.decode_failures} not understood"
@@ -30,9 +31,7 @@ def check_datastore(datastore: Datastore) -> Iterator[Finding]:
         else:
             yield Finding(Level.OK, "datastore", f"{name}: {kind.held} held")
     for reason, names in refused.items():
-        yield Finding(
-            Level.FAIL, "datastore", f"{', '.join(names)}: {reason}", "compare the settings with calico-node's"
-        )
+        yield Finding(Level.FAIL, "datastore", f"{', '.join(names)}: {reason}", _remedy(reason))
 
 
 def check_rules(snapshot: Snapshot) -> Finding:
@@ -70,8 +69,14 @@ def check_names(snapshot: Snapshot, lookups: Lookups, node_name: str) -> Iterato
 
 
 def _has_answered(kind: KindStatus) -> bool:
-    """Listed, or refused twice: the first time may have been a server that was just starting."""
-    return kind.in_sync or kind.errors > 1
+    """Listed and watched, or refused twice: the first time may have been a server that was just starting."""
+    return (kind.in_sync and kind.connected) or kind.errors > 1
+
+
+def _remedy(reason: str) -> str:
+    if _RBAC_FILE in reason:
+        return f"kubectl apply -f {_RBAC_FILE}, and give the pod its service account"
+    return "compare the settings with calico-node's"
 
 
 def _some(names: tuple[str, ...]) -> str:

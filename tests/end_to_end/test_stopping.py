@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +57,16 @@ def test_sigterm_amid_scrapes_and_pushes_ends_it_with_all_pushed(nft_node: LiveN
             assert set(statuses) == {200}
             assert stopped < LONGEST
             assert not [line for line in service.log.splitlines() if '"level": "info"' not in line]
+
+
+def test_a_sigterm_that_the_kernel_hands_to_another_thread_ends_it_too(nft_node: LiveNode) -> None:
+    with nft_node.service() as service:
+        service.start()
+        process = service.process.pid
+        thread = max(int(task.name) for task in Path(f"/proc/{process}/task").iterdir())
+        assert thread != process
+        assert ctypes.CDLL(None).tgkill(process, thread, signal.SIGTERM) == 0
+        assert service.end(LONGEST) == 0
 
 
 def test_a_collector_that_hangs_does_not_keep_it_from_ending(nft_node: LiveNode) -> None:

@@ -22,13 +22,15 @@ def test_a_missing_grant_is_a_finding(api: ApiServer, verb: str) -> None:
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     resource = "globalnetworkpolicies.crd.projectcalico.org"
     assert done.returncode == 1, done.stderr
-    found = [line.strip() for line in done.stdout.splitlines() if "datastore" in line or "kubectl" in line]
-    assert found == [
+    said = done.stdout.splitlines()
+    forbidden = f"{api.url}: the API server forbids {USER} to {verb} {resource} (403)"
+    finding = f"fail  datastore          globalnetworkpolicies: {forbidden}: grant the verb {verb} on {resource}"
+    place = said.index(f"{finding}, as config/kubernetes-rbac.yaml does")
+    remedy = "kubectl apply -f config/kubernetes-rbac.yaml, and give the pod its service account"
+    assert said[place + 1].strip() == f"→ {remedy}"
+    assert [line for line in said if line.startswith("ok    datastore")] == [
         "ok    datastore          pods: 1 held",
         *(f"ok    datastore          {kind}: 0 held" for kind in OTHERS),
-        f"fail  datastore          globalnetworkpolicies: {api.url}: the API server forbids {USER} to {verb} {resource} "
-        f"(403): grant the verb {verb} on {resource}, as config/kubernetes-rbac.yaml does",
-        "→ kubectl apply -f config/kubernetes-rbac.yaml, and give the pod its service account",
     ]
     assert {one.verb for one in api.asked if one.status == 403} == {verb}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,9 @@ def large_cluster() -> list[Object]:
     ours = [pod(f"pod-{n}", namespace=f"ns-{n % 9}", ip=f"10.0.0.{n}") for n in range(OURS)]
     others = [pod(f"far-{n}", node=f"node-{n % 45 + 2}") for n in range(PODS - OURS)]
     half = POLICIES // 2
-    rules = {"ingress": [{"action": "Allow", "protocol": "TCP", "destination": {"ports": [n]}} for n in range(8)]}
+    rules: dict[str, Any] = {
+        "ingress": [{"action": "Allow", "protocol": "TCP", "destination": {"ports": [n]}} for n in range(8)]
+    }
     policies = [calico("NetworkPolicy", f"default.policy-{n}", f"ns-{n % 500}", order=n, **rules) for n in range(half)]
     policies += [kubernetes_policy(f"policy-{n}", f"ns-{n % 500}") for n in range(half)]
     return [*ours, *others, *(changed(one, metadata=OTHERS_FIELDS) for one in policies), cluster_information("v3.28.0")]

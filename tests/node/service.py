@@ -51,7 +51,7 @@ class Service(Program):
         return self
 
     def end(self, seconds: float = 10.0) -> int:
-        """Wait until a service that cannot start has ended; returns its exit code."""
+        """Wait until the service has ended by itself; returns its exit code."""
         return self.process.wait(seconds)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Response:

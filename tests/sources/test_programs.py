@@ -124,7 +124,6 @@ def test_a_program_killed_by_a_signal_is_told(install: Install) -> None:
         "trap '' TERM INT; sleep 98.7 & wait; sleep 98.7",
         "echo half; sleep 98.7",
         "while :; do echo line; done",
-        "sleep 98.7 & echo '*filter'",
         "exec >&- 2>&-; sleep 98.7",
     ],
 )
