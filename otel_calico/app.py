@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import sys
 import threading
@@ -11,7 +10,7 @@ from types import FrameType
 
 import structlog
 
-from otel_calico import __version__, logs
+from otel_calico import __version__, logs, memory
 from otel_calico.collector import Collector
 from otel_calico.config import Settings
 from otel_calico.datastores.datastore import Datastore, DatastoreError
@@ -67,6 +66,7 @@ Press Ctrl-C to stop.
 
 
 def _run(settings: Settings, collector: Collector, datastore: Datastore, welcome: str = "") -> int:
+    memory.use_one_arena()
     stop = _stop_signal()
     telemetry = Telemetry(telemetry_settings(settings), collector.snapshot, datastore.status)
     datastore.start()
@@ -96,9 +96,7 @@ def _first_scan(collector: Collector, datastore: Datastore, stop: threading.Even
     for reason in datastore.status().unready_reasons:
         log.warning("datastore_not_in_sync", reason=reason)
     collector.snapshot()
-    # What exists now stays: the garbage collector need not walk it again after each scan.
-    gc.collect()
-    gc.freeze()
+    memory.settle()
 
 
 def _stop_signal() -> threading.Event:

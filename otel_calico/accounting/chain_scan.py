@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from otel_calico.accounting.scan_times import ScanTimes
@@ -44,7 +44,19 @@ class ChainScan:
             self._known[octets] = dict(zip(before.layout.hashes if before else (), counters, strict=True))
         return self._known[octets]
 
+    def history(self, metric: Metric, rules: Sequence[str], values: Sequence[int]) -> Sequence[int]:
+        """What series that nobody followed up to now showed before: at the first scan all, of new rules nothing.
+
+        An empty sequence stands for zeros.
+        """
+        if self.times.first:
+            return values
+        known = self.known(metric)
+        shown = [known.get(rule, 0) for rule in rules]
+        # A rule that fell was reset: what it shows now came since.
+        return [old if old <= now else 0 for old, now in zip(shown, values, strict=True)] if any(shown) else ()
+
     def stream(self, metric: Metric, rule: str, value: int) -> Stream:
         """A series that nobody followed up to now."""
-        first = value if self.times.first else self.known(metric).get(rule, 0)
-        return Stream(rule, value, lost=0, first=first if first <= value else 0, since=self.times.previous)
+        shown = self.history(metric, (rule,), (value,))
+        return Stream(rule, value, lost=0, first=shown[0] if shown else 0, since=self.times.previous)

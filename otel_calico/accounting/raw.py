@@ -26,15 +26,22 @@ class RawAccount:
 
     def read(self, plan: RawSeries, values: list[int], chain: ChainScan) -> Readings:
         """The readings of this scan; the former object if no value changed. `values` are the plan's rules' counters."""
-        if plan is self._plan and self._readings is not None:
+        if self._readings is None:
+            self._readings = self._begin(plan, values, chain)
+        elif plan is self._plan:
             self._readings = _continued(self._readings, values)
         else:
-            self._start(plan, values, chain)
-        assert self._readings is not None  # noqa: S101 - both branches set it
+            self._readings = self._change(plan, values, chain)
         return self._readings
 
-    def _start(self, plan: RawSeries, values: Sequence[int], chain: ChainScan) -> None:
-        """Take a new plan, carrying on the series it shares with the former one."""
+    def _begin(self, plan: RawSeries, values: Sequence[int], chain: ChainScan) -> Readings:
+        """Take the first plan; thousands of these make the first scan."""
+        self._plan, self._rules = plan, chain.hashes(plan.rules)
+        first = chain.history(plan.metric, self._rules, values)
+        return Readings(SeriesSet(plan.metric, plan.labels, [chain.times.previous] * len(values)), values, first=first)
+
+    def _change(self, plan: RawSeries, values: Sequence[int], chain: ChainScan) -> Readings:
+        """Take another plan, carrying on the series it shares with the former one."""
         former = self._streams()
         rules = chain.hashes(plan.rules)
         streams = [
@@ -44,7 +51,7 @@ class RawAccount:
             for labels, rule, value in zip(plan.labels, rules, values, strict=True)
         ]
         self._plan, self._rules = plan, rules
-        self._readings = Readings(
+        return Readings(
             SeriesSet(plan.metric, plan.labels, [stream.since for stream in streams]),
             values,
             lost=_sparse([stream.lost for stream in streams]),

@@ -1,1 +1,1 @@
-"""Keeps the lookups equal to the Calico datastore: etcd, or exported files."""
+"""Keeps the lookups equal to the Calico datastore: etcd, the Kubernetes API, or exported files."""

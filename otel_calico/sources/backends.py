@@ -70,17 +70,13 @@ class Candidate:
 
     @property
     def weight(self) -> tuple[bool, bool, int]:
-        """Orders candidates: Felix's entry rule is in place, any Calico chains, number of rules."""
+        """Orders candidates: Felix's entry rule is in place, any Calico chains, size."""
         texts = self.texts.values()
-        return (
-            any(_is_entered(text) for text in texts),
-            any(has_calico_chains(text) for text in texts),
-            sum(text.count("\n[") for text in texts),
-        )
+        return any(bool(_entry(text)) for text in texts), any(map(has_calico_chains, texts)), sum(map(len, texts))
 
     def traffic(self) -> tuple[str, ...]:
-        """The counted lines that lead into Calico's chains; they differ from an earlier look's if packets came."""
-        return tuple(line for text in self.texts.values() for line in text.split("\n") if "-j cali-FORWARD" in line)
+        """The counted rules that lead into Calico's chains; they differ from an earlier look's if packets came."""
+        return tuple(map(_entry, self.texts.values()))
 
 
 def has_calico_chains(text: str) -> bool:
@@ -88,5 +84,7 @@ def has_calico_chains(text: str) -> bool:
     return "\n:cali-" in text
 
 
-def _is_entered(text: str) -> bool:
-    return "-j cali-FORWARD\n" in text or "-j cali-FORWARD " in text
+def _entry(text: str) -> str:
+    """The rule that leads forwarded packets into Calico's chains, with its counters; empty if there is none."""
+    jump = text.find("-j cali-FORWARD")
+    return text[text.rfind("\n", 0, jump) + 1 : jump] if jump >= 0 else ""

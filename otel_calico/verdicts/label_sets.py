@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from otel_calico.series import Labels
@@ -10,11 +10,14 @@ from otel_calico.series import Labels
 _T = TypeVar("_T")
 
 
-def told_apart(common: Labels, series: Iterable[tuple[Labels, str, _T]]) -> list[tuple[Labels, _T]]:
+def told_apart(common: Labels, series: Sequence[tuple[Labels, str, _T]]) -> list[tuple[Labels, _T]]:
     """Whole label sets with their values. Of two policies with one canonical name the later shows its chain.
 
     That happens while v3.32's policy-name migrator renames a policy: the old and the new one exist for a moment.
     """
+    own_labels = [tuple(own.items()) for own, _, _ in series]
+    if len(set(own_labels)) == len(own_labels):
+        return [({**common, **own}, value) for own, _, value in series]
     found: dict[frozenset[tuple[str, str]], tuple[Labels, _T]] = {}
     for own, chain, value in series:
         labels = {**common, **own}

@@ -87,13 +87,18 @@ class Planner:
         return self._empty
 
     def _read_endpoints(self, endpoints: _Layouts) -> None:
-        former = self._read
-        self._read = {
-            name: former[name]
-            if name in former and former[name][0] is layout
-            else (layout, read_endpoint_chain(layout.rules))
-            for name, layout in endpoints.items()
-        }
+        former, self._read = self._read, {}
+        alike: dict[
+            tuple[int, ...], EndpointChain
+        ] = {}  # pods of one kind have the same rules, which are shared objects
+        for name, layout in endpoints.items():
+            if name in former and former[name][0] is layout:
+                self._read[name] = former[name]
+                continue
+            rules = tuple(map(id, layout.rules))
+            if rules not in alike:
+                alike[rules] = read_endpoint_chain(layout.rules)
+            self._read[name] = layout, alike[rules]
 
     def _assemble(self, endpoints: _Layouts) -> RulesetPlan:
         """Plan every workload's chain; chains of host endpoints have no series of their own."""

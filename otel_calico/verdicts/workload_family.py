@@ -24,9 +24,9 @@ def plan_workload(
 ) -> EndpointPlan:
     """The chain's series. `tiers` are the chain's, without jumps to chains that do not exist."""
     common = workload_attributes(workload)
-    dropped = told_apart(common, _drops(chain, tiers))
+    dropped = told_apart(common, list(_drops(chain, tiers)))
     established = told_apart(common, [({}, "", chain.established)] if chain.established is not None else [])
-    policies = told_apart(common, _policies(tiers, targets))
+    policies = told_apart(common, list(_policies(tiers, targets)))
     raw = [(WORKLOAD_DROPPED, dropped), (WORKLOAD_ESTABLISHED, established)]
     return EndpointPlan(
         raw=tuple(RawSeries(metric, *columns(series)) for metrics, series in raw if series for metric in metrics),

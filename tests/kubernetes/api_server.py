@@ -5,7 +5,7 @@ piece. Watches resume after a revision, send bookmarks, end after `timeoutSecond
 revision is compacted. Field selectors, tokens, RBAC and absent groups are as in a cluster; the rest are faults that
 tests ask for.
 
-    python -m tests.kubernetes.api_server PORT OBJECTS.json
+    python -m tests.kubernetes.api_server PORT OBJECTS.json [CERTIFICATE.pem TOKEN]
 """
 
 from __future__ import annotations
@@ -156,9 +156,14 @@ class Listener(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-def main(port: str, file: str) -> None:
+def main(port: str, file: str, certificate: str = "", token: str = "") -> None:
     objects: Iterable[Mapping[str, Any]] = json.loads(Path(file).read_text())
-    with ApiServer(port=int(port)) as server:
+    tls = None
+    if certificate:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+    with ApiServer(tls, int(port)) as server:
+        server.behaviour.tokens = {token} if token else None
         server.store.put(*objects)
         threading.Event().wait()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import time
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +12,7 @@ import pytest
 import trustme
 
 from otel_calico.datastores.kubernetes.access import Access
+from otel_calico.datastores.kubernetes.bearer_token import FRESH, BearerToken
 from otel_calico.datastores.kubernetes.datastore import KubernetesDatastore
 from otel_calico.datastores.kubernetes.kubeconfig import access_from_files, access_from_text
 from otel_calico.lookups import Lookups
@@ -177,20 +177,14 @@ def test_a_server_below_a_path(api: ApiServer, follow: Follow) -> None:
     in_sync(follow(f"{api.url}/prefix/", Lookups()))
 
 
-def test_a_token_file_is_read_anew_every_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from otel_calico.datastores.kubernetes.token import BearerToken  # noqa: PLC0415
-
+def test_a_token_file_is_read_anew_when_it_is_no_longer_fresh(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("first")
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    token = BearerToken(Access(token_file=str(file)))
-    assert token.current() == "first"
+    kept, read = (BearerToken(Access(token_file=str(file)), fresh) for fresh in (FRESH, 0))
+    assert (kept.current(), read.current()) == ("first", "first")
     file.write_text("second")
-    now += 59
-    assert token.current() == "first"
-    now += 1
-    assert token.current() == "second"
+    assert (kept.current(), read.current()) == ("first", "second")
+    assert FRESH == 60
 
 
 def test_a_whole_kubeconfig_lets_us_in(

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from otel_calico.chains import veth_name
+from otel_calico.config import load
+from otel_calico.lookups import Lookups
 from otel_calico.model import IPVersion, PolicyKind
+from otel_calico.rooms import StartError, build_datastore
 from tests.end_to_end import cluster, resources
 from tests.end_to_end.live_node import LiveNode
 from tests.end_to_end.traffic import POLICY_METRICS
@@ -20,7 +25,7 @@ from tests.felix import Endpoint, Era, Node, Policy, kubernetes_profiles, render
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.objects import Object, calico, changed, cluster_information, kubernetes_policy, pod
 from tests.node.etcd import Etcd
-from tests.node.namespace import command_in
+from tests.node.namespace import Namespace, command_in
 from tests.node.programs import Program, free_port
 from tests.node.service import Metrics, Service
 from tests.node.web import answers
@@ -81,14 +86,18 @@ def policy_series(service: Service) -> Metrics:
 def test_saved_rules_give_the_same_series_as_with_etcd(api: ApiServer, etcd: Etcd, tmp_path: Path, era: Era) -> None:
     etcd.put_all(etcd_entries(era))
     api.store.put(*api_objects(era))
-    pages = []
-    for mode, kubernetes in ({"ETCD_ENDPOINTS": etcd.endpoint}, False), ({"K8S_API_ENDPOINT": api.url}, True):
-        ruleset = render(node(era, kubernetes=kubernetes), IPVersion.V4)
-        counters = {one: (place, 60 * place) for place, one in enumerate(ruleset.hashes, 1)}
-        file = tmp_path / "rules"
-        file.write_text(ruleset.dump(counters))
-        with Service({"NODENAME": cluster.NODE_NAME, **mode}, "--ruleset", str(file)) as service:
-            pages.append(policy_series(service.start()))
+    with ExitStack() as running:
+        services = []
+        for mode, kubernetes in ({"ETCD_ENDPOINTS": etcd.endpoint}, False), ({"K8S_API_ENDPOINT": api.url}, True):
+            ruleset = render(node(era, kubernetes=kubernetes), IPVersion.V4)
+            counters = {one: (place, 60 * place) for place, one in enumerate(ruleset.hashes, 1)}
+            file = tmp_path / f"rules-{kubernetes}"
+            file.write_text(ruleset.dump(counters))
+            service = Service({"NODENAME": cluster.NODE_NAME, **mode}, "--ruleset", str(file))
+            services.append(running.enter_context(service).start(wait_for=""))
+        for service in services:
+            service.wait(lambda service=service: answers(f"http://{service.address}/readyz"), "ready")  # type: ignore[misc]
+        pages = [policy_series(service) for service in services]
     assert pages[0] == pages[1]
     assert len(pages[0]["policy_accept_counter"]) >= 3
     assert {dict(key)["pod"] for key in pages[0]["no_policy_drop_counter"]} == {"web-0", "client-0"}
@@ -110,26 +119,21 @@ print([name for name in sys.modules if "datastores.kubernetes" in name])
         assert program.log == "[]\n"
 
 
-def test_in_a_pod_the_service_account_is_used(api: ApiServer, tmp_path: Path) -> None:
-    from otel_calico.config import load  # noqa: PLC0415
-
-    host, port = api.url.removeprefix("http://").split(":")
-    environ = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port, "NODENAME": "node-1"}
-    found = load(environ).kubernetes
-    assert found.api_endpoint == f"https://127.0.0.1:{port}"
-    assert (
-        load({**environ, "KUBERNETES_SERVICE_HOST": "fd00::1"}).kubernetes.api_endpoint == f"https://[fd00::1]:{port}"
-    )
-    assert load({**environ, "K8S_API_ENDPOINT": "https://k"}).kubernetes.api_endpoint == "https://k"
+def test_in_a_pod_the_server_is_the_one_kubernetes_names(tmp_path: Path) -> None:
     (tmp_path / "rules").write_text("")
-    assert load({**environ, "OTEL_CALICO_IPTABLES_RULESET_FILE": str(tmp_path / "rules")}).kubernetes.api_endpoint == ""
+    offline = {"OTEL_CALICO_IPTABLES_RULESET_FILE": str(tmp_path / "rules")}
+    ours = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443", "NODENAME": "node-1"}
+    for changes, server in (
+        ({}, "https://10.96.0.1:443"),
+        ({"KUBERNETES_SERVICE_HOST": "fd00::1"}, "https://[fd00::1]:443"),
+        ({"K8S_API_ENDPOINT": "https://k:6443"}, "https://k:6443"),
+        (offline, ""),
+        ({**offline, "DATASTORE_TYPE": "kubernetes"}, "https://10.96.0.1:443"),
+    ):
+        assert load({**ours, **changes}).kubernetes.api_endpoint == server
 
 
 def test_without_any_server_the_start_says_what_to_set() -> None:
-    from otel_calico.config import load  # noqa: PLC0415
-    from otel_calico.lookups import Lookups  # noqa: PLC0415
-    from otel_calico.rooms import StartError, build_datastore  # noqa: PLC0415
-
     with pytest.raises(StartError, match="no Kubernetes API server is named: run in a pod with a service account"):
         build_datastore(load({"NODENAME": "n"}), Lookups())
     with pytest.raises(StartError, match="does not exist: check KUBECONFIG"):
@@ -142,14 +146,16 @@ def test_without_any_server_the_start_says_what_to_set() -> None:
 class ApiProgram(Program):
     """The test API server as a program inside a node."""
 
-    def __init__(self, live: LiveNode, objects: list[Object]) -> None:
+    def __init__(self, namespace: Namespace, objects: list[Object], *certificate_and_token: str) -> None:
         super().__init__("api-server")
-        self.url = f"http://127.0.0.1:{(port := free_port())}"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
         file = self.directory / "objects.json"
         file.write_text(json.dumps(objects))
-        command = [sys.executable, "-m", "tests.kubernetes.api_server", str(port), str(file)]
-        self.launch(command_in(live.namespace, command), {"PYTHONPATH": str(Path.cwd())})
-        self.wait(lambda: answers(f"{self.url}/apis", namespace=live.namespace), "the API server answers")
+        command = [sys.executable, "-m", "tests.kubernetes.api_server", str(self.port), str(file)]
+        self.launch(command_in(namespace, [*command, *certificate_and_token]), {"PYTHONPATH": str(Path.cwd())})
+        if not certificate_and_token:
+            self.wait(lambda: answers(f"{self.url}/apis", namespace=namespace), "the API server answers")
 
 
 @pytest.fixture(params=[(Era.A2, "legacy"), (Era.E, "nft")], ids=lambda given: f"{given[0].name}-{given[1]}")
@@ -165,7 +171,7 @@ def real(request: pytest.FixtureRequest) -> Iterator[tuple[LiveNode, Era]]:
 def test_real_rules_give_the_same_series_as_with_etcd(real: tuple[LiveNode, Era]) -> None:
     live, era = real
     live.etcd.put_all(etcd_entries(era))
-    with ApiProgram(live, api_objects(era)) as server:
+    with ApiProgram(live.namespace, api_objects(era)) as server:
         pages = []
         for mode, kubernetes in (
             ({"ETCD_ENDPOINTS": live.etcd.endpoint}, False),
@@ -187,3 +193,24 @@ def install(live: LiveNode, described: Node) -> None:
     """Write rules in place of all that were there, with their counters at zero."""
     live.program(replace(described, endpoints=()))
     live.program(described)
+
+
+@pytest.mark.node
+def test_in_a_pod_nothing_but_the_node_name_need_be_set(namespace: Namespace, tmp_path: Path) -> None:
+    authority, token = trustme.CA(), "token-of-the-account"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    account = "/var/run/secrets/kubernetes.io/serviceaccount"  # in the /run of the namespace
+    namespace.run("mkdir", "-p", account)
+    namespace.run("sh", "-c", f"cat > {account}/ca.crt", text=authority.cert_pem.bytes().decode())
+    namespace.run("sh", "-c", f"cat > {account}/token", text=token)
+    (tmp_path / "rules").write_text(render(node(Era.E, kubernetes=True), IPVersion.V4).dump())
+    with ApiProgram(namespace, api_objects(Era.E), str(tmp_path / "server.pem"), token) as server:
+        env = {
+            "DATASTORE_TYPE": "kubernetes",  # else saved rules are read without asking a cluster
+            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+            "KUBERNETES_SERVICE_PORT": str(server.port),
+            "NODENAME": cluster.NODE_NAME,
+        }
+        with Service(env, "--ruleset", str(tmp_path / "rules"), namespace=namespace) as service:
+            series = policy_series(service.start())
+    assert {dict(key)["pod"] for key in series["no_policy_drop_counter"]} == {"web-0", "client-0"}

@@ -15,10 +15,10 @@ import msgspec
 from otel_calico import __version__
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.kubernetes.access import Access
+from otel_calico.datastores.kubernetes.bearer_token import BearerToken
 from otel_calico.datastores.kubernetes.connection import Connection
 from otel_calico.datastores.kubernetes.errors import Question, Refusal, failed, refused
 from otel_calico.datastores.kubernetes.rate import RequestRate
-from otel_calico.datastores.kubernetes.token import BearerToken
 from otel_calico.datastores.source import HistoryLostError
 
 CHUNK = 65536

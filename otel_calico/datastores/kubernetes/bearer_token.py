@@ -9,22 +9,24 @@ from pathlib import Path
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.kubernetes.access import Access
 
-_FRESH = 60.0  # seconds
+FRESH = 60.0
+"""Seconds until a token is read anew; kubelet replaces it minutes before it expires."""
 
 
 class BearerToken:
     """A token from a file, read anew every minute, or as given."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, fresh: float = FRESH) -> None:
+        self._fresh = fresh
         self._file = access.token_file
         self._token = access.token
         self._lock = threading.Lock()
-        self._read_at = -_FRESH
+        self._read_at = -fresh
 
     def current(self) -> str:
         """The token; empty if there is none. Raises DatastoreError if its file cannot be read."""
         with self._lock:
-            if self._file and time.monotonic() - self._read_at >= _FRESH:
+            if self._file and time.monotonic() - self._read_at >= self._fresh:
                 self._token = self._read()
                 self._read_at = time.monotonic()
             return self._token
@@ -34,7 +36,7 @@ class BearerToken:
         if not self._file:
             return False
         with self._lock:
-            self._read_at = -_FRESH
+            self._read_at = -self._fresh
         return self.current() != refused
 
     def _read(self) -> str:
