@@ -10,7 +10,7 @@ import pytest
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.handler import USER
 from tests.kubernetes.objects import pod
-from tests.kubernetes.test_rbac import RULES, without
+from tests.kubernetes.test_rbac import without
 
 
 @pytest.mark.parametrize("verb", ["list", "watch"])
@@ -44,12 +44,3 @@ OTHERS = (
     "tiers",
     "clusterinformations",
 )
-
-
-def test_with_the_role_all_is_well(api: ApiServer) -> None:
-    api.behaviour.rules = RULES
-    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "K8S_API_ENDPOINT": api.url, "NODENAME": "node-1"}
-    command = [sys.executable, "-m", "otel_calico", "check"]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
-    assert "fail  datastore" not in done.stdout
-    assert done.stdout.count("ok    datastore") == 9

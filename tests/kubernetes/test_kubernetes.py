@@ -126,10 +126,12 @@ def test_kinds_that_the_cluster_lacks_are_empty_and_asked_for_again(
 
 def test_a_kind_that_goes_is_empty(api: ApiServer, lookups: Lookups, follow: Follow) -> None:
     api.store.put(cluster_policy("AdminNetworkPolicy", "guard"))
-    connected(follow(api.url, lookups))
+    datastore = follow(api.url, lookups)
+    connected(datastore)
     api.behaviour.groups.discard("policy.networking.k8s.io")
     api.end_streams("adminnetworkpolicies.policy.networking.k8s.io", whole=True)
     wait_until(lambda: lookups.count("adminnetworkpolicies") == 0, "a kind without its group")
+    assert datastore.status().kinds["adminnetworkpolicies"].errors == 0
 
 
 @pytest.mark.parametrize(

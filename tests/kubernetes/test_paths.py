@@ -198,7 +198,7 @@ steps = st.one_of(
 @given(
     before=st.lists(st.sampled_from(UNIVERSE), max_size=6), changes=st.lists(steps, max_size=25), pages=st.booleans()
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_way_of_changes_ends_in_the_same_lookups(
     *, before: list[Object], changes: list[tuple[str, Any]], pages: bool
 ) -> None:

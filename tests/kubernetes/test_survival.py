@@ -95,8 +95,10 @@ def test_a_watch_from_a_forgotten_revision_lists_again(api: ApiServer, follow: F
     assert set(lookups.tiers()) == {"t0", "t1", "t2"}  # the cache is kept
     api.start()
     wait_for(lookups, ["t1", "t2", "new"])
-    relist = [one.parameters for one in api.requests("list", TIERS)][1]
-    assert relist == {"resourceVersion": "103"}  # from the cache, not older than what was seen
+    connected(datastore)
+    asked = [one for one in api.asked if one.resource == TIERS]
+    assert [one.verb for one in asked] == ["list", "watch", "watch", "list", "watch"]
+    assert asked[3].parameters == {"resourceVersion": "103"}  # from the cache, not older than what was seen
 
 
 def test_an_api_server_that_went_back_in_time_is_listed_afresh(
