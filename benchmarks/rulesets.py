@@ -27,6 +27,9 @@ class MovingSource:
         ruleset = render(shape.node())
         self._dump, self._hashes, self._reads = ruleset.dump, ruleset.hashes, 0
 
+    def close(self) -> None:
+        """Nothing to end."""
+
     def read(self) -> Sequence[Dump]:
         """The node's IPv4 ruleset."""
         self._reads += 1
@@ -47,6 +50,9 @@ class ChurningSource:
         self._parts = list(_parts(replace(shape, pods=1)))
         self._replaced = max(1, shape.pods // 2)
         self.pods_so_far = shape.pods
+
+    def close(self) -> None:
+        """Nothing to end."""
 
     def read(self) -> Sequence[Dump]:
         """The ruleset after the change."""

@@ -70,6 +70,7 @@ def _run(settings: Settings, collector: Collector, datastore: Datastore, welcome
     stop = _stop_signal()
     telemetry = Telemetry(telemetry_settings(settings), collector.snapshot, datastore.status)
     datastore.start()
+    first_scan = threading.Thread(target=_first_scan, args=(collector, datastore, stop), name="first-scan", daemon=True)
     try:
         telemetry.start()
         try:
@@ -77,7 +78,7 @@ def _run(settings: Settings, collector: Collector, datastore: Datastore, welcome
             if welcome:
                 sys.stdout.write(welcome.format(port=telemetry.port))
                 sys.stdout.flush()
-            _first_scan(collector, datastore, stop)
+            first_scan.start()
             while not stop.wait(_WAKE_UP):
                 pass
         finally:
@@ -85,6 +86,7 @@ def _run(settings: Settings, collector: Collector, datastore: Datastore, welcome
             telemetry.stop()
     finally:
         datastore.stop()
+        collector.close()
     return OK
 
 
@@ -93,8 +95,12 @@ def _first_scan(collector: Collector, datastore: Datastore, stop: threading.Even
     deadline = time.monotonic() + _WAIT_FOR_DATASTORE
     while not datastore.status().in_sync and time.monotonic() < deadline and not stop.wait(0.05):
         pass
-    for reason in datastore.status().unready_reasons:
-        log.warning("datastore_not_in_sync", reason=reason)
+    reasons: dict[str, list[str]] = {}
+    for kind, status in datastore.status().kinds.items():
+        if not status.in_sync:
+            reasons.setdefault(status.last_error or "no answer yet", []).append(kind)
+    for reason, kinds in reasons.items():
+        log.warning("datastore_not_in_sync", kinds=kinds, reason=reason)
     collector.snapshot()
     memory.settle()
 

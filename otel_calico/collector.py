@@ -56,14 +56,23 @@ class Collector:
         self._source = source
         self._lookups = lookups
         self._settings = settings
-        choice = SeriesChoice(settings.families, settings.app_labels)
-        self._scans = {version: RulesetScan(version, lookups, choice) for version in IPVersion}
-        self._policies = PolicyAccount()
+        self._choice = SeriesChoice(settings.families, settings.app_labels)
+        self._backend = ""
+        self._begin()
         self._scanning = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._expires = 0.0
         self._lookups_version = -1
         self._log = ScanLog()
+
+    def _begin(self) -> None:
+        """Start every account anew."""
+        self._scans = {version: RulesetScan(version, self._lookups, self._choice) for version in IPVersion}
+        self._policies = PolicyAccount()
+
+    def close(self) -> None:
+        """End a scan that is under way. From any thread."""
+        self._source.close()
 
     def snapshot(self) -> Snapshot:
         """A snapshot no older than the freshness window. Never raises: a failed scan is a snapshot that says so."""
@@ -121,6 +130,7 @@ class Collector:
     def _read(self, former: Rulesets, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
         """Read and parse, after a former look of the same scan if there was one."""
         dumps = self._source.read()
+        self._follow_backend()
         watch.lap("read")
         rulesets = {
             dump.ip_version: self._scans[dump.ip_version].parse(dump.text, former.get(dump.ip_version))
@@ -131,6 +141,14 @@ class Collector:
                 rulesets[version] = scan.absent()
         watch.lap("parse")
         return dumps, rulesets
+
+    def _follow_backend(self) -> None:
+        """The same rules in the other backend have other counters, whose history is not this service's to count."""
+        backend = self._source.backend
+        if self._backend and backend != self._backend:
+            log.warning("iptables_backend_changed", former=self._backend, backend=backend)
+            self._begin()
+        self._backend = backend
 
     def _account(self, planned: Sequence[PlannedRuleset], taken: int) -> Sequence[Readings]:
         readings: list[Readings] = []

@@ -43,9 +43,27 @@ class Readings:
     first: Sequence[int] = ()
 
 
+FAILURE_KINDS = {
+    "missing_binary": "no iptables-save is installed",
+    "no_permission": "the kernel refused, or a program or file may not be used",
+    "exit_status": "iptables-save failed",
+    "time_limit": "iptables-save took too long and was killed",
+    "too_large": "iptables-save printed more than any table",
+    "empty": "there is no filter table",
+    "truncated": "the dump ends before its COMMIT",
+    "no_counters": "the dump has no counters",
+    "garbage": "counters of Calico's rules are no numbers",
+    "missing_file": "the file of a saved ruleset does not exist",
+    "no_calico_chains": "the filter table has no chains of Calico's",
+    "stopped": "the service was stopping",
+    "internal_error": "a fault of otel-calico's own; the log has the traceback",
+}
+"""Every kind of failed scan: the values of label `reason` of `otel_calico_scans_total`."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScanFailure:
-    """Why a scan yielded nothing: `kind` is a short fixed word for a label, `message` is for people."""
+    """Why a scan yielded nothing: `kind` is one of FAILURE_KINDS, `message` is for people."""
 
     kind: str
     message: str

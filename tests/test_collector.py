@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 
 from otel_calico.collector import Collector, CollectorSettings
 from otel_calico.lookups import Lookups
-from otel_calico.metrics import NO_POLICY_DROP
+from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP, POLICY_PACKETS
 from otel_calico.model import Direction, WorkloadEndpoint
-from otel_calico.series import Readings
+from otel_calico.series import Readings, Snapshot
 from otel_calico.sources.source import Dump, SourceError
 from tests.accounting.kernel import Kernel, Packet
 from tests.felix import Era, render
@@ -207,3 +207,33 @@ def test_readings_are_never_shared_between_threads_half_made() -> None:
     for thread in threads:
         thread.join()
     assert seen
+
+
+def test_the_history_of_another_backend_is_not_traffic() -> None:
+    node, legacy, nft = ScannedNode(WEB), example_kernel(), example_kernel()
+    node.source.backend = "legacy"
+    node.start()
+    send(legacy, 8080, 9090)
+    node.scan(legacy.dump())
+    for _ in range(1000):
+        send(nft, 8080, 9090)
+
+    node.source.backend = "nft"
+    after_switch = node.scan(nft.dump())
+    send(nft, 8080, 9090, 9090)
+    later = node.scan(nft.dump())
+
+    assert since_start(after_switch) == {"allow": 0, "deny": 0, "policy_accept_drop_counter": 0}
+    assert since_start(later) == {"allow": 1, "deny": 2, "policy_accept_drop_counter": 2}
+    history = [number for readings in later.readings for number in readings.first]
+    assert max(history) == 1000
+
+
+def since_start(snapshot: Snapshot) -> dict[str, int]:
+    """Packets by verdict of family `policy`, and the denies of the workloads."""
+    return {
+        labels.get("calico.verdict", readings.series.metric.name): value
+        for readings in snapshot.readings
+        if readings.series.metric in (POLICY_PACKETS, POLICY_ACCEPT_DROP)
+        for labels, value in zip(readings.series.labels, readings.values, strict=True)
+    }

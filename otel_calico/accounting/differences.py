@@ -15,20 +15,17 @@ from otel_calico.accounting.chain_scan import ChainScan
 from otel_calico.series import Readings, SeriesSet
 from otel_calico.verdicts.plan import Difference, DifferenceSeries
 
-_Formula = tuple[str, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class _Stream:
     """One series as the former plan left it.
 
-    `total` may lie below `shown`, by packets in flight during a dump. `formula` are the hashes of its rules.
+    `total` may lie below `shown`, by packets in flight during a dump.
     """
 
     total: int
     shown: int
     since: int
-    formula: _Formula = ()
 
 
 class DifferenceAccount:
@@ -40,7 +37,7 @@ class DifferenceAccount:
         self._plan: DifferenceSeries | None = None
         self._hashes: Sequence[str] = ()  # of the plan's rules: tell a rule from its replacement
         self._counters: Sequence[int] = ()  # of the plan's rules at the last scan
-        self._formulas: Sequence[_Formula] = ()  # of the plan's differences
+        self._formulas: Sequence[tuple[str, ...]] = ()  # hashes of the rules of each difference
         self._totals: Sequence[int] = ()
         self._readings: Readings | None = None
 
@@ -73,6 +70,7 @@ class DifferenceAccount:
         known = {**chain.known(plan.metric), **dict(zip(self._hashes, self._counters, strict=True))}
         former, unknown = self._streams(), _Stream(0, 0, chain.times.previous)
         streams = [former.get(frozenset(labels.items()), unknown) for labels in plan.labels]
+        formulas = set(self._formulas)
         self._plan = plan
         self._hashes = chain.hashes(plan.rules)
         self._counters = [known.get(rule_hash, _NEW) for rule_hash in self._hashes]
@@ -80,8 +78,8 @@ class DifferenceAccount:
         self._totals = [stream.total for stream in streams]
         series = SeriesSet(plan.metric, plan.labels, [stream.since for stream in streams])
         proven = [
-            len(formula) == 1 or stream.formula == formula or not any(rule in known for rule in formula)
-            for stream, formula in zip(streams, self._formulas, strict=True)
+            len(formula) == 1 or formula in formulas or not any(rule in known for rule in formula)
+            for formula in self._formulas
         ]
         return Readings(series, [stream.shown for stream in streams]), proven
 
@@ -89,7 +87,7 @@ class DifferenceAccount:
         if self._readings is None:
             return {}
         series = self._readings.series
-        columns = zip(self._totals, self._readings.values, series.since, self._formulas, strict=True)
+        columns = zip(self._totals, self._readings.values, series.since, strict=True)
         keys = (frozenset(labels.items()) for labels in series.labels)
         return {key: _Stream(*column) for key, column in zip(keys, columns, strict=True)}
 
@@ -99,15 +97,20 @@ _NEW = -1
 
 
 def _increments(differences: Sequence[Difference], former: Sequence[int], counters: Sequence[int]) -> list[int]:
-    """Packets to book per difference: nothing for one of whose rules some, but not all, were reset or are new."""
+    """What to book per difference.
+
+    A rule that fell was reset. The nft backend resets a chain as a whole, and a rule that has already counted past its
+    former value does not show it: so where any fell, no difference of the chain says anything, and a series of one rule
+    starts anew.
+    """
     deltas = [now - max(before, 0) for before, now in zip(former, counters, strict=True)]
-    doubtful = min(former) < 0 or min(deltas) < 0
+    if min(deltas) < 0:
+        since_reset = [counters[rule] if delta < 0 else delta for rule, delta in enumerate(deltas)]
+        return [0 if difference.less else since_reset[difference.whole] for difference in differences]
+    some_new = min(former) < 0
     increments: list[int] = []
     for difference in differences:
-        if doubtful and not difference.less and deltas[difference.whole] < 0:
-            increments.append(counters[difference.whole])  # a single rule was reset, and started anew
-            continue
-        if doubtful and not _is_reliable(difference, former, deltas):
+        if some_new and _is_mixed(difference, former):
             increments.append(0)
             continue
         increment = deltas[difference.whole]
@@ -117,7 +120,7 @@ def _increments(differences: Sequence[Difference], former: Sequence[int], counte
     return increments
 
 
-def _is_reliable(difference: Difference, former: Sequence[int], deltas: Sequence[int]) -> bool:
-    """True if all its rules were there before and none fell; or if all are new, counting from the same instant."""
+def _is_mixed(difference: Difference, former: Sequence[int]) -> bool:
+    """True if some of its rules are new and some are not: they do not count from the same instant."""
     new = [former[rule] < 0 for rule in difference.rules]
-    return all(deltas[rule] >= 0 for rule in difference.rules) and (all(new) or not any(new))
+    return any(new) and not all(new)

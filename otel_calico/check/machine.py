@@ -9,6 +9,7 @@ from otel_calico.check.finding import Finding, Level
 from otel_calico.config import IptablesSettings, NodeSettings
 from otel_calico.model import IPVersion
 from otel_calico.sources.backends import Backend, save_command
+from otel_calico.sources.command import Commands
 from otel_calico.sources.lock import XtablesLock
 
 _CAPABILITIES = {"NET_ADMIN": 12, "NET_RAW": 13}
@@ -35,7 +36,7 @@ def check_capabilities() -> Finding:
 
 def check_programs() -> Finding:
     """Which of the two iptables backends can be read here."""
-    found = [backend.value for backend in Backend if save_command(backend, IPVersion.V4)]
+    found = [backend.value for backend in Backend if save_command(backend, IPVersion.V4, Commands())]
     if not found:
         return Finding(Level.FAIL, "iptables-save", "not installed", "install the iptables package (1.8 or later)")
     if len(found) < len(Backend):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 import click
 
@@ -24,6 +23,9 @@ _REPORTING = (
     "log.format",
 )
 _NODE = ("node.name", "datastore.type", "etcd.endpoints", "kubernetes.kubeconfig", "iptables.backend")
+
+
+_OF_A_CLUSTER = ("CALICO_", "DATASTORE_", "ETCD_", "FELIX_", "K8S_", "KUBE")
 
 
 class BadSettings(click.ClickException):
@@ -72,7 +74,7 @@ def serve(**parameters: str | None) -> None:
 
     All settings: docs/configuration.md
     """
-    settings = _settings(parameters, with_file=True)
+    settings = _settings(parameters, on_a_node=True)
     from otel_calico import app  # noqa: PLC0415 - imports OpenTelemetry
 
     sys.exit(app.serve(settings))
@@ -92,7 +94,7 @@ def demo(**parameters: str | None) -> None:
 
     All settings: docs/configuration.md
     """
-    settings = _settings(parameters, with_file=False)
+    settings = _settings(parameters, on_a_node=False)
     from otel_calico import app  # noqa: PLC0415 - imports OpenTelemetry
 
     sys.exit(app.demo(settings))
@@ -115,21 +117,26 @@ def check(**parameters: str | None) -> None:
 
     All settings: docs/configuration.md
     """
-    settings = _settings(parameters, with_file=True)
+    settings = _settings(parameters, on_a_node=True)
     from otel_calico import check as preflight  # noqa: PLC0415 - imports the datastore's client
 
     sys.exit(preflight.run(settings))
 
 
-def _settings(parameters: CommandParameters, *, with_file: bool) -> Settings:
-    """The command's settings, with the log set up as they say. Ends the command if they cannot be used."""
+def _settings(parameters: CommandParameters, *, on_a_node: bool) -> Settings:
+    """The command's settings, with the log set up as they say. Ends the command if they cannot be used.
+
+    Away from a node there is no settings file, and what the environment says of a Calico cluster is not meant.
+    """
     from otel_calico import logs  # noqa: PLC0415 - structlog is not needed for help
 
     flags = {key.replace("__", "."): text for key, text in parameters.items() if text is not None}
     asked: str | None = flags.pop("config", None)
-    file: Path | None = settings_file(asked, os.environ) if with_file else None
+    environ = dict(os.environ)
+    if not on_a_node:
+        environ = {name: text for name, text in environ.items() if not name.startswith(_OF_A_CLUSTER)}
     try:
-        settings = load(os.environ, flags, file)
+        settings = load(environ, flags, settings_file(asked, environ) if on_a_node else None)
     except ConfigError as error:
         raise BadSettings(error) from None
     logs.configure(settings.log.level, settings.log.format)

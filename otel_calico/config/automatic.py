@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from otel_calico.config.calico import DatastoreSettings, EtcdSettings, KubernetesSettings, NodeSettings
 from otel_calico.config.given import Given
+from otel_calico.config.kinds import is_file
 from otel_calico.config.reporting import OtlpSettings, TelemetrySettings
 from otel_calico.config.settings import Settings
 
@@ -79,12 +80,12 @@ def _kubernetes(kubernetes: KubernetesSettings, environ: Mapping[str, str], *, o
         if offline:
             return kubernetes
         users_own = Path(environ["HOME"], ".kube", "config") if environ.get("HOME") else None
-        if users_own and users_own.is_file():
+        if users_own and is_file(users_own):
             return replace(kubernetes, kubeconfig=str(users_own))
         if not environ.get("KUBERNETES_SERVICE_HOST"):
             return kubernetes
     token, ca = (
-        str(file) if file.is_file() else "" for file in (_SERVICE_ACCOUNT / "token", _SERVICE_ACCOUNT / "ca.crt")
+        str(file) if is_file(file) else "" for file in (_SERVICE_ACCOUNT / "token", _SERVICE_ACCOUNT / "ca.crt")
     )
     anonymous = not (kubernetes.api_token or kubernetes.token_file or kubernetes.cert_file)
     return replace(

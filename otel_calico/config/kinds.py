@@ -44,14 +44,28 @@ def _trimmed(given: str) -> str:
     return given.strip()
 
 
+def is_file(path: Path) -> bool:
+    """True for a file that this user can find; `Path.is_file` raises where a folder on the way may not be entered."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def _existing_file(given: str) -> str:
-    if not Path(given).is_file():
+    try:
+        if Path(given).is_file():
+            return given
         raise ValueError("is a directory" if Path(given).is_dir() else "does not exist")
-    return given
+    except OSError as error:
+        raise ValueError(f"cannot be reached: {error.strerror}") from None
 
 
 def _file_or_stdin(given: str) -> str:
-    return given if given == STDIN or Path(given).is_fifo() else _existing_file(given)
+    try:
+        return given if given == STDIN or Path(given).is_fifo() else _existing_file(given)
+    except OSError as error:
+        raise ValueError(f"cannot be reached: {error.strerror}") from None
 
 
 def _pem(given: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from otel_calico.config.automatic import decide
 from otel_calico.config.contradictions import contradictions
 from otel_calico.config.given import CONFIG_VARIABLE, Given, from_environment, from_flags, unknown_variables
+from otel_calico.config.kinds import is_file
 from otel_calico.config.option import Option
 from otel_calico.config.problems import ConfigError, shown
 from otel_calico.config.settings import OPTIONS, Settings
@@ -26,7 +27,7 @@ def settings_file(flag: str | None, environ: Mapping[str, str], default: Path = 
     asked = flag or environ.get(CONFIG_VARIABLE)
     if asked:
         return Path(asked)
-    return default if default.exists() else None
+    return default if is_file(default) else None
 
 
 def load(
@@ -57,7 +58,7 @@ def _gather(environ: Mapping[str, str], flags: Mapping[str, str], file: Path | N
     problems = [*unknown_variables(OPTIONS, environ), *problems]
     first = in_file | from_environment(OPTIONS, environ, calico_variables=True) | from_flags(OPTIONS, flags)
     calico_file = first.get("datastore.config_file")
-    if calico_file is None or not Path(calico_file.text).is_file():
+    if calico_file is None or not is_file(Path(calico_file.text)):
         return first, problems
     in_calico_file, more = _attempt(read_calico, Path(calico_file.text))
     given = in_calico_file | in_file | from_environment(OPTIONS, environ, calico_variables=False)

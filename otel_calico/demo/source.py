@@ -24,6 +24,9 @@ class DemoSource:
             RecordedRuleset.cut(version, rules_file(version).read_text(), self._record.flows) for version in IPVersion
         ]
 
+    def close(self) -> None:
+        """Nothing to end."""
+
     def read(self) -> Sequence[Dump]:
         """Both dumps, with the counters of now."""
         seconds = self._record.recorded_seconds + self._clock() - self._started

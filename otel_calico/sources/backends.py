@@ -13,7 +13,7 @@ from enum import Enum
 from pathlib import Path
 
 from otel_calico.model import IPVersion
-from otel_calico.sources.command import Limits, run
+from otel_calico.sources.command import Commands, Limits
 from otel_calico.sources.source import SourceError
 
 _TABLES_IN_USE = {IPVersion.V4: Path("/proc/net/ip_tables_names"), IPVersion.V6: Path("/proc/net/ip6_tables_names")}
@@ -41,27 +41,28 @@ def legacy_filter_in_use(ip_version: IPVersion) -> bool:
         raise SourceError("no_permission", message) from None
 
 
-def save_command(backend: Backend, ip_version: IPVersion) -> tuple[str, ...] | None:
+def save_command(backend: Backend, ip_version: IPVersion, commands: Commands) -> tuple[str, ...] | None:
     """The program that dumps the filter table with counters; None where this machine has none for the backend."""
     program = f"{_FAMILY[ip_version]}-{backend.value}-save"
     if shutil.which(program) is None:
         program = f"{_FAMILY[ip_version]}-save"
-        if shutil.which(program) is None or _backend_of(program) is not backend:
+        if shutil.which(program) is None or _backend_of(program, commands) is not backend:
             return None
     return program, "-t", "filter", "-c"
 
 
-def _backend_of(program: str) -> Backend:
-    version = run((program, "--version"), Limits(seconds=5, octets=4096))
+def _backend_of(program: str, commands: Commands) -> Backend:
+    version = commands.run((program, "--version"), Limits(seconds=2, octets=4096))
     return Backend.NFT if "nf_tables" in version else Backend.LEGACY  # before 1.8 there was no other
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What one backend shows: the dump of each IP version that has any."""
+    """What one backend shows: the dump of each IP version that has a table, and the IP versions without one."""
 
     backend: Backend
     texts: Mapping[IPVersion, str]
+    without_table: tuple[IPVersion, ...] = ()
 
     @property
     def calico(self) -> tuple[IPVersion, ...]:

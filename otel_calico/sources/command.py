@@ -12,6 +12,7 @@ import resource
 import select
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -28,22 +29,57 @@ class Limits:
     octets: int = 256 << 20
 
 
-def run(argv: Sequence[str], limits: Limits) -> str:
-    """What the program prints on standard output. Raises SourceError, saying what went wrong and what to do."""
-    with _memory_file() as output, _memory_file() as complaint:
-        status = _status(argv, output, complaint, limits)
-        if os.fstat(output).st_size >= limits.octets:
-            raise SourceError("too_large", f"{argv[0]} printed more than {limits.octets >> 20} MiB: that is no table")
-        if status:
-            raise _failed(argv[0], status, _text(complaint, _LONGEST_COMPLAINT).strip())
-        return _text(output, limits.octets)
+class Commands:
+    """Runs one program at a time, until it is told to stop."""
+
+    def __init__(self) -> None:
+        self._running: int | None = None  # the process, which leads its group
+        self._stopping = threading.Event()
+
+    def run(self, argv: Sequence[str], limits: Limits) -> str:
+        """What the program prints on standard output. Raises SourceError, saying what went wrong and what to do."""
+        with _memory_file() as output, _memory_file() as complaint:
+            status = self._status(argv, output, complaint, limits)
+            if os.fstat(output).st_size >= limits.octets:
+                size = limits.octets >> 20
+                raise SourceError("too_large", f"{argv[0]} printed more than {size} MiB: that is no table")
+            if status:
+                raise _failed(argv[0], status, _text(complaint, _LONGEST_COMPLAINT).strip())
+            return _text(output, limits.octets)
+
+    def stop(self) -> None:
+        """End the program that runs now, and start no other. From any thread."""
+        self._stopping.set()
+        if self._running is not None:
+            _kill_group(self._running)
+
+    def _status(self, argv: Sequence[str], output: int, complaint: int, limits: Limits) -> int:
+        """Run to the end, and kill what is left of the group. The exit status, negative for a signal."""
+        program = argv[0]
+        if self._stopping.is_set():
+            raise SourceError("stopped", f"{program} was not started: the service is stopping")
+        with _started(argv, output, complaint) as process:
+            self._running = process.pid
+            try:
+                if self._stopping.is_set():
+                    _kill_group(process.pid)
+                _limit_size(process.pid, limits)
+                if not _ends_within(limits.seconds, process):
+                    raise SourceError(
+                        "time_limit",
+                        f"{program} did not finish within {limits.seconds:.1f} s and was killed: is the node "
+                        "overloaded? The limit is the setting iptables.time_limit, for all reads of one scan.",
+                    )
+            finally:
+                self._running = None
+                _kill_group(process.pid)
+        return process.returncode
 
 
-def _status(argv: Sequence[str], output: int, complaint: int, limits: Limits) -> int:
-    """Run to the end, and kill what is left of the group. The exit status, negative for a signal."""
+def _started(argv: Sequence[str], output: int, complaint: int) -> subprocess.Popen[bytes]:
     program = argv[0]
     try:
-        process = subprocess.Popen(  # noqa: S603 - fixed arguments, never a shell
+        return subprocess.Popen(  # noqa: S603 - fixed arguments, never a shell
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=complaint, start_new_session=True
         )
     except FileNotFoundError:
@@ -52,19 +88,11 @@ def _status(argv: Sequence[str], output: int, complaint: int, limits: Limits) ->
         raise SourceError("no_permission", f"{program} may not be executed by this user: run as root") from None
     except OSError as error:
         raise SourceError("exit_status", f"{program} cannot be started: {error.strerror}") from error
-    with process:
-        try:
-            _limit_size(process.pid, limits)
-            if not _ends_within(limits.seconds, process):
-                raise SourceError(
-                    "time_limit",
-                    f"{program} did not finish within {limits.seconds:g} s and was killed: is the node overloaded, or "
-                    "is the xtables lock held? The limit is the setting iptables.time_limit.",
-                )
-        finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-    return process.returncode
+
+
+def _kill_group(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _limit_size(pid: int, limits: Limits) -> None:

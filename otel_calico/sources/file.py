@@ -32,6 +32,9 @@ class FileSource:
             raise SourceError("empty", message)
         return split_dumps(text)
 
+    def close(self) -> None:
+        """Nothing to end."""
+
     def _text(self) -> str:
         if self._path == STANDARD_INPUT:
             if self._input is None:

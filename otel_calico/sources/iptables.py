@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from otel_calico.model import IPVersion
 from otel_calico.sources.backends import Backend, Candidate, has_calico_chains, legacy_filter_in_use, save_command
-from otel_calico.sources.command import Limits, run
+from otel_calico.sources.command import Commands, Limits
 from otel_calico.sources.lock import XtablesLock
 from otel_calico.sources.source import Dump, SourceError
 
@@ -18,6 +18,10 @@ log = structlog.get_logger(__name__)
 
 _LOOK_AGAIN = 60.0
 """Seconds after which all backends and IP versions are looked at anew: Felix may have switched, or begun with IPv6."""
+
+
+_NO_TABLE = "*filter\nCOMMIT\n"
+"""Stands for a table that the kernel does not have: it has been looked at, and has no rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class IptablesSource:
         self._looked: dict[Backend, tuple[str, ...]] = {}  # traffic seen at the last look
         self._look_at = 0.0
         self._locked = True
+        self._commands = Commands()
+        self._deadline = 0.0
 
     @property
     def backend(self) -> str:
@@ -52,14 +58,22 @@ class IptablesSource:
         return self._chosen is Backend.LEGACY and not self._locked
 
     def read(self) -> Sequence[Dump]:
-        """Dumps of the IP versions that have Calico chains; where none has, of all that could be read."""
+        """Dumps of the IP versions that have Calico chains; at a look everywhere, of all that could be looked at.
+
+        All reads of one scan together end within the time limit.
+        """
         self._locked = True
+        self._deadline = self._clock() + self._settings.limits.seconds
         if self._chosen is None or not self._ip_versions or self._clock() >= self._look_at:
             return self._look()
         texts = self._texts(self._chosen, self._ip_versions)
         if not any(map(has_calico_chains, texts.values())):
             self._look_at = 0.0  # Felix may have switched its backend: look everywhere at the next scan
         return _dumps(texts)
+
+    def close(self) -> None:
+        """End what runs now. From any thread."""
+        self._commands.stop()
 
     def _look(self) -> Sequence[Dump]:
         """Read everything, and choose the backend whose ruleset is Felix's.
@@ -83,7 +97,7 @@ class IptablesSource:
             versions = [version.value for version in chosen.calico]
             log.info("iptables_backend_found", backend=chosen.backend.value, ip_versions=versions)
         self._chosen, self._ip_versions = chosen.backend, chosen.calico
-        return _dumps(chosen.texts)
+        return _dumps({**dict.fromkeys(chosen.without_table, _NO_TABLE), **chosen.texts})
 
     def _rank(self, candidate: Candidate) -> tuple[bool, bool, bool, bool, int, bool]:
         """Of two that both look like Felix's (one left over after a switch) the one whose counters move.
@@ -108,29 +122,35 @@ class IptablesSource:
                     texts |= self._texts(backend, (version,))
                 except SourceError as error:
                     errors[backend, version] = error
-            texts = {version: text for version, text in texts.items() if "*filter\n" in text}
-            if texts:
-                candidates.append(Candidate(backend, texts))
+            tables = {version: text for version, text in texts.items() if "*filter\n" in text}
+            if tables:
+                candidates.append(Candidate(backend, tables, without_table=tuple(texts.keys() - tables.keys())))
         return candidates, errors
 
     def _texts(self, backend: Backend, ip_versions: Iterable[IPVersion]) -> Mapping[IPVersion, str]:
-        """Run the save program of each IP version; those without a table are left out. Raises SourceError."""
+        """Run the save program of each IP version, where there is one. Raises SourceError.
+
+        A text is empty where the kernel has no table.
+        """
         texts: dict[IPVersion, str] = {}
         for version in ip_versions:
-            if backend is Backend.LEGACY and not legacy_filter_in_use(version):
-                continue
-            command = save_command(backend, version)
+            command = save_command(backend, version, self._commands)
             if command is None:
                 continue
-            texts[version] = self._save(backend, command)
+            in_use = backend is Backend.NFT or legacy_filter_in_use(version)
+            texts[version] = self._save(backend, command) if in_use else ""
         return texts
 
     def _save(self, backend: Backend, command: Sequence[str]) -> str:
         if backend is Backend.NFT:  # one transaction of the kernel: no lock needed
-            return run(command, self._settings.limits)
-        with self._settings.lock.shared() as locked:
+            return self._commands.run(command, self._limits())
+        with self._settings.lock.shared(at_most=self._limits().seconds) as locked:
             self._locked &= locked
-            return run(command, self._settings.limits)
+            return self._commands.run(command, self._limits())
+
+    def _limits(self) -> Limits:
+        """What is left for this scan."""
+        return replace(self._settings.limits, seconds=max(0.0, self._deadline - self._clock()))
 
 
 def _dumps(texts: Mapping[IPVersion, str]) -> Sequence[Dump]:
@@ -138,7 +158,7 @@ def _dumps(texts: Mapping[IPVersion, str]) -> Sequence[Dump]:
 
 
 def _no_tables(backend: Backend | None) -> SourceError:
-    if any(save_command(each, version) for each in Backend for version in IPVersion):
+    if any(save_command(each, version, Commands()) for each in Backend for version in IPVersion):
         which = f"{backend.value} " if backend else ""
         return SourceError("empty", f"the kernel has no {which}iptables filter table: is calico-node running here?")
     return SourceError("missing_binary", "no iptables-save found: install the iptables package")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -21,23 +22,25 @@ class XtablesLock:
     wait: float = 2.0
 
     @contextlib.contextmanager
-    def shared(self) -> Iterator[bool]:
+    def shared(self, at_most: float = math.inf) -> Iterator[bool]:
         """Hold the lock as one reader among others; yields False where it could not be had in time.
 
-        Shared is enough: writers take it exclusively.
+        `at_most` seconds bound the wait too.
+
+        Shared is enough: writers take it exclusively. A file that does not exist is not made: it would be this
+        container's own, and keep nobody away.
         """
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             yield False
             return
         try:
-            yield self._acquire(descriptor)
+            yield self._acquire(descriptor, time.monotonic() + min(at_most, self.wait))
         finally:
             os.close(descriptor)
 
-    def _acquire(self, descriptor: int) -> bool:
-        deadline = time.monotonic() + self.wait
+    def _acquire(self, descriptor: int, deadline: float) -> bool:
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -20,8 +20,7 @@ class Dump:
 class SourceError(Exception):
     """No ruleset could be had.
 
-    `kind` is one fixed word for a metric label (`missing_binary`, `no_permission`, `exit_status`, `time_limit`,
-    `empty`, `truncated`, `no_calico`); the message says what happened and what to do about it.
+    `kind` is one of the fixed words of `series.FAILURE_KINDS`; the message says what happened and what to do.
     """
 
     def __init__(self, kind: str, message: str) -> None:
@@ -42,3 +41,6 @@ class Source(Protocol):
 
     def read(self) -> Sequence[Dump]:
         """The dumps of all IP versions that have a ruleset. Raises SourceError."""
+
+    def close(self) -> None:
+        """End a read that is under way; further ones may fail. From any thread."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 PLAIN = "text/plain; charset=utf-8"
+PIECE = 256 * 1024  # bytes
 RECENT_SECONDS = 60.0
 """A good scan not older than this makes the node ready without another one."""
 
@@ -60,7 +61,7 @@ class Endpoints:
         response = self._answer(environ)
         length = ("Content-Length", str(len(response.body)))
         start_response(response.status, [*response.headers, length])
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [response.body]
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else _pieces(response.body)
 
     def _answer(self, environ: WSGIEnvironment) -> Response:
         route = self._routes.get(environ.get("PATH_INFO", ""))
@@ -98,6 +99,11 @@ class Endpoints:
     def _index(self, _: WSGIEnvironment) -> Response:
         html = index_html(self._node_name, self._scans.recent(RECENT_SECONDS), self._datastore())
         return Response("200 OK", html.encode(errors="replace"), (("Content-Type", "text/html; charset=utf-8"),))
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    """The body in parts: the server copies what a socket did not take at once, all of the rest each time."""
+    return (body[at : at + PIECE] for at in range(0, len(body), PIECE))
 
 
 def _text(status: str, text: str) -> Response:

@@ -8,11 +8,12 @@ Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ (text 0.0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 
 from otel_calico.metrics import Metric
-from otel_calico.series import Labels, Readings, SeriesSet
+from otel_calico.series import Readings, SeriesSet
 
 _TOTAL = "_total"
 
@@ -24,33 +25,40 @@ class TextFormat(Enum):
     OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
+@dataclass(slots=True)
+class _Text:
+    """The lines of a set: with `%d` where values go, and as rendered of its newest readings."""
+
+    template: bytes
+    readings: Readings | None = None
+    lines: bytes = b""
+
+    def show(self, readings: Readings) -> bytes:
+        if readings is not self.readings:
+            self.readings, self.lines = readings, self.template % tuple(readings.values)
+        return self.lines
+
+
 class Exposition:
     """Renders the readings of one snapshot after the other. Used by one thread at a time."""
 
     def __init__(self) -> None:
-        self._templates: dict[SeriesSet, bytes] = {}
-        self._rendered: dict[Readings, bytes] = {}
+        self._texts: dict[SeriesSet, _Text] = {}
 
     def render(self, readings: Sequence[Readings], form: TextFormat) -> bytes:
         """The samples of all readings under one `# HELP` and `# TYPE` per metric, without `# EOF`.
 
         A metric without series is left out, as Prometheus client libraries do.
         """
-        self._follow(readings)
+        known, self._texts = self._texts, {}
+        pairs = _Pairs()
         samples: dict[Metric, list[bytes]] = {}
         for one in readings:
-            if one.series.labels:
-                samples.setdefault(one.series.metric, []).append(self._rendered[one])
+            series = one.series
+            text = self._texts[series] = known.get(series) or _Text(_template(series, pairs))
+            if lines := text.show(one):
+                samples.setdefault(series.metric, []).append(lines)
         return b"".join(part for metric, parts in samples.items() for part in (header(metric, form), *parts))
-
-    def _follow(self, readings: Iterable[Readings]) -> None:
-        templates: dict[SeriesSet, bytes] = {}
-        rendered: dict[Readings, bytes] = {}
-        for one in readings:
-            template = self._templates.get(one.series) or _template(one.series)
-            templates[one.series] = template
-            rendered[one] = self._rendered.get(one) or template % tuple(one.values)
-        self._templates, self._rendered = templates, rendered
 
 
 def header(metric: Metric, form: TextFormat) -> bytes:
@@ -70,17 +78,22 @@ def header(metric: Metric, form: TextFormat) -> bytes:
     return f"# HELP {name} {text}\n# TYPE {name} {kind}\n".encode()
 
 
-def _template(series: SeriesSet) -> bytes:
+class _Pairs(dict[tuple[str, str], str]):
+    """Labels as text, each made once: the series of a node share most of theirs."""
+
+    def __missing__(self, label: tuple[str, str]) -> str:
+        name, value = label
+        text = self[label] = f'{name.replace(".", "_")}="{_escape(value)}"'
+        return text
+
+
+def _template(series: SeriesSet, pairs: _Pairs) -> bytes:
     """One line per series with `%d` where its value goes."""
-    name = series.metric.exposed
-    return "".join(f"{name}{_label_text(labels)} %d\n" for labels in series.labels).encode(errors="replace")
-
-
-def _label_text(labels: Labels) -> str:
-    if not labels:
-        return ""
-    pairs = sorted((name.replace(".", "_"), value) for name, value in labels.items())
-    return "{" + ",".join(f'{name}="{_escape(value)}"' for name, value in pairs) + "}"
+    name, pair = series.metric.exposed, pairs.__getitem__
+    if series.labels == ({},):
+        return f"{name} %d\n".encode()
+    lines = [f"{name}{{{','.join(map(pair, sorted(labels.items())))}}} %d\n" for labels in series.labels]
+    return "".join(lines).encode(errors="replace")
 
 
 def _escape(value: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ IDLE_SECONDS = 3
 """How long a connection may be silent."""
 REQUEST_SECONDS = 10.0
 """How long one request may take from its first byte to the last of its answer, however slowly a client drips."""
+WATCH_SECONDS = 1.0
+"""How often requests are looked at for that."""
 
 
 class ListenError(Exception):
@@ -33,7 +36,7 @@ class HttpServer:
 
     def __init__(self, application: WSGIApplication, address: str, port: int) -> None:
         self._address = address
-        self._server = Server(
+        self._server = _TimedServer(
             (address, port),
             application,
             numthreads=THREADS,
@@ -43,7 +46,6 @@ class HttpServer:
             timeout=IDLE_SECONDS,
             shutdown_timeout=1,
         )
-        self._server.ConnectionClass = _TimedConnection
         self._server.max_request_header_size = 16 * 1024
         self._server.max_request_body_size = 1024
         self._server.error_log = _log_error  # type: ignore[method-assign] # cheroot documents this
@@ -95,18 +97,46 @@ class _TimedConnection(HTTPConnection):
     """Cheroot limits the silence between two bytes, not the time of a request: a client could drip for hours."""
 
     def communicate(self) -> Any:
-        """Serve one request, or cut the connection when the time is over."""
-        timer = threading.Timer(REQUEST_SECONDS, self._cut)
-        timer.daemon = True
-        timer.start()
+        """Serve one request, or have the connection cut when the time is over."""
+        due = self.server.due
+        due[self] = time.monotonic() + REQUEST_SECONDS
         try:
             return super().communicate()  # type: ignore[no-untyped-call]
         finally:
-            timer.cancel()
+            del due[self]
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """End the connection; whoever waits for its next byte is told at once."""
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
+
+
+class _TimedServer(Server):
+    """Cuts connections that are over their time. One thread looks at all of them."""
+
+    ConnectionClass = _TimedConnection
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.due: dict[_TimedConnection, float] = {}
+        self._stopped = threading.Event()
+
+    def serve(self) -> None:
+        """Serve until `stop`."""
+        threading.Thread(target=self._watch, name="http-watch", daemon=True).start()
+        super().serve()
+
+    def stop(self) -> None:
+        """End serving."""
+        self._stopped.set()
+        super().stop()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(WATCH_SECONDS):
+            now = time.monotonic()
+            for connection, due in list(self.due.items()):
+                if due < now:
+                    connection.cut()
 
 
 def _log_error(msg: str = "", level: int = 20, traceback: bool = False) -> None:  # noqa: FBT001, FBT002, ARG001 - cheroot's signature

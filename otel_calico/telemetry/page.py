@@ -13,11 +13,11 @@ from opentelemetry.sdk.metrics.export import CardinalityLimits
 from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import ALLOWUTF8
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from otel_calico.series import Readings, Snapshot
 from otel_calico.telemetry.exposition import TextFormat
-from otel_calico.telemetry.instruments import exposed_values
 from otel_calico.telemetry.renewal import BUDGET, RenewedReader
 from otel_calico.telemetry.scans import Scans, Take
 
@@ -45,7 +45,7 @@ class StockPart:
 
     def __init__(self, take: Take, resource: Resource, budget: int = BUDGET) -> None:
         self._registry = CollectorRegistry()
-        self.reader = RenewedReader(take, exposed_values, self._make_reader, resource, budget)
+        self.reader = RenewedReader(take, self._make_reader, resource, budget)
 
     def render(self, _: Sequence[Readings], form: TextFormat) -> bytes:
         """HELP, TYPE and samples as prometheus_client writes them."""
@@ -105,7 +105,10 @@ class MetricsPage:
 
 
 def registry_text(registry: CollectorRegistry, form: TextFormat) -> bytes:
-    """A registry in one of the formats, without `# EOF`."""
+    """A registry in one of the formats, without `# EOF`.
+
+    No name in it needs escaping. Escaping for UTF-8 names spares looking at every character of those that are plain.
+    """
     if form is TextFormat.OPENMETRICS:
-        return bytes(generate_openmetrics(registry)).removesuffix(_EOF)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
+        return bytes(generate_openmetrics(registry, ALLOWUTF8)).removesuffix(_EOF)  # type: ignore[no-untyped-call]
+    return generate_latest(registry, ALLOWUTF8)

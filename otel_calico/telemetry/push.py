@@ -1,7 +1,7 @@
 """The thread that pushes: policy series and the service's own metrics, every interval, through one outlet.
 
 A collector that is down blocks nothing but this thread, and fills no memory: there is no queue. Cumulative values
-need none, and deltas are formed from what arrived (`stream_exporter`).
+need none, and deltas are formed from what arrived (`streams`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import time
 
 import structlog
 from opentelemetry.sdk.metrics.export import (
-    CardinalityLimits,
     MetricExporter,
     MetricExportResult,
     MetricReader,
@@ -22,12 +21,12 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.resources import Resource
 
-from otel_calico.telemetry.instruments import never_falling
 from otel_calico.telemetry.otlp import Outlet, own_temporality
-from otel_calico.telemetry.renewal import BUDGET, RenewedReader
+from otel_calico.telemetry.policy_exporter import PolicyExporter
 from otel_calico.telemetry.scans import Scans
 from otel_calico.telemetry.settings import TelemetrySettings, Temporality
-from otel_calico.telemetry.stream_exporter import ExportTally, StreamExporter
+from otel_calico.telemetry.streams import Cumulative, Delta, Streams
+from otel_calico.telemetry.tally import ExportTally
 
 log = structlog.get_logger(__name__)
 
@@ -38,19 +37,20 @@ FLUSH_SECONDS = 4.0
 class Push:
     """One outlet, pushed to every `push_interval` seconds from `start` to `stop`."""
 
-    def __init__(
-        self, outlet: Outlet, scans: Scans, settings: TelemetrySettings, resource: Resource, budget: int = BUDGET
-    ) -> None:
+    def __init__(self, outlet: Outlet, scans: Scans, settings: TelemetrySettings, resource: Resource) -> None:
         self.name = outlet.name
         self.tally = ExportTally()
         self._outlet = outlet
         self._scans = scans
         self._interval = settings.push_interval
-        self._collect_millis = settings.push_timeout * 1e3
+        self._timeout = settings.push_timeout
         delta = settings.temporality is Temporality.DELTA and outlet.name == "otlp"
-        self.stream_exporter = StreamExporter(outlet.exporter, lambda: self.policy.shown, self.tally, delta=delta)
-        self.policy = RenewedReader(scans.take, never_falling, self._policy_reader, resource, budget)
-        self.own_reader = _reader(_OwnExporter(outlet, settings.temporality, self.tally))
+        self.streams: Streams = Delta() if delta else Cumulative()
+        self._policy = PolicyExporter(outlet.exporter, resource, self.tally, self.streams)
+        # Without a thread of its own: a push is of both parts.
+        self.own_reader: MetricReader = PeriodicExportingMetricReader(
+            _OwnExporter(outlet, settings.temporality, self.tally), export_interval_millis=math.inf
+        )
         self._complaints = _Complaints()
         # Before the SDK's own filter, which drops what repeats itself within 20 seconds.
         logging.getLogger(outlet.logger).filters.insert(0, self._complaints)
@@ -72,7 +72,6 @@ class Push:
         self._outlet.exporter.shutdown()
         if self._thread.is_alive():
             self._thread.join(0.5)
-        self.policy.close()
         if not self._thread.is_alive():  # a request in flight over HTTP ends with its own time limit, and complains
             logging.getLogger(self._outlet.logger).removeFilter(self._complaints)
 
@@ -80,19 +79,14 @@ class Push:
         """Collect and export once. Never raises; what failed is counted, and logged when it begins and ends."""
         failures, successes = self.tally.failures, self.tally.successes
         self._complaints.first = self.tally.last_crash = ""
-        with self._scans.holding():
-            for reader in (self.policy.reader, self.own_reader):
+        with self._scans.holding() as snapshot:
+            try:
+                self._policy.export(snapshot, self._timeout)
                 if self.tally.failures == failures:
-                    self._collect(reader)
+                    self.own_reader.collect(timeout_millis=self._timeout * 1e3)
+            except Exception as error:  # noqa: BLE001 - such as a time limit; the thread must live to try again
+                self.tally.crash(error)
         self._log_change(failed=self.tally.failures > failures, arrived=self.tally.successes > successes)
-        self.policy.renew_if_grown()
-
-    def _collect(self, reader: MetricReader) -> None:
-        try:
-            reader.collect(timeout_millis=self._collect_millis)
-        except Exception as error:  # noqa: BLE001 - such as a time limit; the thread must live to try again
-            self.tally.failures += 1
-            self.tally.last_crash = repr(error)
 
     def _run(self) -> None:
         due = time.monotonic() + self._interval
@@ -111,14 +105,6 @@ class Push:
             seconds = round(time.monotonic() - self._failed_since)
             self._failed_since = None
             log.info("export_recovered", exporter=self.name, target=self._outlet.target, after_seconds=seconds)
-
-    def _policy_reader(self, limits: CardinalityLimits) -> MetricReader:
-        return _reader(self.stream_exporter, limits)
-
-
-def _reader(exporter: MetricExporter, limits: CardinalityLimits | None = None) -> MetricReader:
-    """A reader without a thread of its own, so that it can be replaced between two pushes."""
-    return PeriodicExportingMetricReader(exporter, export_interval_millis=math.inf, cardinality_limits=limits)
 
 
 class _OwnExporter(MetricExporter):

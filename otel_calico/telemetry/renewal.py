@@ -1,14 +1,15 @@
 """A provider and reader for the policy series, replaced by fresh ones before they remember too many dead series.
 
+Only the page with the stock names needs them (`prometheus.naming: opentelemetry`).
+
 The SDK (1.45) never forgets an attribute set that an observable instrument once showed, and folds those beyond a
 cardinality limit into one overflow point. So the limit stands well above a budget, and what passes the budget is
-replaced. Values do not suffer: they come from the snapshot, and start times are kept outside (`streams`).
+replaced. Values do not suffer: they come from the snapshot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable
 
 from opentelemetry.sdk.metrics import (
     AlwaysOffExemplarFilter,
@@ -22,8 +23,7 @@ from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import Resource
 
 from otel_calico import __version__
-from otel_calico.series import Readings
-from otel_calico.telemetry.instruments import PolicyInstruments, Values
+from otel_calico.telemetry.instruments import PolicyInstruments
 from otel_calico.telemetry.scans import Take
 
 BUDGET = 10_000
@@ -32,32 +32,23 @@ BUDGET = 10_000
 _NO_LIMIT = 2**31
 _LIMITS: CardinalityLimits = {ObservableCounter: _NO_LIMIT, ObservableGauge: _NO_LIMIT}
 
-R = TypeVar("R", bound=MetricReader)
 
-
-class RenewedReader(Generic[R]):
+class RenewedReader:
     """A reader of the policy instruments, made by `make_reader` and made anew when it has seen too much."""
 
     def __init__(
         self,
         take: Take,
-        values: Values,
-        make_reader: Callable[[CardinalityLimits], R],
+        make_reader: Callable[[CardinalityLimits], MetricReader],
         resource: Resource,
         budget: int = BUDGET,
     ) -> None:
         self._take = take
-        self._values = values
         self._make_reader = make_reader
         self._resource = resource
         self._budget = budget
         self.renewals = 0
         self._open()
-
-    @property
-    def shown(self) -> Sequence[Readings]:
-        """The readings that the last collection showed."""
-        return self._instruments.shown
 
     @property
     def seen(self) -> int:
@@ -66,28 +57,20 @@ class RenewedReader(Generic[R]):
 
     def renew_if_grown(self) -> None:
         """To be called between collections."""
-        live = sum(len(readings.series.labels) for readings in self.shown)
-        if self.seen > max(self._budget, 2 * live):
-            self.close()
+        if self.seen > max(self._budget, 2 * self._instruments.live):
+            self._provider.shutdown()
             self._open()
             self.renewals += 1
 
-    def close(self) -> None:
-        """Shut the provider and its reader down."""
-        self._provider.shutdown()
-
     def _open(self) -> None:
-        self.reader = self._make_reader(_LIMITS)
         self._provider = MeterProvider(
-            [self.reader],
+            [self._make_reader(_LIMITS)],
             resource=self._resource,
             exemplar_filter=AlwaysOffExemplarFilter(),
             shutdown_on_exit=False,
             views=[View(instrument_name="*", exemplar_reservoir_factory=_no_exemplars)],
         )
-        self._instruments = PolicyInstruments(
-            self._provider.get_meter("otel_calico", __version__), self._take, self._values
-        )
+        self._instruments = PolicyInstruments(self._provider.get_meter("otel_calico", __version__), self._take)
 
 
 class _NoExemplars(ExemplarReservoir):

@@ -17,11 +17,11 @@ from otel_calico import __version__
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.series import Snapshot
 from otel_calico.telemetry.scans import Scans
-from otel_calico.telemetry.stream_exporter import ExportTally
+from otel_calico.telemetry.tally import ExportTally
 
 log = structlog.get_logger(__name__)
 
-STEP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+STEP_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5)
 """Upper bounds in seconds; a warm scan takes a few milliseconds of its own, reading a large table half a second."""
 
 _Observe = Callable[[], Iterable[Observation]]

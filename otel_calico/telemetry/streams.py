@@ -1,59 +1,139 @@
-"""OTLP streams of the live series: since when each counts, and what of it a collector has already been told. Pure."""
+"""OTLP streams of the policy series: what their data points say, cumulative or delta. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import add
+from typing import Protocol
 
-from otel_calico.series import Readings, SeriesSet
-from otel_calico.telemetry.instruments import in_order
+from opentelemetry.sdk.metrics.export import AggregationTemporality, NumberDataPoint
 
-_Names = tuple[str, ...]
-_Texts = tuple[object, ...]
-
-
-@dataclass(slots=True)
-class Stream:
-    """One live series. `sent` is its value in the last delta that arrived, `sent_at` that point's time."""
-
-    since: int
-    sent: int
-    sent_at: int
+from otel_calico.metrics import Metric
+from otel_calico.series import Readings, SeriesSet, Snapshot
 
 
-class Streams:
-    """Streams by metric name and attributes, for the series of the newest snapshot and no others."""
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Readings of neighbouring series of one set, that go in one request."""
+
+    readings: Readings
+    part: slice
+
+    @property
+    def series(self) -> SeriesSet:
+        """The set they are of."""
+        return self.readings.series
+
+    @property
+    def values(self) -> Sequence[int]:
+        """Values plus what resets took away: what a stream needs, for it never falls."""
+        shown, lost = self.readings.values[self.part], self.readings.lost[self.part]
+        return list(map(add, shown, lost)) if lost else shown
+
+
+class Streams(Protocol):
+    """One kind of stream for all series of an exporter. Times are Unix times in nanoseconds."""
+
+    temporality: AggregationTemporality
+
+    def follow(self, snapshot: Snapshot) -> None:
+        """Begin a push of this snapshot."""
+
+    def points(self, piece: Piece, now: int) -> list[NumberDataPoint]:
+        """The data points of some series."""
+
+    def arrived(self, piece: Piece, now: int) -> None:
+        """These points have been received."""
+
+
+class Cumulative:
+    """Streams that count since the series is there; nothing is to be remembered of them."""
+
+    temporality = AggregationTemporality.CUMULATIVE
+
+    def follow(self, snapshot: Snapshot) -> None:
+        """Nothing."""
+
+    def points(self, piece: Piece, now: int) -> list[NumberDataPoint]:
+        """The values, since the series began."""
+        return _points(piece, piece.series.since[piece.part], now, piece.values)
+
+    def arrived(self, piece: Piece, now: int) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """Of each series of a set: its value in the last delta that arrived, and that point's time."""
+
+    values: list[int]
+    times: list[int]
+
+
+class Delta:
+    """Streams of what came since the last point that really arrived.
+
+    A series begins with what it showed in the first scan as sent: no history goes into a delta. One that stays keeps
+    what was sent of it, also when its chain changed and it comes in another set. One whose `since` changed is a new
+    stream that bears an old name.
+    """
+
+    temporality = AggregationTemporality.DELTA
 
     def __init__(self) -> None:
-        self._sets: Sequence[SeriesSet] = ()
-        self._by_metric: dict[str, dict[_Names, dict[_Texts, Stream]]] = {}
+        self._sent: dict[SeriesSet, _Sent] = {}
 
     def __len__(self) -> int:
-        return sum(len(streams) for by_names in self._by_metric.values() for streams in by_names.values())
+        return sum(len(sent.values) for sent in self._sent.values())
 
-    def follow(self, readings: Sequence[Readings]) -> None:
-        """Know exactly the series of these readings. A series that stays keeps what was sent of it.
-
-        A series begins with what it showed in the first scan as sent: no history goes into a delta. One whose
-        `since` changed is a new stream that bears an old name.
-        """
-        sets = [one.series for one in readings]
-        if len(sets) == len(self._sets) and all(new is old for new, old in zip(sets, self._sets, strict=True)):
+    def follow(self, snapshot: Snapshot) -> None:
+        """Forget the series that are gone. A scan without series of the ruleset says nothing about which are."""
+        if snapshot.failure is not None or snapshot.report.below_minimum:
             return
-        former, self._by_metric, self._sets = self._by_metric, {}, sets
-        for one in readings:
-            name = one.series.metric.name
-            known = former.get(name, {})
-            zeros = (0,) * len(one.series.labels)
-            by_names = self._by_metric.setdefault(name, {})
-            for labels, since, first in zip(one.series.labels, one.series.since, one.first or zeros, strict=True):
-                ordered = in_order(labels)
-                names, texts = tuple(ordered), tuple(ordered.values())
-                stream = known.get(names, {}).get(texts)
-                if stream is None or stream.since != since:
-                    stream = Stream(since, first, since)
-                by_names.setdefault(names, {})[texts] = stream
+        live = {one.series for one in snapshot.readings}
+        gone = _by_identity((series, sent) for series, sent in self._sent.items() if series not in live)
+        self._sent = {one.series: self._sent.get(one.series) or _begin(one, gone) for one in snapshot.readings}
 
-    def find(self, metric: str, attributes: Mapping[str, object]) -> Stream | None:
-        """The stream of a data point; its attributes are sorted by name, as `in_order` has them."""
-        return self._by_metric.get(metric, {}).get(tuple(attributes), {}).get(tuple(attributes.values()))
+    def points(self, piece: Piece, now: int) -> list[NumberDataPoint]:
+        """What came since the last one."""
+        sent = self._sent.get(piece.series) or self._sent.setdefault(piece.series, _begin(piece.readings, {}))
+        came = [max(0, value - before) for value, before in zip(piece.values, sent.values[piece.part], strict=True)]
+        return _points(piece, sent.times[piece.part], now, came)
+
+    def arrived(self, piece: Piece, now: int) -> None:
+        """The next delta begins here."""
+        sent = self._sent[piece.series]
+        sent.values[piece.part] = map(max, piece.values, sent.values[piece.part])
+        sent.times[piece.part] = [now] * len(sent.times[piece.part])
+
+
+def _points(piece: Piece, starts: Sequence[int], now: int, values: Sequence[int]) -> list[NumberDataPoint]:
+    labels = piece.series.labels[piece.part]
+    return [NumberDataPoint(one, start, now, value) for one, start, value in zip(labels, starts, values, strict=True)]
+
+
+_Identity = tuple[Metric, int, frozenset[tuple[str, str]]]
+
+
+def _by_identity(known: Iterable[tuple[SeriesSet, _Sent]]) -> dict[_Identity, tuple[int, int]]:
+    """What was sent of each series, and when, by what a stream is."""
+    return {
+        stream: sent
+        for series, state in known
+        for stream, sent in zip(_identities(series), zip(state.values, state.times, strict=True), strict=True)
+    }
+
+
+def _begin(readings: Readings, former: dict[_Identity, tuple[int, int]]) -> _Sent:
+    series = readings.series
+    first = readings.first or (0,) * len(series.labels)
+    states = list(zip(first, series.since, strict=True))
+    if former:
+        states = [former.get(stream, state) for stream, state in zip(_identities(series), states, strict=True)]
+    return _Sent([value for value, _ in states], [time for _, time in states])
+
+
+def _identities(series: SeriesSet) -> Iterator[_Identity]:
+    for labels, since in zip(series.labels, series.since, strict=True):
+        yield series.metric, since, frozenset(labels.items())

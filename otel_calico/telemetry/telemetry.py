@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader
 from prometheus_client import CollectorRegistry, ProcessCollector
 
@@ -49,7 +49,9 @@ class Telemetry:
             if settings.naming is Naming.OPENTELEMETRY:
                 policy = StockPart(self.scans.take, resource)
             self.page = MetricsPage(self.scans, policy, registry)
-        self._own = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+        self._own = MeterProvider(
+            readers, resource=resource, exemplar_filter=AlwaysOffExemplarFilter(), shutdown_on_exit=False
+        )
         meter = self._own.get_meter("otel_calico", __version__)
         SelfMetrics(meter, self.scans, datastore, [push.tally for push in self.pushes if push.name == "otlp"])
         endpoints = Endpoints(settings.node_name, self.page, self.scans, datastore)

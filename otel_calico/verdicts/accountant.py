@@ -54,7 +54,7 @@ def workload_labels(workload: Workload, app_labels: Sequence[str]) -> Labels:
     }
     if workload.ip_version is IPVersion.V6:
         labels["ip_version"] = "6"
-    if workload.alike:
+    if workload.shares_addresses:
         labels["interface"] = endpoint.interface
     return labels
 

@@ -43,7 +43,7 @@ def workload_attributes(workload: Workload) -> Labels:
         "calico.direction": workload.direction.value,
         "network.type": f"ipv{workload.ip_version.value}",
     }
-    if workload.alike:
+    if workload.shares_pod:
         attributes["network.interface.name"] = endpoint.interface
     return attributes
 

@@ -14,14 +14,15 @@ from otel_calico.model import Direction, IPVersion, WorkloadEndpoint
 class Workload:
     """Whose traffic a chain sees, which way and by which IP version.
 
-    `alike` is true where another endpoint of the node would have the same labels (a workload with two interfaces
-    and no addresses, say), so that the interface has to tell them apart.
+    `shares_pod` is true where another endpoint of the node has the same pod (a pod with two interfaces, or workloads
+    that are no pods), `shares_addresses` where it has the same addresses too: the interface has to tell them apart.
     """
 
     endpoint: WorkloadEndpoint
     direction: Direction
     ip_version: IPVersion
-    alike: bool = False
+    shares_pod: bool = False
+    shares_addresses: bool = False
 
 
 def workloads_of(
@@ -30,13 +31,16 @@ def workloads_of(
     """Workloads by direction and interface, for the interfaces that have an endpoint."""
     found = {interface: lookups.endpoint(interface) for interface in interfaces}
     endpoints = {interface: endpoint for interface, endpoint in found.items() if endpoint}
-    claims = Counter(map(_identity, endpoints.values()))
+    pods = Counter((one.namespace, one.pod) for one in endpoints.values())
+    addresses = Counter((one.namespace, one.pod, frozenset(one.addresses)) for one in endpoints.values())
     return {
-        (direction, interface): Workload(endpoint, direction, ip_version, alike=claims[_identity(endpoint)] > 1)
-        for interface, endpoint in endpoints.items()
+        (direction, interface): Workload(
+            one,
+            direction,
+            ip_version,
+            shares_pod=pods[one.namespace, one.pod] > 1,
+            shares_addresses=addresses[one.namespace, one.pod, frozenset(one.addresses)] > 1,
+        )
+        for interface, one in endpoints.items()
         for direction in Direction
     }
-
-
-def _identity(endpoint: WorkloadEndpoint) -> tuple[str, str, tuple[str, ...]]:
-    return endpoint.namespace, endpoint.pod, endpoint.addresses

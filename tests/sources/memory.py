@@ -27,3 +27,6 @@ class MemorySource:
         if self.error:
             raise self.error
         return [Dump(version, text) for version, text in self.dumps.items()]
+
+    def close(self) -> None:
+        """Nothing to end."""

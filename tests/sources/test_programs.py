@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from otel_calico.model import IPVersion
 from otel_calico.sources.backends import Backend
-from otel_calico.sources.command import Limits, run
+from otel_calico.sources.command import Commands, Limits
 from otel_calico.sources.iptables import IptablesSettings, IptablesSource
 from otel_calico.sources.source import SourceError
 from tests.felix import Era, render
@@ -107,7 +108,7 @@ def test_a_program_that_may_not_be_executed_is_told(tmp_path: Path) -> None:
     program = tmp_path / "iptables-nft-save"
     program.write_text("#!/bin/sh\n")
     with pytest.raises(SourceError) as refused:
-        run((str(program),), Limits())
+        Commands().run((str(program),), Limits())
     assert refused.value.kind == "no_permission"
 
 
@@ -207,3 +208,14 @@ def test_no_descriptor_is_left_open(install: Install) -> None:
         with pytest.raises(SourceError):
             at_work.read()
     assert _descriptors() == before
+
+
+def test_a_program_that_runs_when_the_service_stops_is_ended_and_no_other_is_started() -> None:
+    commands = Commands()
+    threading.Timer(0.3, commands.stop).start()
+    started = time.monotonic()
+    with pytest.raises(SourceError, match="signal 9"):
+        commands.run(("sleep", "97.3"), Limits())
+    assert time.monotonic() - started < 5
+    with pytest.raises(SourceError, match="stopping"):
+        commands.run(("true",), Limits())

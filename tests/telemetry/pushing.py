@@ -9,7 +9,6 @@ from opentelemetry.sdk.metrics import MeterProvider
 
 from otel_calico.telemetry.otlp import open_outlets
 from otel_calico.telemetry.push import Push
-from otel_calico.telemetry.renewal import BUDGET
 from otel_calico.telemetry.resource import build_resource
 from otel_calico.telemetry.scans import Scans
 from otel_calico.telemetry.settings import Exporter, Protocol, TelemetrySettings, Temporality
@@ -23,7 +22,6 @@ def pushing(
     *,
     protocol: Protocol = Protocol.GRPC,
     temporality: Temporality = Temporality.CUMULATIVE,
-    budget: int = BUDGET,
     timeout: float = 1.0,
 ) -> Iterator[Push]:
     """A push that only happens when `push` is called."""
@@ -37,7 +35,7 @@ def pushing(
     )
     resource = build_resource(settings)
     (outlet,) = open_outlets(settings)
-    push = Push(outlet, Scans(node.take), settings, resource, budget)
+    push = Push(outlet, Scans(node.take), settings, resource)
     own = MeterProvider([push.own_reader], resource=resource, shutdown_on_exit=False)
     try:
         yield push

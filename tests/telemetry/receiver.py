@@ -129,6 +129,6 @@ def _points(metric: Metric) -> Iterator[Point]:
         metric.sum.aggregation_temporality == AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
     )
     for point in data.data_points:
-        attributes = tuple((each.key, each.value.string_value) for each in point.attributes)
+        attributes = tuple(sorted((each.key, each.value.string_value) for each in point.attributes))
         value = point.as_int if point.HasField("as_int") else point.as_double
         yield Point(metric.name, attributes, value, point.start_time_unix_nano, point.time_unix_nano, delta)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT
-from otel_calico.series import Readings
+from otel_calico.series import Readings, ScanFailure, ScanReport, Snapshot
 from otel_calico.telemetry.settings import Temporality
+from otel_calico.telemetry.streams import Delta
 from tests.telemetry.pushing import pushing
 from tests.telemetry.receiver import GrpcReceiver
 from tests.telemetry.snapshots import ALLOW_WEB, FIRST_SCAN, WEB, Node, pods, series, snapshot
@@ -90,14 +93,41 @@ def test_of_several_requests_those_that_arrived_are_not_sent_again() -> None:
         assert sum(point.value for point in receiver.points("no_policy_drop_counter")) == 3_000
 
 
-def test_churn_through_fresh_readers_neither_loses_nor_doubles_a_packet() -> None:
+def test_churn_neither_loses_nor_doubles_a_packet() -> None:
     node, live = Node(snapshot()), 200
-    with GrpcReceiver() as receiver, pushing(node, receiver.url, temporality=Temporality.DELTA, budget=500) as push:
+    with GrpcReceiver() as receiver, pushing(node, receiver.url, temporality=Temporality.DELTA) as push:
         stays = pods(50, offset=10**6, values=[0] * 50)
         for number in range(20):
             counted = [Readings(one.series, (number * 3,)) for one in stays]
             node.show(*counted, *pods(live, offset=live * number, values=[4] * live))
             push.push()
-        assert push.policy.renewals > 3
+            assert isinstance(push.streams, Delta)
+            assert len(push.streams) == live + 50 + 1
         total = sum(point.value for point in receiver.points("no_policy_drop_counter"))
     assert total == 50 * 19 * 3 + 20 * live * 4
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [Snapshot(0.0, failure=ScanFailure("exit_status", "no")), Snapshot(0.0, report=ScanReport(below_minimum=True))],
+)
+def test_a_scan_without_series_in_between_repeats_nothing(empty: Snapshot) -> None:
+    drops = series(NO_POLICY_DROP, WEB)
+    node = Node(snapshot(Readings(drops, (5,))))
+    with GrpcReceiver() as receiver, pushing(node, receiver.url, temporality=Temporality.DELTA) as push:
+        push.push()
+        node.shown = empty
+        push.push()
+        node.show(Readings(drops, (7,)))
+        push.push()
+        assert [point.value for point in receiver.points("no_policy_drop_counter")] == [5, 2]
+
+
+def test_a_series_that_moves_to_another_set_goes_on() -> None:
+    node = Node(snapshot(Readings(series(NO_POLICY_DROP, WEB), (100,), first=(100,))))
+    with GrpcReceiver() as receiver, pushing(node, receiver.url, temporality=Temporality.DELTA) as push:
+        for value in (105, 107):
+            node.show(Readings(series(NO_POLICY_DROP, {**WEB, "type": "fw"}, WEB), (0, value), first=(0, 100)))
+            push.push()
+        sent = {point.value for point in receiver.points("no_policy_drop_counter")}
+    assert sent == {0, 5, 2}

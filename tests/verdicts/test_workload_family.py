@@ -1,0 +1,121 @@
+"""Family `workload`: what the rules tell of one workload, in packets and bytes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from otel_calico.collector import CollectorSettings
+from otel_calico.model import Direction, IPVersion
+from tests.accounting.kernel import Kernel, Packet
+from tests.felix import Endpoint, Era, Node, PacketRate, render
+from tests.felix.example import INTERFACE, example_node
+from tests.verdicts.node import WEB, ScannedNode, dump, page
+
+EXAMPLES = Path(__file__).parent / "examples"
+WORKLOAD = CollectorSettings(freshness=0.0, families=("workload",))
+COMMON = 'k8s.namespace.name="default",k8s.pod.name="web-0",network.type="ipv4"'
+
+
+def policy(name: str, verdict: str, packets: int, octets: int) -> list[str]:
+    labels = (
+        f'calico.direction="ingress",calico.policy.name="{name}",calico.tier="default",'
+        f'calico.verdict="{verdict}",{COMMON}'
+    )
+    return [
+        f"calico.workload.policy.bytes{{{labels}}} {octets}",
+        f"calico.workload.policy.packets{{{labels}}} {packets}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("example", "allowing"),
+    [
+        ("a2", "default/knp.default.allow-web"),
+        ("c", "default/knp.default.allow-web"),
+        ("d", "default/knp.default.allow-web"),
+        ("e", "default/knp.default.allow-web,default/knp.default.default-deny"),
+    ],
+)
+def test_the_examples_say_what_each_policy_did_with_the_workloads_packets(example: str, allowing: str) -> None:
+    node = ScannedNode(WEB, settings=WORKLOAD)
+    node.start()
+    snapshot = node.scan(dump((EXAMPLES / f"{example}.txt").read_text()))
+    policies = [line for line in page(snapshot) if line.startswith("calico.workload.policy") and "ingress" in line]
+    assert policies == sorted(
+        [
+            *policy("default.block-9090", "allow", 0, 0),
+            *policy("default.block-9090", "deny", 3, 180),
+            *policy(allowing, "allow", 7, 420),
+        ]
+    )
+    end_of_tier = f'calico.direction="ingress",calico.tier="default",{COMMON},reason="end_of_tier"'
+    dropped = [line for line in page(snapshot) if "end_of_tier" in line]
+    assert dropped == [
+        f"calico.workload.dropped.bytes{{{end_of_tier}}} 120",
+        f"calico.workload.dropped.packets{{{end_of_tier}}} 2",
+    ]
+
+
+@pytest.mark.parametrize("era", Era)
+def test_every_reason_for_a_drop_is_told_apart_in_every_era(era: Era) -> None:
+    rate = PacketRate(10, 5) if era >= Era.D else None
+    endpoints = [replace(endpoint, packet_rate=rate) for endpoint in example_node(era).endpoints]
+    node = ScannedNode(WEB, settings=WORKLOAD)
+    node.start()
+    snapshot = node.scan(render(replace(example_node(era), endpoints=tuple(endpoints)), IPVersion.V4).dump())
+    reasons = {
+        (labels["calico.direction"], labels["reason"], labels.get("calico.encapsulation", ""))
+        for readings in snapshot.readings
+        for labels in readings.series.labels
+        if "reason" in labels
+    }
+    both = {"conntrack_invalid", "no_profile", *(["packet_rate"] if rate else [])}
+    assert reasons == {
+        *((direction, reason, "") for direction in ("ingress", "egress") for reason in both),
+        ("ingress", "end_of_tier", ""),
+        ("egress", "encap", "vxlan"),
+        ("egress", "encap", "ipip"),
+    }
+
+
+def test_a_disabled_endpoint_says_so() -> None:
+    node = ScannedNode(WEB, settings=WORKLOAD)
+    node.start()
+    snapshot = node.scan(render(Node(Era.E, (Endpoint(INTERFACE, admin_up=False),)), IPVersion.V4).dump())
+    assert {line.rpartition("reason=")[2] for line in page(snapshot)} == {'"admin_disabled"} 0'}
+
+
+def test_established_traffic_is_the_kernels_count() -> None:
+    node, kernel = ScannedNode(WEB, settings=WORKLOAD), Kernel(render(example_node(Era.E), IPVersion.V4))
+    node.start()
+    text = kernel.dump().replace("[0:0] -A cali-tw-cali0d7763386da", "[41:4100] -A cali-tw-cali0d7763386da", 1)
+    established = [line for line in page(node.scan(text)) if "established" in line and "ingress" in line]
+    assert [line.rpartition(" ")[2] for line in established] == ["4100", "41"]
+
+
+def test_endpoints_of_one_pod_are_told_apart_by_their_interface() -> None:
+    other = replace(WEB, interface="cali1", addresses=("10.0.0.6",))
+    node = ScannedNode(WEB, other, settings=WORKLOAD)
+    node.start()
+    described = example_node(Era.E, INTERFACE, "cali1")
+    snapshot = node.scan(render(described, IPVersion.V4).dump())  # the node checks that no series comes twice
+    interfaces = {
+        labels["network.interface.name"] for readings in snapshot.readings for labels in readings.series.labels
+    }
+    assert interfaces == {INTERFACE, "cali1"}
+
+
+def test_bytes_count_on_through_a_reset() -> None:
+    node, kernel = ScannedNode(WEB, settings=WORKLOAD), Kernel(render(example_node(Era.C), IPVersion.V4))
+    node.start()
+    for _ in range(2):
+        kernel.zero()
+        node.scan(kernel.dump())
+        kernel.send(Packet(INTERFACE, Direction.INGRESS, 8080))
+        snapshot = node.scan(kernel.dump())
+    allowed = [line for line in page(snapshot) if 'verdict="allow"' in line and "allow-web" in line]
+    packets = [line for line in allowed if ".packets" in line]
+    assert [line.rpartition(" ")[2] for line in packets] == ["2"]
