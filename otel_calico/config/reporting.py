@@ -39,7 +39,9 @@ class IptablesSettings:
         "The lock that writers of legacy tables hold; a read without it may see counters near zero.",
     )
     lock_wait: float = setting(kinds.duration(zero=True), 2.0, "How long to wait for that lock.")
-    time_limit: float = setting(kinds.duration(), 10.0, "How long one run of iptables-save may take.")
+    time_limit: float = setting(
+        kinds.duration(), 8.0, "How long all runs of iptables-save of one scan may take together."
+    )
 
 
 @dataclass(frozen=True, slots=True)

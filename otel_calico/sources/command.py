@@ -25,7 +25,7 @@ _LONGEST_COMPLAINT = 500  # bytes of standard error worth quoting
 class Limits:
     """`seconds` a program may run and `octets` it may print."""
 
-    seconds: float = 10.0
+    seconds: float = 8.0
     octets: int = 256 << 20
 
 
