@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -13,7 +13,6 @@ from otel_calico.accounting.planned import PlannedRuleset
 from otel_calico.accounting.plausibility import fell_together
 from otel_calico.accounting.policies import PolicyAccount
 from otel_calico.lookups import Lookups
-from otel_calico.metrics import DEFAULT_FAMILIES
 from otel_calico.model import IPVersion
 from otel_calico.ruleset.parse import DumpError
 from otel_calico.ruleset.ruleset import MalformedCounterError, Ruleset
@@ -38,14 +37,13 @@ Rulesets = Mapping[IPVersion, Ruleset]
 
 @dataclass(frozen=True, slots=True)
 class CollectorSettings:
-    """`app_labels`: pod labels tried in order for the `app` label. `minimum_counter`: a scan in which every value of
-    family `accountant` is lower is left out. `freshness`: seconds for which a snapshot serves further askers.
+    """`minimum_counter`: a scan in which every kernel's value is lower is left out. `freshness`: seconds for which a
+    snapshot serves further askers.
     """
 
-    app_labels: Sequence[str] = ("app",)
+    series: SeriesChoice = field(default_factory=SeriesChoice)
     minimum_counter: int = 0
     freshness: float = 1.0
-    families: Collection[str] = DEFAULT_FAMILIES
 
 
 class Collector:
@@ -56,7 +54,6 @@ class Collector:
         self._source = source
         self._lookups = lookups
         self._settings = settings
-        self._choice = SeriesChoice(settings.families, settings.app_labels)
         self._backend = ""
         self._begin()
         self._scanning = threading.Lock()
@@ -67,7 +64,7 @@ class Collector:
 
     def _begin(self) -> None:
         """Start every account anew."""
-        self._scans = {version: RulesetScan(version, self._lookups, self._choice) for version in IPVersion}
+        self._scans = {version: RulesetScan(version, self._lookups, self._settings.series) for version in IPVersion}
         self._policies = PolicyAccount()
 
     def close(self) -> None:
@@ -154,7 +151,7 @@ class Collector:
         readings: list[Readings] = []
         for ruleset in planned:
             readings += self._scans[ruleset.ip_version].account(ruleset)
-        if "policy" in self._settings.families:
+        if "policy" in self._settings.series.families:
             readings += self._policies.read(planned)
         for ruleset in planned:
             self._scans[ruleset.ip_version].accept(ruleset, taken)

@@ -18,6 +18,8 @@ from otel_calico.sources.iptables import IptablesSettings, IptablesSource
 from otel_calico.sources.lock import XtablesLock
 from otel_calico.sources.source import Source
 from otel_calico.telemetry.settings import Exporter, Naming, Protocol, TelemetrySettings, Temporality
+from otel_calico.verdicts.planner import SeriesChoice
+from otel_calico.verdicts.workload_family import ExtraAttributes
 
 
 class StartError(Exception):
@@ -109,11 +111,9 @@ def _kubernetes(settings: Settings, lookups: Lookups) -> Datastore:
 
 def collector_settings(settings: MetricsSettings) -> CollectorSettings:
     """What the collector is told."""
+    extra = ExtraAttributes(settings.workload_owner, settings.workload_pod_labels)
     return CollectorSettings(
-        app_labels=settings.app_labels,
-        minimum_counter=settings.minimum_counter,
-        freshness=settings.freshness,
-        families=settings.families,
+        SeriesChoice(settings.families, settings.app_labels, extra), settings.minimum_counter, settings.freshness
     )
 
 

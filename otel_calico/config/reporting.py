@@ -54,6 +54,14 @@ class MetricsSettings:
     app_labels: tuple[str, ...] = setting(
         kinds.names, ("app",), "Pod labels to try in order for the value of the label `app`."
     )
+    workload_owner: bool = setting(
+        kinds.boolean,
+        default=False,
+        doc="Family workload: also say what owns the pod, as k8s.deployment.name and the like.",
+    )
+    workload_pod_labels: tuple[str, ...] = setting(
+        kinds.names, (), "Family workload: labels of the pod to report too, as k8s.pod.label.KEY."
+    )
     minimum_counter: int = setting(
         kinds.whole(0),
         0,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from otel_calico.ruleset.rule import MalformedRuleError, Rule, parse_rule
 
@@ -46,7 +47,11 @@ class Layout:
 
     def fits(self, lines: Sequence[str]) -> bool:
         """True if these lines say the same, whatever their counters."""
-        return len(lines) == len(self._tails) and all(map(str.endswith, lines, self._tails))
+        return (
+            len(lines) == len(self._tails)
+            and all(map(str.endswith, lines, self._tails))
+            and all(map(str.startswith, lines, repeat("[")))
+        )
 
     def texts(self) -> Iterable[str]:
         """The rules' texts after the chain's name."""

@@ -9,7 +9,7 @@ What depends on what, and so what is planned anew:
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from otel_calico.chains import GROUP_PREFIXES, HOST_ENDPOINT_PREFIXES, POLICY_PREFIXES, WORKLOAD_PREFIXES
 from otel_calico.lookups import Lookups
@@ -21,7 +21,7 @@ from otel_calico.verdicts.endpoint_chain import EndpointChain, TierBlock, read_e
 from otel_calico.verdicts.plan import EndpointPlan, RulesetPlan
 from otel_calico.verdicts.shared_chains import SharedChains, read_shared_chains
 from otel_calico.verdicts.targets import Target
-from otel_calico.verdicts.workload_family import plan_workload
+from otel_calico.verdicts.workload_family import ExtraAttributes, plan_workload
 from otel_calico.verdicts.workloads import Workload, workloads_of
 
 _ENDPOINT_PREFIXES = (*WORKLOAD_PREFIXES.values(), *HOST_ENDPOINT_PREFIXES)
@@ -34,11 +34,12 @@ _Layouts = Mapping[str, Layout]
 class SeriesChoice:
     """Which series are planned and how they are labelled.
 
-    `app_labels` are the pod labels tried in order for the label `app`.
+    `app_labels` are the pod labels tried in order for the label `app`; `extra` is for family `workload`.
     """
 
     families: Collection[str] = DEFAULT_FAMILIES
     app_labels: Sequence[str] = ("app",)
+    extra: ExtraAttributes = field(default_factory=ExtraAttributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ class Planner:
         if "accountant" in self._choice.families:
             plan += plan_accountant(tiers, workload, targets, self._choice.app_labels)
         if "workload" in self._choice.families:
-            plan += plan_workload(chain, tiers, workload, targets)
+            plan += plan_workload(chain, tiers, workload, targets, self._choice.extra)
         return plan
 
 

@@ -7,6 +7,7 @@ one rule.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from otel_calico.metrics import WORKLOAD_DROPPED, WORKLOAD_ESTABLISHED, WORKLOAD_POLICY
 from otel_calico.model import Verdict
@@ -19,11 +20,19 @@ from otel_calico.verdicts.targets import Targets
 from otel_calico.verdicts.workloads import Workload
 
 
+@dataclass(frozen=True, slots=True)
+class ExtraAttributes:
+    """What to say of a workload beside its name: its owner (`k8s.deployment.name`), these labels of its pod."""
+
+    owner: bool = False
+    pod_labels: Sequence[str] = ()
+
+
 def plan_workload(
-    chain: EndpointChain, tiers: Sequence[TierBlock], workload: Workload, targets: Targets
+    chain: EndpointChain, tiers: Sequence[TierBlock], workload: Workload, targets: Targets, extra: ExtraAttributes
 ) -> EndpointPlan:
     """The chain's series. `tiers` are the chain's, without jumps to chains that do not exist."""
-    common = workload_attributes(workload)
+    common = workload_attributes(workload, extra)
     dropped = told_apart(common, list(_drops(chain, tiers)))
     established = told_apart(common, [({}, "", chain.established)] if chain.established is not None else [])
     policies = told_apart(common, list(_policies(tiers, targets)))
@@ -34,7 +43,7 @@ def plan_workload(
     )
 
 
-def workload_attributes(workload: Workload) -> Labels:
+def workload_attributes(workload: Workload, extra: ExtraAttributes) -> Labels:
     """The attributes that all series of a workload and direction share."""
     endpoint = workload.endpoint
     attributes = {
@@ -45,6 +54,12 @@ def workload_attributes(workload: Workload) -> Labels:
     }
     if workload.shares_pod:
         attributes["network.interface.name"] = endpoint.interface
+    if extra.owner and endpoint.owner:
+        kind, _, name = endpoint.owner.partition("/")
+        attributes[f"k8s.{kind.lower()}.name"] = name
+    attributes |= {
+        f"k8s.pod.label.{label}": endpoint.labels[label] for label in extra.pod_labels if label in endpoint.labels
+    }
     return attributes
 
 

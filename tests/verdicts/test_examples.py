@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from otel_calico.collector import CollectorSettings
+from otel_calico.verdicts.planner import SeriesChoice
 from tests.verdicts.node import WEB, WEB_LABELS, ScannedNode, dump, page
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -92,7 +93,7 @@ def test_rejecting_denies_count_like_dropping_ones(example: str) -> None:
 
 @pytest.mark.parametrize("family", ["accountant", "policy"])
 def test_a_family_that_is_off_is_not_reported(family: str) -> None:
-    node = ScannedNode(WEB, settings=CollectorSettings(freshness=0.0, families=(family,)))
+    node = ScannedNode(WEB, settings=CollectorSettings(SeriesChoice((family,)), freshness=0.0))
     node.start()
 
     snapshot = node.scan(dump((EXAMPLES / "e.txt").read_text()))

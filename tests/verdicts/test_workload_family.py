@@ -9,13 +9,15 @@ import pytest
 
 from otel_calico.collector import CollectorSettings
 from otel_calico.model import Direction, IPVersion
+from otel_calico.verdicts.planner import SeriesChoice
+from otel_calico.verdicts.workload_family import ExtraAttributes
 from tests.accounting.kernel import Kernel, Packet
 from tests.felix import Endpoint, Era, Node, PacketRate, render
 from tests.felix.example import INTERFACE, example_node
 from tests.verdicts.node import WEB, ScannedNode, dump, page
 
 EXAMPLES = Path(__file__).parent / "examples"
-WORKLOAD = CollectorSettings(freshness=0.0, families=("workload",))
+WORKLOAD = CollectorSettings(SeriesChoice(("workload",)), freshness=0.0)
 COMMON = 'k8s.namespace.name="default",k8s.pod.name="web-0",network.type="ipv4"'
 
 
@@ -119,3 +121,17 @@ def test_bytes_count_on_through_a_reset() -> None:
     allowed = [line for line in page(snapshot) if 'verdict="allow"' in line and "allow-web" in line]
     packets = [line for line in allowed if ".packets" in line]
     assert [line.rpartition(" ")[2] for line in packets] == ["2"]
+
+
+def test_owner_and_chosen_pod_labels_are_said_of_a_workload_that_has_them() -> None:
+    owned = replace(WEB, owner="Deployment/web", labels={"app": "web", "team": "shop"})
+    extra = ExtraAttributes(owner=True, pod_labels=("team", "release"))
+    node = ScannedNode(owned, settings=CollectorSettings(SeriesChoice(("workload",), extra=extra), freshness=0.0))
+    node.start()
+    snapshot = node.scan(render(example_node(Era.E), IPVersion.V4).dump())
+    said = {
+        (labels.get("k8s.deployment.name"), labels.get("k8s.pod.label.team"), labels.get("k8s.pod.label.release"))
+        for readings in snapshot.readings
+        for labels in readings.series.labels
+    }
+    assert said == {("web", "shop", None)}
