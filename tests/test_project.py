@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from otel_calico import __version__
+from otel_calico.series import FAILURE_KINDS
 from tests.node.programs import find_program
 
 ROOT = Path(__file__).parent.parent
@@ -87,3 +89,9 @@ def test_example_prometheus_scrapes_the_default_port() -> None:
     replaced = [rule["replacement"] for rule in daemon_set["relabel_configs"] if "replacement" in rule]
     assert replaced == ["$1:9009", "[$1]:9009"]
     assert local["static_configs"] == [{"targets": ["localhost:9009"]}]
+
+
+def test_the_metrics_reference_lists_every_reason_of_a_failed_scan() -> None:
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    listed = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", page.partition("`reason` of a failed scan:")[2], re.MULTILINE))
+    assert {kind: listed.get(kind) for kind in FAILURE_KINDS} == FAILURE_KINDS

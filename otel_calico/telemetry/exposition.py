@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from otel_calico.metrics import Metric
-from otel_calico.series import Readings, SeriesSet
+from otel_calico.series import Labels, Readings, SeriesSet
 
 _TOTAL = "_total"
 
@@ -89,11 +89,12 @@ class _Pairs(dict[tuple[str, str], str]):
 
 def _template(series: SeriesSet, pairs: _Pairs) -> bytes:
     """One line per series with `%d` where its value goes."""
-    name, pair = series.metric.exposed, pairs.__getitem__
-    if series.labels == ({},):
-        return f"{name} %d\n".encode()
-    lines = [f"{name}{{{','.join(map(pair, sorted(labels.items())))}}} %d\n" for labels in series.labels]
-    return "".join(lines).encode(errors="replace")
+    name = series.metric.exposed
+    return "".join([f"{name}{_label_text(labels, pairs)} %d\n" for labels in series.labels]).encode(errors="replace")
+
+
+def _label_text(labels: Labels, pairs: _Pairs) -> str:
+    return "{" + ",".join(map(pairs.__getitem__, sorted(labels.items()))) + "}" if labels else ""
 
 
 def _escape(value: str) -> str:

@@ -34,7 +34,9 @@ class ListenError(Exception):
 class HttpServer:
     """Serves a WSGI application on one address from `start` to `stop`; no access log."""
 
-    def __init__(self, application: WSGIApplication, address: str, port: int) -> None:
+    def __init__(
+        self, application: WSGIApplication, address: str, port: int, request_seconds: float = REQUEST_SECONDS
+    ) -> None:
         self._address = address
         self._server = _TimedServer(
             (address, port),
@@ -46,6 +48,7 @@ class HttpServer:
             timeout=IDLE_SECONDS,
             shutdown_timeout=1,
         )
+        self._server.request_seconds = request_seconds
         self._server.max_request_header_size = 16 * 1024
         self._server.max_request_body_size = 1024
         self._server.error_log = _log_error  # type: ignore[method-assign] # cheroot documents this
@@ -99,7 +102,7 @@ class _TimedConnection(HTTPConnection):
     def communicate(self) -> Any:
         """Serve one request, or have the connection cut when the time is over."""
         due = self.server.due
-        due[self] = time.monotonic() + REQUEST_SECONDS
+        due[self] = time.monotonic() + self.server.request_seconds
         try:
             return super().communicate()  # type: ignore[no-untyped-call]
         finally:
@@ -115,6 +118,7 @@ class _TimedServer(Server):
     """Cuts connections that are over their time. One thread looks at all of them."""
 
     ConnectionClass = _TimedConnection
+    request_seconds = REQUEST_SECONDS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

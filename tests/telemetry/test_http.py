@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPResponse
 
 import pytest
@@ -135,6 +136,20 @@ def test_slow_clients_do_not_hold_up_the_others(served: Served) -> None:
     finally:
         for client in slow:
             client.close()
+
+
+def test_a_client_that_drips_is_cut_when_its_time_is_over() -> None:
+    server = HttpServer(lambda *_: [], "127.0.0.1", 0, request_seconds=0.5)
+    server.start()
+    try:
+        begun = time.monotonic()
+        with socket.create_connection(("127.0.0.1", server.port)) as slow, suppress(ConnectionError):
+            while time.monotonic() - begun < 5:
+                slow.sendall(b"G")
+                time.sleep(0.1)
+        assert time.monotonic() - begun < 2
+    finally:
+        server.stop()
 
 
 def test_fifty_scrapers_at_once_all_get_the_page(served: Served) -> None:

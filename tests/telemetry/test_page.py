@@ -7,14 +7,16 @@ import threading
 
 import pytest
 from opentelemetry.sdk.resources import Resource
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.series import ScanFailure, Snapshot
 from otel_calico.telemetry.exposition import TextFormat
-from otel_calico.telemetry.page import MetricsPage, StockPart
+from otel_calico.telemetry.page import MetricsPage, StockPart, registry_text
 from otel_calico.telemetry.scans import Scans
 from otel_calico.telemetry.settings import Exporter, Naming, TelemetrySettings
 from otel_calico.telemetry.telemetry import Telemetry
@@ -131,6 +133,16 @@ def test_the_stock_page_survives_churn_without_overflow() -> None:
         assert sorted(found.values()) == [0, *range(live)]
         assert policy.reader.seen <= 1_000
     assert policy.reader.renewals > 3
+
+
+def test_own_metrics_are_written_as_the_stock_writers_do() -> None:
+    registry = CollectorRegistry()
+    Counter("scans", 'Help "with" \\ quotes', ["result"], registry=registry).labels('a "b"\n\\c').inc()
+    Histogram("duration", "Time.", ["step"], unit="seconds", registry=registry).labels("é").observe(0.3)
+    Info("build", "Build.", registry=registry).info({"version": "1"})
+    openmetrics = bytes(generate_openmetrics(registry))  # type: ignore[no-untyped-call]
+    assert registry_text(registry, TextFormat.OPENMETRICS) + b"# EOF\n" == openmetrics
+    assert registry_text(registry, TextFormat.PROMETHEUS) == generate_latest(registry)
 
 
 def test_those_who_come_together_share_one_rendering() -> None:
