@@ -1,39 +1,39 @@
-"""Sends the policy series of a snapshot through an SDK exporter, request by request.
+"""Pushes the policy series of a snapshot, request by request.
 
-The SDK's instruments and aggregation stand for measurements of this process. Ours are made elsewhere: the kernel
-counts, and the snapshot knows value and start time of every series. So the data points are made of it directly, in
-the SDK's data model (what the specification calls a metric producer, which the Python SDK does not have). Going
-through observable instruments takes twice the time, keeps an object per series that is never forgotten (SDK 1.45
-folds those beyond a limit into one overflow point), and makes deltas that are negative after a counter reset.
+Each request has observable instruments of its own, on a provider that lives as long as the request: the SDK never
+forgets an attribute set, and what it keeps of each series would weigh more than all the rest. The exporter behind
+its reader gives the points what the SDK cannot know: since when each series counts, and in deltas what came since
+the last point that really arrived.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from opentelemetry.metrics import Observation
 from opentelemetry.sdk.metrics.export import (
     Gauge,
     Metric,
     MetricExporter,
+    MetricExportResult,
     MetricsData,
     NumberDataPoint,
-    ResourceMetrics,
-    ScopeMetrics,
+    PeriodicExportingMetricReader,
     Sum,
 )
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from otel_calico import __version__, metrics
 from otel_calico.series import Readings, Snapshot
+from otel_calico.telemetry.instruments import LIMITS, create_instruments, policy_provider
 from otel_calico.telemetry.streams import Cumulative, Piece, Streams
 from otel_calico.telemetry.tally import ExportTally
 
 POINTS_PER_REQUEST = 2_000
 """A collector's gRPC receiver refuses messages of more than 4 MiB unless told otherwise."""
-
-_SCOPE = InstrumentationScope("otel_calico", __version__)
 
 
 class PolicyExporter:
@@ -44,7 +44,6 @@ class PolicyExporter:
         self._resource = resource
         self._tally = tally
         self._streams = streams
-        self._gauges = Cumulative()
 
     def export(self, snapshot: Snapshot, timeout: float) -> None:
         """Send everything within `timeout` seconds; the first request that fails ends it.
@@ -57,29 +56,97 @@ class PolicyExporter:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError(f"not all series were sent within {timeout:g} s")
-            metrics_data, count = self._data(pieces, now)
-            if not self._tally.deliver(self._inner, metrics_data, left * 1e3):
+            request = _Request(pieces, now, self._streams, self._inner, self._tally)
+            self._collect(request, left)
+            if not request.arrived:
                 return
-            self._tally.points += count
+
+    def _collect(self, request: _Request, seconds: float) -> None:
+        reader = PeriodicExportingMetricReader(
+            request, export_interval_millis=math.inf, cardinality_limits=LIMITS
+        )  # without a period: collected once
+        provider = policy_provider(reader, self._resource)
+        create_instruments(provider.get_meter("otel_calico", __version__), request.observe, request.observed)
+        try:
+            reader.collect(timeout_millis=seconds * 1e3)
+        finally:
+            provider.shutdown()
+
+
+class _Request(MetricExporter):
+    """One request: what its instruments observe, and the exporter that their reader hands the points to."""
+
+    def __init__(
+        self, pieces: Sequence[Piece], now: int, streams: Streams, inner: MetricExporter, tally: ExportTally
+    ) -> None:
+        super().__init__()
+        self.arrived = False
+        self._now = now
+        self._streams = streams
+        self._gauges = Cumulative()
+        self._inner = inner
+        self._tally = tally
+        self._pieces: dict[metrics.Metric, list[Piece]] = {}
+        for piece in pieces:
+            self._pieces.setdefault(piece.series.metric, []).append(piece)
+
+    @property
+    def observed(self) -> Sequence[metrics.Metric]:
+        """What there are instruments of."""
+        return tuple(self._pieces)
+
+    def observe(self, metric: metrics.Metric) -> Iterator[Observation]:
+        """What the callback of a metric's instrument shows."""
+        for piece in self._pieces[metric]:
+            yield from map(Observation, piece.values, piece.series.labels[piece.part])
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_: object) -> MetricExportResult:
+        """Pass on what was observed, as streams; count it, and note what arrived."""
+        try:
+            streams = self._as_streams(metrics_data)
+        except ValueError as error:  # the SDK has merged or left out a point: not one of ours is to be trusted
+            self._tally.crash(error)
+            return MetricExportResult.FAILURE
+        self.arrived = self._tally.deliver(self._inner, streams, timeout_millis)
+        if not self.arrived:
+            return MetricExportResult.FAILURE
+        for metric, pieces in self._pieces.items():
             for piece in pieces:
-                self._kind(piece.series.metric).arrived(piece, now)
+                self._kind(metric).arrived(piece, self._now)
+                self._tally.points += len(piece.series.labels[piece.part])
+        return MetricExportResult.SUCCESS
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Nothing waits here."""
+        return self._inner.force_flush(timeout_millis)
+
+    def shutdown(self, timeout_millis: float = 30_000, **_: object) -> None:
+        """The owner of `inner` ends it."""
 
     def _kind(self, metric: metrics.Metric) -> Streams:
         return self._gauges if metric.gauge else self._streams
 
-    def _data(self, pieces: Sequence[Piece], now: int) -> tuple[MetricsData, int]:
-        """One request, and how many data points it has."""
-        points: dict[metrics.Metric, list[NumberDataPoint]] = {}
-        for piece in pieces:
-            points.setdefault(piece.series.metric, []).extend(self._kind(piece.series.metric).points(piece, now))
-        scope = ScopeMetrics(_SCOPE, [self._metric(*each) for each in points.items()], schema_url="")
-        return MetricsData([ResourceMetrics(self._resource, [scope], self._resource.schema_url)]), sum(
-            map(len, points.values())
-        )
+    def _as_streams(self, data: MetricsData) -> MetricsData:
+        by_name = {metric.name: metric for metric in self._pieces}
+        envelope = data.resource_metrics[0]
+        scope = envelope.scope_metrics[0]
+        converted = [self._convert(by_name[one.name], one) for one in scope.metrics]
+        return MetricsData([replace(envelope, scope_metrics=[replace(scope, metrics=converted)])])
 
-    def _metric(self, metric: metrics.Metric, points: list[NumberDataPoint]) -> Metric:
-        data = Gauge(points) if metric.gauge else Sum(points, self._streams.temporality, is_monotonic=True)
-        return Metric(metric.name, metric.help, metric.unit, data)
+    def _convert(self, metric: metrics.Metric, observed: Metric) -> Metric:
+        """The observed points with their streams' start times and values. Raises ValueError if one is missing."""
+        kind = self._kind(metric)
+        numbers = (number for piece in self._pieces[metric] for number in kind.numbers(piece))
+        points = [
+            NumberDataPoint(point.attributes or {}, start, self._now, value)
+            for point, (start, value) in zip(_number_points(observed), numbers, strict=True)
+        ]
+        data = Gauge(points) if metric.gauge else Sum(points, kind.temporality, is_monotonic=True)
+        return replace(observed, data=data)
+
+
+def _number_points(metric: Metric) -> list[NumberDataPoint]:
+    return [point for point in metric.data.data_points if isinstance(point, NumberDataPoint)]
 
 
 def _requests(readings: Sequence[Readings]) -> Iterator[list[Piece]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from operator import add
 from typing import Protocol
 
-from opentelemetry.sdk.metrics.export import AggregationTemporality, NumberDataPoint
+from opentelemetry.sdk.metrics.export import AggregationTemporality
 
 from otel_calico.metrics import Metric
 from otel_calico.series import Readings, SeriesSet, Snapshot
@@ -40,8 +40,8 @@ class Streams(Protocol):
     def follow(self, snapshot: Snapshot) -> None:
         """Begin a push of this snapshot."""
 
-    def points(self, piece: Piece, now: int) -> list[NumberDataPoint]:
-        """The data points of some series."""
+    def numbers(self, piece: Piece) -> Iterable[tuple[int, int]]:
+        """Start time and value of the points of some series."""
 
     def arrived(self, piece: Piece, now: int) -> None:
         """These points have been received."""
@@ -55,9 +55,9 @@ class Cumulative:
     def follow(self, snapshot: Snapshot) -> None:
         """Nothing."""
 
-    def points(self, piece: Piece, now: int) -> list[NumberDataPoint]:
+    def numbers(self, piece: Piece) -> Iterable[tuple[int, int]]:
         """The values, since the series began."""
-        return _points(piece, piece.series.since[piece.part], now, piece.values)
+        return zip(piece.series.since[piece.part], piece.values, strict=True)
 
     def arrived(self, piece: Piece, now: int) -> None:
         """Nothing."""
@@ -95,22 +95,17 @@ class Delta:
         gone = _by_identity((series, sent) for series, sent in self._sent.items() if series not in live)
         self._sent = {one.series: self._sent.get(one.series) or _begin(one, gone) for one in snapshot.readings}
 
-    def points(self, piece: Piece, now: int) -> list[NumberDataPoint]:
+    def numbers(self, piece: Piece) -> Iterable[tuple[int, int]]:
         """What came since the last one."""
         sent = self._sent.get(piece.series) or self._sent.setdefault(piece.series, _begin(piece.readings, {}))
         came = [max(0, value - before) for value, before in zip(piece.values, sent.values[piece.part], strict=True)]
-        return _points(piece, sent.times[piece.part], now, came)
+        return zip(sent.times[piece.part], came, strict=True)
 
     def arrived(self, piece: Piece, now: int) -> None:
         """The next delta begins here."""
         sent = self._sent[piece.series]
         sent.values[piece.part] = map(max, piece.values, sent.values[piece.part])
         sent.times[piece.part] = [now] * len(sent.times[piece.part])
-
-
-def _points(piece: Piece, starts: Sequence[int], now: int, values: Sequence[int]) -> list[NumberDataPoint]:
-    labels = piece.series.labels[piece.part]
-    return [NumberDataPoint(one, start, now, value) for one, start, value in zip(labels, starts, values, strict=True)]
 
 
 _Identity = tuple[Metric, int, frozenset[tuple[str, str]]]
