@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from enum import Enum
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -86,6 +87,7 @@ class BenchmarkNode:
             "NODENAME": NODE_NAME,
             "ETCD_ENDPOINTS": self.etcd.endpoint,
             "OTEL_CALICO_METRICS_FRESHNESS": "0",
+            "PYTHONPATH": str(Path(__file__).parent / "without_development"),
         }
         return Service({**own, **(env or {})}, namespace=self.namespace)
 

@@ -60,6 +60,15 @@ POLICY_ACCEPT_DROP = Metric(
     help="Packets a deny rule of a policy dropped to (tw) or from (fw) a workload, where exact. "
     f"{SINCE_START} {FIRST_PACKETS}",
 )
+DROPPED_SCRAPE = Metric(
+    name="calico_accountant_dropped_scrape",
+    exposed="calico_accountant_dropped_scrape",
+    family="accountant",
+    unit="{scan}",
+    help=f"Scans left out because no kernel's value reached MINIMUM_COUNTER. {SINCE_START}",
+)
+"""Always there: it counts scans, not rules."""
+
 POLICY_PACKETS = Metric(
     name="calico.policy.packets",
     exposed="calico_policy_packets_total",

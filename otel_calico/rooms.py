@@ -21,6 +21,9 @@ from otel_calico.telemetry.settings import Exporter, Naming, Protocol, Telemetry
 from otel_calico.verdicts.planner import SeriesChoice
 from otel_calico.verdicts.workload_family import ExtraAttributes
 
+_BESIDE_READING = 4.0
+"""Seconds that a request may take beside the reads of a scan that takes as long as it may."""
+
 
 class StartError(Exception):
     """The service cannot start. The message says why and what to do."""
@@ -134,4 +137,5 @@ def telemetry_settings(settings: Settings) -> TelemetrySettings:
         naming=Naming.OPENTELEMETRY if settings.prometheus.naming == "opentelemetry" else Naming.CALICO,
         listen_address=settings.prometheus.address,
         listen_port=settings.prometheus.port,
+        request_seconds=settings.iptables.time_limit + _BESIDE_READING,
     )

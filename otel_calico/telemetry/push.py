@@ -79,13 +79,13 @@ class Push:
         """Collect and export once. Never raises; what failed is counted, and logged when it begins and ends."""
         failures, successes = self.tally.failures, self.tally.successes
         self._complaints.first = self.tally.last_crash = ""
-        with self._scans.holding() as snapshot:
-            try:
+        try:
+            with self._scans.holding() as snapshot:
                 self._policy.export(snapshot, self._timeout)
                 if self.tally.failures == failures:
                     self.own_reader.collect(timeout_millis=self._timeout * 1e3)
-            except Exception as error:  # noqa: BLE001 - such as a time limit; the thread must live to try again
-                self.tally.crash(error)
+        except Exception as error:  # noqa: BLE001 - such as a time limit; the thread must live to try again
+            self.tally.crash(error)
         self._log_change(failed=self.tally.failures > failures, arrived=self.tally.successes > successes)
 
     def _run(self) -> None:

@@ -11,18 +11,10 @@ from dataclasses import replace
 
 import structlog
 
-from otel_calico.metrics import Metric
+from otel_calico.metrics import DROPPED_SCRAPE
 from otel_calico.series import Readings, ScanFailure, SeriesSet, Snapshot
 
 log = structlog.get_logger(__name__)
-
-DROPPED_SCRAPE = Metric(
-    name="calico_accountant_dropped_scrape",
-    exposed="calico_accountant_dropped_scrape",
-    family="accountant",
-    unit="{scan}",
-    help="Scans left out because a counter was below MINIMUM_COUNTER.",
-)
 
 Take = Callable[[], Snapshot]
 
@@ -41,9 +33,9 @@ class Scans:
         self._held = threading.local()
         self._raw: Snapshot | None = None
         self._newest: Snapshot | None = None
-        now = time.time()
-        self._last_good = now
-        self._dropped = Readings(SeriesSet(DROPPED_SCRAPE, ({},), (int(now * 1e9),)), (0,))
+        self._last_good = time.monotonic()
+        self._newest_at = self._last_good
+        self._dropped = Readings(SeriesSet(DROPPED_SCRAPE, ({},), (time.time_ns(),)), (0,))
         self.results: Counter[tuple[str, str]] = Counter()  # (result, kind of failure or "")
 
     @property
@@ -54,7 +46,7 @@ class Scans:
     @property
     def seconds_since_good(self) -> float:
         """Age of the last good scan, or of this object if there was none."""
-        return max(0.0, time.time() - self._last_good)
+        return time.monotonic() - self._last_good
 
     def take(self) -> Snapshot:
         """The current snapshot: within `holding` the held one, else a fresh one of the collector."""
@@ -68,7 +60,7 @@ class Scans:
     def recent(self, seconds: float) -> Snapshot:
         """The last snapshot if it is good and not older than this, else a fresh one."""
         newest = self._newest
-        if newest is not None and newest.failure is None and time.time() - newest.taken < seconds:
+        if newest is not None and newest.failure is None and time.monotonic() - self._newest_at < seconds:
             return newest
         return self.take()
 
@@ -87,13 +79,13 @@ class Scans:
             return self._take()
         except Exception as error:  # an SDK callback that raises makes its metric vanish silently
             log.exception("scan_crashed")
-            return Snapshot(time.time(), failure=ScanFailure("internal", repr(error)))
+            return Snapshot(time.time(), failure=ScanFailure("internal_error", repr(error)))
 
     def _enter(self, raw: Snapshot) -> Snapshot:
         with self._lock:
             if raw is self._raw and self._newest is not None:
                 return self._newest
-            self._raw = raw
+            self._raw, self._newest_at = raw, time.monotonic()
             self._count(raw)
             self._newest = newest = replace(raw, readings=(*raw.readings, self._dropped))
         for tell in self._on_scan:
@@ -104,7 +96,7 @@ class Scans:
         if raw.failure is not None:
             self.results["failure", raw.failure.kind] += 1
             return
-        self._last_good = max(self._last_good, raw.taken)
+        self._last_good = self._newest_at
         if raw.report.below_minimum:
             self.results["left_out", ""] += 1
             self._dropped = Readings(self._dropped.series, (self._dropped.values[0] + 1,))

@@ -74,7 +74,12 @@ class SelfMetrics:
         )
         gauge("backend.info", "Always 1; the iptables backend in use.", self._backend)
         gauge("ruleset.rules", "Rules read.", lambda: _by("network.type", now().report.rules))
-        gauge("ruleset.size", "Size of the ruleset read.", lambda: _by("network.type", now().report.bytes), unit="By")
+        gauge(
+            "ruleset.size",
+            "Size of the ruleset read, which is ASCII.",
+            lambda: _by("network.type", now().report.bytes),
+            unit="By",
+        )
         gauge("ruleset.malformed_lines", "Lines that are no rule.", lambda: _one(now().report.malformed_lines))
         gauge(
             "interfaces.without_workload",
@@ -83,7 +88,7 @@ class SelfMetrics:
         )
         gauge(
             "chains.without_name",
-            "Policy chains in the ruleset that no policy of the datastore explains.",
+            "Policy chains in the ruleset that neither rules nor datastore name.",
             lambda: _one(len(now().report.chains_without_name)),
         )
         gauge("series", "Policy series on this page, by metric.", self._series)
@@ -94,7 +99,11 @@ class SelfMetrics:
         gauge("datastore.connected", "1 if the kind is being watched.", each(lambda kind: kind.connected))
         gauge("datastore.resources", "Resources held.", each(lambda kind: kind.held))
         counter("datastore.errors", "Errors of listing and watching.", each(lambda kind: kind.errors))
-        counter("datastore.reconnects", "Times a listing had to start anew.", each(lambda kind: kind.reconnects))
+        counter(
+            "datastore.reconnects",
+            "Times a kind was watched again after it was not.",
+            each(lambda kind: kind.reconnects),
+        )
         counter(
             "datastore.decode_failures",
             "Resources that could not be understood.",

@@ -45,7 +45,8 @@ class TelemetrySettings:
     are not. `otlp_endpoint` is a URL; for `http/protobuf` one without a path gets `/v1/metrics`. Empty, and for what
     has no field here (headers, certificates, compression), the SDK's own `OTEL_EXPORTER_OTLP_*` hold.
     Intervals and time limits are seconds: `otlp_timeout` for one request, where None leaves it to
-    `OTEL_EXPORTER_OTLP_TIMEOUT`, `push_timeout` for one push of all series. `listen_port` 0 takes a free port.
+    `OTEL_EXPORTER_OTLP_TIMEOUT`, `push_timeout` for one push of all series, `request_seconds` for one HTTP request
+    with the scan that it may wait for. `listen_port` 0 takes a free port.
     """
 
     node_name: str
@@ -61,3 +62,4 @@ class TelemetrySettings:
     naming: Naming = Naming.CALICO
     listen_address: str = "::"
     listen_port: int = 9009
+    request_seconds: float = 10.0

@@ -55,7 +55,7 @@ class Telemetry:
         meter = self._own.get_meter("otel_calico", __version__)
         SelfMetrics(meter, self.scans, datastore, [push.tally for push in self.pushes if push.name == "otlp"])
         endpoints = Endpoints(settings.node_name, self.page, self.scans, datastore)
-        self._server = HttpServer(endpoints, settings.listen_address, settings.listen_port)
+        self._server = HttpServer(endpoints, settings.listen_address, settings.listen_port, settings.request_seconds)
 
     @property
     def port(self) -> int:
