@@ -7,6 +7,7 @@ for each of a large table's thousands would cost more than reading it.
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import resource
 import select
@@ -126,9 +127,12 @@ def _memory_file() -> Iterator[int]:
 
 
 def _text(descriptor: int, octets: int) -> str:
-    """The file's beginning, up to a number of bytes."""
+    """The file's beginning, up to a number of bytes; decoded where it lies, since a table can be megabytes."""
     size = min(os.fstat(descriptor).st_size, octets)
-    return os.pread(descriptor, size, 0).decode("utf-8", "replace")
+    if not size:
+        return ""
+    with mmap.mmap(descriptor, size, prot=mmap.PROT_READ) as content:
+        return str(content, "utf-8", "replace")
 
 
 def _failed(program: str, status: int, complaint: str) -> SourceError:

@@ -46,7 +46,7 @@ def test_a_collector_that_crashes_is_a_failed_scan() -> None:
         raise RuntimeError("out of memory")
 
     failure = Scans(crash).take().failure
-    assert failure == ScanFailure("internal", "RuntimeError('out of memory')")
+    assert failure == ScanFailure("internal_error", "RuntimeError('out of memory')")
 
 
 def test_a_recent_good_scan_serves_and_a_failed_one_does_not() -> None:
