@@ -8,8 +8,6 @@ import gc
 
 _M_ARENA_MAX = -8  # malloc.h of glibc
 
-_OBJECTS_BETWEEN_COLLECTIONS = 20_000
-
 
 def use_one_arena() -> None:
     """Let all threads allocate from one arena: to be called before threads start.
@@ -22,11 +20,6 @@ def use_one_arena() -> None:
 
 
 def settle() -> None:
-    """Take what exists now for permanent: the garbage collector need not walk it again after each scan.
-
-    A page is made of thousands of objects that go with it, none in a cycle: looking for cycles at every 700th, Python's
-    default, finds nothing.
-    """
+    """Take what exists now for permanent: the garbage collector need not walk it again after each scan."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)

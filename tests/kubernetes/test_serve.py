@@ -30,7 +30,7 @@ from tests.node.programs import Program, free_port
 from tests.node.service import Metrics, Service
 from tests.node.web import answers
 
-ERAS = [Era.A2, Era.C, Era.E]
+ERAS = list(Era)
 WEB, CLIENT = (replace(one, interface=veth_name(cluster.NAMESPACE, one.pod)) for one in (cluster.WEB, cluster.CLIENT))
 
 
