@@ -34,8 +34,8 @@ ENV PATH=/opt/otel-calico/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 EXPOSE 9009
 # Alive, on whatever port is set in the environment; Kubernetes uses probes of its own.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["python", "-c", "\
-import os, urllib.request; \
-urllib.request.urlopen('http://127.0.0.1:' + os.environ.get('METRICS_SERVER_PORT', '9009') + '/healthz', timeout=4)"]
+import os, urllib.request; port = os.environ.get('METRICS_SERVER_PORT', ''); \
+urllib.request.urlopen(f'http://127.0.0.1:{port if port.isdigit() else 9009}/healthz', timeout=4)"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["otel-calico"]
 CMD ["serve"]

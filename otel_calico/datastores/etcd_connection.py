@@ -19,7 +19,7 @@ from otel_calico.datastores.etcd_tls import Certificates, read_certificates
 from otel_calico.datastores.settings import EtcdEndpoint, EtcdSettings
 from otel_calico.datastores.source import HistoryLostError
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 _ANY_KEY = "/calico/resources/v3/projectcalico.org/clusterinformations/default"
 _ERRORS = (grpc.RpcError, pyetcd.Etcd3Exception, ValueError)  # ValueError: another thread has closed the channel

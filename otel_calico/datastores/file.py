@@ -26,7 +26,7 @@ from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.lookups import Lookups
 from otel_calico.model import ClusterInformation, Resource
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 STANDARD_INPUT = "-"
 _HOW_TO_EXPORT = (

@@ -23,7 +23,7 @@ from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.lookups import Lookups
 from otel_calico.model import Resource
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 _FAILURES_BEFORE_LISTING = 5
 

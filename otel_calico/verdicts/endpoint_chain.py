@@ -51,11 +51,6 @@ class PolicyJump:
     accepted: int
     following: int | None
 
-    @property
-    def is_group(self) -> bool:
-        """True where the target is a group of policies with one selector (v3.28+)."""
-        return self.target.startswith(_GROUP_TARGETS)
-
 
 @dataclass(frozen=True, slots=True)
 class TierBlock:

@@ -122,4 +122,4 @@ def _matches(match: str, packet: Packet) -> bool:
         return str(packet.port) in words[-1].split(",")
     if kind == "conntrack":
         return False  # every packet opens a connection
-    raise NotImplementedError(match)
+    raise ValueError(f"a match this kernel does not know: {match}")

@@ -31,7 +31,7 @@ from otel_calico.datastores.kubernetes.watch import KubernetesWatch
 from otel_calico.datastores.resources import Raw
 from otel_calico.datastores.source import Batch, HistoryLostError, Listed, Listing, Watch
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 PAGE = "500"
 ASK_ABSENT_AGAIN = 1800.0
