@@ -102,11 +102,12 @@ class Collector:
         dumps, rulesets = self._believable(watch)
         planned = [self._scans[version].attribute(ruleset, taken) for version, ruleset in rulesets.items()]
         watch.lap("attribute")
-        left_out = is_programmed(rulesets) and _below(planned, self._settings.minimum_counter)
+        programmed = is_programmed(rulesets)
+        left_out = programmed and _below(planned, self._settings.minimum_counter)
         readings = () if left_out else self._account(planned, taken)
         watch.lap("account")
         report = self._report(watch, dumps, planned, left_out=left_out)
-        if not is_programmed(rulesets):
+        if not programmed:
             return Snapshot(taken / 1e9, failure=ScanFailure("no_calico_chains", _NO_CHAINS), report=report)
         return Snapshot(taken / 1e9, readings, report=report)
 

@@ -15,7 +15,6 @@ from otel_calico.model import IPVersion
 from otel_calico.ruleset.parse import parse
 from otel_calico.ruleset.ruleset import Chain, Ruleset
 from otel_calico.series import Readings
-from otel_calico.verdicts.plan import RulesetPlan
 from otel_calico.verdicts.planner import Planner, SeriesChoice
 
 _EMPTY = Ruleset({}, "", rules=0, skipped=0)
@@ -42,7 +41,6 @@ class RulesetScan:
         self.ip_version = ip_version
         self.ruleset = _EMPTY
         self._planner = Planner(ip_version, lookups, choice)
-        self._plan = RulesetPlan()
         self._accounts: dict[str, ChainAccount] = {}
         self._looked_at: int | None = None  # Unix nanoseconds of the scan before
 
@@ -81,7 +79,7 @@ class RulesetScan:
 
     def accept(self, planned: PlannedRuleset, taken: int) -> None:
         """Let this be the scan that the next one is compared with."""
-        self.ruleset, self._plan, self._looked_at = planned.ruleset, planned.plan, taken
+        self.ruleset, self._looked_at = planned.ruleset, taken
 
     def _times(self, taken: int) -> ScanTimes:
         first = self._looked_at is None

@@ -38,10 +38,7 @@ class ChainScan:
         """What each rule counted in the scan before, by hash: history of a series that is only now planned."""
         octets = metric.counts_bytes
         if octets not in self._known:
-            before = self.before
-            rules = range(len(before.layout)) if before else ()
-            counters = (before.octets(rules) if octets else before.packets(rules)) if before else []
-            self._known[octets] = dict(zip(before.layout.hashes if before else (), counters, strict=True))
+            self._known[octets] = _counters_by_hash(self.before, octets=octets) if self.before else {}
         return self._known[octets]
 
     def history(self, metric: Metric, rules: Sequence[str], values: Sequence[int]) -> Sequence[int]:
@@ -60,3 +57,8 @@ class ChainScan:
         """A series that nobody followed up to now."""
         shown = self.history(metric, (rule,), (value,))
         return Stream(rule, value, lost=0, first=shown[0] if shown else 0, since=self.times.previous)
+
+
+def _counters_by_hash(chain: Chain, *, octets: bool) -> Mapping[str, int]:
+    rules = range(len(chain.layout))
+    return dict(zip(chain.layout.hashes, chain.octets(rules) if octets else chain.packets(rules), strict=True))

@@ -27,7 +27,8 @@ def check_capabilities() -> Finding:
         return Finding(
             Level.FAIL, "permission", f"running as user {os.geteuid()}", "run as root: iptables-save asks for uid 0"
         )
-    missing = [name for name, bit in _CAPABILITIES.items() if not _effective_capabilities() >> bit & 1]
+    effective = _effective_capabilities()
+    missing = [name for name, bit in _CAPABILITIES.items() if not effective >> bit & 1]
     if missing:
         remedy = "add them to securityContext.capabilities.add of the container"
         return Finding(Level.FAIL, "permission", f"root without {' and '.join(missing)}", remedy)

@@ -44,6 +44,7 @@ class IptablesSource:
         self._looked: dict[Backend, tuple[str, ...]] = {}  # traffic seen at the last look
         self._look_at = 0.0
         self._locked = True
+        self._programs: dict[tuple[Backend, IPVersion], Sequence[str] | None] = {}  # found on PATH at the last look
         self._commands = Commands()
         self._deadline = 0.0
 
@@ -119,6 +120,7 @@ class IptablesSource:
             texts: dict[IPVersion, str] = {}
             for version in IPVersion:
                 try:
+                    self._programs[backend, version] = save_command(backend, version, self._commands)
                     texts |= self._texts(backend, (version,))
                 except SourceError as error:
                     errors[backend, version] = error
@@ -134,7 +136,7 @@ class IptablesSource:
         """
         texts: dict[IPVersion, str] = {}
         for version in ip_versions:
-            command = save_command(backend, version, self._commands)
+            command = self._programs.get((backend, version))
             if command is None:
                 continue
             in_use = backend is Backend.NFT or legacy_filter_in_use(version)
