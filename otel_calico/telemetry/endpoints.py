@@ -91,7 +91,9 @@ class Endpoints:
 
     def _ready(self, _: WSGIEnvironment) -> Response:
         status = self._datastore()
-        lines, notes = missing(status, self._scans.recent(RECENT_SECONDS)), disconnected(status)
+        # Before the datastore is in sync the answer is no anyway, and a scan would call every workload unknown.
+        snapshot = self._scans.recent(RECENT_SECONDS) if status.in_sync else self._scans.newest
+        lines, notes = missing(status, snapshot), disconnected(status)
         if lines:
             return _text("503 Service Unavailable", "\n".join(["not ready", *lines, *notes]))
         return _text("200 OK", "\n".join(["ready", *notes]))

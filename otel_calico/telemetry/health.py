@@ -8,10 +8,10 @@ from otel_calico.series import Snapshot
 _REMEDY = "`otel-calico check` tells what to do."
 
 
-def missing(status: DatastoreStatus, snapshot: Snapshot) -> list[str]:
+def missing(status: DatastoreStatus, snapshot: Snapshot | None) -> list[str]:
     """What keeps the service from being ready, one line each with the remedy; empty if it is ready."""
     lines = [_sentences(reason) for reason in status.unready_reasons]
-    if snapshot.failure is not None:
+    if snapshot is not None and snapshot.failure is not None:
         failure = snapshot.failure
         lines.append(_sentences(f"last scan failed ({failure.kind}): {failure.message}"))
     return lines
