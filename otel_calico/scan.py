@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from otel_calico.accounting.chain import ChainAccount
@@ -15,9 +16,10 @@ from otel_calico.model import IPVersion
 from otel_calico.ruleset.parse import parse
 from otel_calico.ruleset.ruleset import Chain, Ruleset
 from otel_calico.series import Readings
+from otel_calico.verdicts.plan import EndpointPlan
 from otel_calico.verdicts.planner import Planner, SeriesChoice
 
-_EMPTY = Ruleset({}, "", rules=0, skipped=0)
+_EMPTY = Ruleset({}, {}, "", rules=0, skipped=0)
 
 
 @dataclass(slots=True)
@@ -42,6 +44,7 @@ class RulesetScan:
         self.ruleset = _EMPTY
         self._planner = Planner(ip_version, lookups, choice)
         self._accounts: dict[str, ChainAccount] = {}
+        self._accounted: Mapping[str, EndpointPlan] = {}  # what the accounts are of
         self._looked_at: int | None = None  # Unix nanoseconds of the scan before
 
     def parse(self, text: str, previous: Ruleset | None = None) -> Ruleset:
@@ -66,16 +69,17 @@ class RulesetScan:
             self.ip_version, self._planner.plan(ruleset), ruleset, before=self.ruleset, times=self._times(taken)
         )
 
-    def account(self, planned: PlannedRuleset) -> list[Readings]:
+    def account(self, planned: PlannedRuleset) -> Iterable[Readings]:
         """Readings of all endpoint chains; chains that are gone are forgotten. Raises MalformedCounterError."""
-        accounts: dict[str, ChainAccount] = {}
-        readings: list[Readings] = []
-        for name, plan in planned.plan.endpoints.items():
-            accounts[name] = account = self._accounts.get(name) or ChainAccount()
-            scan = ChainScan(planned.ruleset.chains[name], planned.before.chains.get(name), planned.times)
-            readings += account.read(plan, scan)
-        self._accounts = accounts
-        return readings
+        chains, endpoints = planned.ruleset.chains, planned.plan.endpoints
+        if endpoints is not self._accounted:
+            self._accounts = {name: self._accounts.get(name) or ChainAccount() for name in endpoints}
+            self._accounted = endpoints
+        for name, account in self._accounts.items():
+            chain, plan = chains[name], endpoints[name]
+            if not account.has_read(plan, chain):
+                account.read(plan, ChainScan(chain, planned.before.chains.get(name), planned.times))
+        return itertools.chain.from_iterable([account.readings for account in self._accounts.values()])
 
     def accept(self, planned: PlannedRuleset, taken: int) -> None:
         """Let this be the scan that the next one is compared with."""

@@ -20,7 +20,7 @@ from otel_calico.verdicts.plan import EndpointPlan, RawSeries
 class ChainAccount:
     """All series of one endpoint chain. Forgotten as a whole when the chain is gone."""
 
-    __slots__ = ("_chain", "_differences", "_octets", "_packets", "_peeked", "_plan", "_raw", "_readings")
+    __slots__ = ("_chain", "_differences", "_octets", "_packets", "_peeked", "_plan", "_raw", "readings")
 
     def __init__(self) -> None:
         self._raw: dict[Metric, RawAccount] = {}
@@ -30,15 +30,14 @@ class ChainAccount:
         self._octets: Sequence[int] = ()  # rules whose bytes are read, likewise
         self._peeked: tuple[Chain, list[int], list[int]] | None = None
         self._chain: Chain | None = None
-        self._readings: Sequence[Readings] = ()
+        self.readings: Sequence[Readings] = ()
+
+    def has_read(self, plan: EndpointPlan, chain: Chain) -> bool:
+        """True if this is what was read last, so that reading it again would say the same."""
+        return chain is self._chain and plan is self._plan
 
     def read(self, plan: EndpointPlan, scan: ChainScan) -> Sequence[Readings]:
-        """The readings of this scan, one per metric that has series; asked again, the same.
-
-        Raises MalformedCounterError.
-        """
-        if plan is self._plan and scan.chain is self._chain:
-            return self._readings
+        """The readings of this scan, one per metric that has series. Raises MalformedCounterError."""
         if plan is not self._plan:
             self._take(plan)
         if self._peeked is None or self._peeked[0] is not scan.chain:
@@ -58,7 +57,7 @@ class ChainAccount:
                 readings.append(self._raw[series.metric].read(series, counters, scan))
             else:
                 readings.append(self._differences[series.metric].read(series, counters, scan))
-        self._chain, self._readings = scan.chain, readings
+        self._chain, self.readings = scan.chain, readings
         return readings
 
     def peek(self, chain: Chain) -> None:

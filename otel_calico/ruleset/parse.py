@@ -6,11 +6,11 @@ Tables other than `filter` are passed over, so a saved dump of all tables can be
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from otel_calico.ruleset.rule import Rule
-from otel_calico.ruleset.ruleset import Chain, Layout, MalformedCounterError, Ruleset
+from otel_calico.ruleset.ruleset import Chain, Layout, MalformedCounterError, Ruleset, counters_in
 
 _BLOCK = re.compile(r"\[\d+:\d+\] -A (\S+)(?: [^\n]*)?(?:\n\[\d+:\d+\] -A \1(?: [^\n]*)?(?=\n|$))*")
 """All neighbouring lines of one chain."""
@@ -39,9 +39,12 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
     """
     table = _filter_table(text)
     known = previous.chains if previous else {}
+    chains = _followed(known, table, moved)
+    position = table.rules + sum(len(chain.text) for chain in chains.values())
+    if previous and len(chains) == len(known) and text.startswith("COMMIT", position):
+        return Ruleset(chains, previous.layouts, table.declared, previous.rules, skipped=0)
     rule_of: dict[str, Rule | None] = {}
-    chains: dict[str, Chain] = {}
-    position, skipped = table.rules, 0
+    skipped = 0
     while not text.startswith("COMMIT", position):
         name = table.chain_at(position)
         if name is None:
@@ -52,17 +55,39 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
             continue
         former = known.get(name)
         chain = former and _continued(former, table, position)
-        if chain is None:
+        if chain is None or table.chain_at(position + len(chain.text)) == name:
             chain = _read(name, table, position, rule_of)
         elif chain is not former and moved:
             moved(chain)
         chain.settle()
-        position += len(chain.text) + 1
+        position += len(chain.text)
         chains[name] = _joined(chains[name], chain, rule_of) if name in chains else chain
     if skipped and not chains:
         raise DumpError("no_counters", "the rules have no counters: save them with `iptables-save -c`")
-    rules = sum(len(chain.layout) for chain in chains.values())
-    return Ruleset(chains, text[table.start : table.rules], rules, skipped)
+    layouts = {name: chain.layout for name, chain in chains.items()}
+    return Ruleset(chains, layouts, table.declared, sum(map(len, layouts.values())), skipped)
+
+
+def _followed(known: Mapping[str, Chain], table: _Table, moved: Callable[[Chain], None] | None) -> dict[str, Chain]:
+    """The chains from the first on that say what they said and come as they came: in nearly every scan all.
+
+    A line that was added to one of them at its end is left to be found behind it.
+    """
+    chains: dict[str, Chain] = {}
+    text, position = table.text, table.rules
+    for name, former in known.items():
+        chain = former
+        if not text.startswith(former.text, position):
+            continued = _continued(former, table, position)
+            if continued is None:
+                break
+            chain = continued
+            if moved:
+                moved(chain)
+            chain.settle()
+        chains[name] = chain
+        position += len(chain.text)
+    return chains
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +113,11 @@ class _Table:
             raise DumpError("truncated", "the dump ends before COMMIT")
         return end + 1
 
-    def ends_chain(self, position: int, name: str) -> bool:
-        """True if the line ends here and one of another chain (or of none) follows."""
-        return self.text.startswith("\n", position) and self.chain_at(position + 1) != name
+    @property
+    def declared(self) -> str:
+        """The declarations of Calico's chains; those of built-in ones come before and have counters."""
+        first = self.text.find("\n:cali-", self.start, self.rules)
+        return self.text[first : self.rules] if first >= 0 else ""
 
 
 def _filter_table(text: str) -> _Table:
@@ -107,32 +134,37 @@ def _filter_table(text: str) -> _Table:
 
 def _continued(former: Chain, table: _Table, start: int) -> Chain | None:
     """The chain if it says what it said, and the former object if its counters are the same too."""
-    layout = former.layout
+    text, layout = table.text, former.layout
     end = start + len(former.text)
-    if table.text.startswith(former.text, start) and table.ends_chain(end, layout.name):
+    now = text[start:end]
+    if now == former.text:
         return former
+    if former.spots and now.count("\n") == len(layout):
+        # Most counters have as many digits as before, so they stand where they stood.
+        counters: Sequence[str] = [now[spot] for spot in former.spots]
+        if layout.text(counters) == now:
+            return Chain(layout, now, counters, former.spots)
     # As many lines as the chain had stand in about as much text as it took.
-    reach = min(len(table.text), end + _GROWTH * len(layout))
-    lines = table.text[start:reach].split("\n", len(layout))
-    if len(lines) <= len(layout):
+    counters = counters_in(text[start : end + _GROWTH * len(layout)], len(layout))
+    if len(counters) != len(layout):
         return None
-    end = reach - len(lines.pop()) - 1
-    if layout.fits(lines) and table.ends_chain(end, layout.name):
-        return Chain(layout, table.text[start:end], lines)
-    return None
+    now = layout.text(counters)
+    if not text.startswith(now, start):
+        return None
+    return Chain(layout, now, counters, layout.spots(counters) if len(now) == len(former.text) else None)
 
 
 def _read(name: str, table: _Table, start: int, rule_of: dict[str, Rule | None]) -> Chain:
     block = _BLOCK.match(table.text, start)
-    end = block.end() if block else table.next_line(start) - 1
+    end = block.end() + 1 if block else table.next_line(start)
     return _chain(name, table.text[start:end], rule_of)
 
 
 def _chain(name: str, text: str, rule_of: dict[str, Rule | None]) -> Chain:
-    lines = text.split("\n")
-    return Chain(Layout(name, [line[line.index("] -A ") :] for line in lines], rule_of), text, lines)
+    tails = [line[line.index("] -A ") :] for line in text.split("\n")[:-1]]
+    return Chain(Layout(name, tails, rule_of), text, counters_in(text))
 
 
 def _joined(first: Chain, second: Chain, rule_of: dict[str, Rule | None]) -> Chain:
     """Two parts of one chain, parted by an unreadable line."""
-    return _chain(first.layout.name, f"{first.text}\n{second.text}", rule_of)
+    return _chain(first.layout.name, first.text + second.text, rule_of)

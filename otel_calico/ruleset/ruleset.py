@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from functools import lru_cache
 
 from otel_calico.ruleset.rule import MalformedRuleError, Rule, parse_rule
 
@@ -26,7 +26,7 @@ class MalformedCounterError(ValueError):
 class Layout:
     """What the lines of one chain say, counters left off. Compared by identity."""
 
-    __slots__ = ("_tails", "hashes", "malformed", "name", "rules")
+    __slots__ = ("_frame", "hashes", "malformed", "name", "rules")
 
     def __init__(self, name: str, tails: Sequence[str], rule_of: dict[str, Rule | None]) -> None:
         """`tails` are the lines from the `]` of their counters on; `rule_of` remembers rules read before.
@@ -35,7 +35,7 @@ class Layout:
         never looked at. A rule that cannot be read is None, and counted in `malformed`.
         """
         self.name = name
-        self._tails = tuple(tails)
+        self._frame = _frame(tails)
         self.rules: tuple[Rule | None, ...] = ()
         self.hashes: tuple[str, ...] = ()
         self.malformed = 0
@@ -43,20 +43,28 @@ class Layout:
             self._read_rules(rule_of)
 
     def __len__(self) -> int:
-        return len(self._tails)
+        return len(self._frame) // 2
 
-    def fits(self, lines: Sequence[str]) -> bool:
-        """True if these lines say the same, whatever their counters."""
-        return (
-            len(lines) == len(self._tails)
-            and all(map(str.endswith, lines, self._tails))
-            and all(map(str.startswith, lines, repeat("[")))
-        )
+    def text(self, counters: Sequence[str]) -> str:
+        """The chain's lines with these counters (`PACKETS:BYTES`), one for each."""
+        parts = self._frame.copy()
+        parts[1::2] = counters
+        return "".join(parts)
+
+    def spots(self, counters: Sequence[str]) -> tuple[slice, ...]:
+        """Where these counters stand in the chain's text."""
+        spots: list[slice] = []
+        position = 0
+        for before, counter in zip(self._frame[::2], counters, strict=False):
+            position += len(before)
+            spots.append(_spot(position, position + len(counter)))
+            position += len(counter)
+        return tuple(spots)
 
     def texts(self) -> Iterable[str]:
         """The rules' texts after the chain's name."""
         start = len("] -A ") + len(self.name)
-        return (tail[start:] for tail in self._tails)
+        return (after[start : after.rindex("\n")] for after in self._frame[2::2])
 
     def _read_rules(self, rule_of: dict[str, Rule | None]) -> None:
         rules: list[Rule | None] = []
@@ -81,22 +89,43 @@ def _read_rule(body: str) -> Rule | None:
         return None
 
 
+def _frame(tails: Sequence[str]) -> list[str]:
+    """A chain's text in parts, with an empty one for each line's counters."""
+    last = len(tails) - 1
+    frame = ["["]
+    for place, tail in enumerate(tails):
+        frame += ["", f"{tail}\n" if place == last else f"{tail}\n["]
+    return frame
+
+
+@lru_cache(maxsize=1 << 16)
+def _spot(start: int, stop: int) -> slice:
+    """Pods of one kind have chains of one shape: their counters stand in the same places."""
+    return slice(start, stop)
+
+
 class Chain:
-    """One chain in one scan: its layout, and its text with the counters. Compared by identity."""
+    """One chain in one scan: its layout, and its lines with the counters. Compared by identity.
 
-    __slots__ = ("_lines", "layout", "text")
+    `spots` is where the counters stand in the text, if that is known.
+    """
 
-    def __init__(self, layout: Layout, text: str, lines: Sequence[str]) -> None:
-        """`lines` are those of the text, which need not be parted again before `settle`."""
+    __slots__ = ("_counters", "layout", "spots", "text")
+
+    def __init__(
+        self, layout: Layout, text: str, counters: Sequence[str], spots: tuple[slice, ...] | None = None
+    ) -> None:
+        """`counters` are those in the text, which need not be looked for again before `settle`."""
         self.layout = layout
         self.text = text
-        self._lines: Sequence[str] | None = lines
+        self.spots = spots
+        self._counters: Sequence[str] | None = counters
 
     def packets(self, rules: Iterable[int]) -> list[int]:
         """Packet counters of the rules at these positions. Raises MalformedCounterError."""
-        lines = self._lines or self.text.split("\n")
+        counters = self._counters or counters_in(self.text)
         try:
-            return [int((line := lines[rule])[1 : line.find(":")]) for rule in rules]
+            return [int(counters[rule].partition(":")[0]) for rule in rules]
         except ValueError as error:
             raise MalformedCounterError(self.layout.name) from error
 
@@ -106,19 +135,26 @@ class Chain:
 
     def counters(self, rules: Iterable[int]) -> list[tuple[int, int]]:
         """Packets and bytes of the rules at these positions. Raises MalformedCounterError."""
-        lines = self._lines or self.text.split("\n")
+        counters = self._counters or counters_in(self.text)
         try:
-            return [_counters(lines[rule]) for rule in rules]
+            return [_numbers(counters[rule]) for rule in rules]
         except ValueError as error:
             raise MalformedCounterError(self.layout.name) from error
 
     def settle(self) -> None:
-        """Drop the parted lines: the text alone takes half the memory."""
-        self._lines = None
+        """Drop the parted counters: the text alone takes half the memory."""
+        self._counters = None
 
 
-def _counters(line: str) -> tuple[int, int]:
-    packets, octets = line[1 : line.index("]")].split(":")
+def counters_in(text: str, lines: int = -1) -> list[str]:
+    """What stands between the brackets at the beginning of each line, or of so many."""
+    parted = text.split("\n", lines)
+    del parted[-1]  # what follows the last line end
+    return [line[1 : line.find("]")] for line in parted]
+
+
+def _numbers(counter: str) -> tuple[int, int]:
+    packets, octets = counter.split(":")
     return int(packets), int(octets)
 
 
@@ -126,10 +162,12 @@ def _counters(line: str) -> tuple[int, int]:
 class Ruleset:
     """The filter table of one IP version in one scan.
 
-    `declared` names every chain of the table, those without rules too. `skipped` counts lines that are none.
+    `layouts` are those of the chains: the same object as in the scan before if nothing but counters changed since.
+    `declared` names Calico's chains, those without rules too. `skipped` counts lines that are no rule.
     """
 
     chains: Mapping[str, Chain]
+    layouts: Mapping[str, Layout]
     declared: str
     rules: int
     skipped: int

@@ -1,7 +1,7 @@
 """Policy series rendered straight from a snapshot into the Prometheus text formats.
 
 Rule of the house: what is rendered of a `SeriesSet` or a `Readings` is kept while the newest snapshot holds that
-very object, and dropped with it. A warm page is one `%` formatting for each chain whose counters moved.
+very object, and dropped with it. A warm page is one `%` formatting for each set whose values moved.
 
 Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ (text 0.0.4) and OpenMetrics 1.0.
 """
@@ -9,8 +9,9 @@ Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ (text 0.0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
+from itertools import compress, count
+from operator import is_not
 
 from otel_calico.metrics import Metric
 from otel_calico.series import Labels, Readings, SeriesSet
@@ -25,40 +26,57 @@ class TextFormat(Enum):
     OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
-@dataclass(slots=True)
-class _Text:
-    """The lines of a set: with `%d` where values go, and as rendered of its newest readings."""
-
-    template: bytes
-    readings: Readings | None = None
-    lines: bytes = b""
-
-    def show(self, readings: Readings) -> bytes:
-        if readings is not self.readings:
-            self.readings, self.lines = readings, self.template % tuple(readings.values)
-        return self.lines
-
-
 class Exposition:
     """Renders the readings of one snapshot after the other. Used by one thread at a time."""
 
     def __init__(self) -> None:
-        self._texts: dict[SeriesSet, _Text] = {}
+        self._readings: Sequence[Readings] = ()
+        self._templates: dict[SeriesSet, bytes] = {}  # lines with `%d` where the values go
+        self._parts: list[bytes] = []  # the text: for each metric its header, then the lines of its sets
+        self._places: list[int] = []  # where the lines of each set stand among the parts
+        self._headers: list[tuple[int, Metric]] = []
 
-    def render(self, readings: Sequence[Readings], form: TextFormat) -> bytes:
-        """The samples of all readings under one `# HELP` and `# TYPE` per metric, without `# EOF`.
+    def render(self, readings: Sequence[Readings], form: TextFormat) -> Sequence[bytes]:
+        """The samples of all readings under one `# HELP` and `# TYPE` per metric, without `# EOF`, in parts.
 
         A metric without series is left out, as Prometheus client libraries do.
         """
-        known, self._texts = self._texts, {}
-        pairs = _Pairs()
-        samples: dict[Metric, list[bytes]] = {}
-        for one in readings:
-            series = one.series
-            text = self._texts[series] = known.get(series) or _Text(_template(series, pairs))
-            if lines := text.show(one):
-                samples.setdefault(series.metric, []).append(lines)
-        return b"".join(part for metric, parts in samples.items() for part in (header(metric, form), *parts))
+        moved = self._moved(readings)
+        if moved is None:
+            self._arrange(readings)
+            moved = range(len(readings))
+        for number in moved:
+            one = readings[number]
+            self._parts[self._places[number]] = self._templates[one.series] % tuple(one.values)
+        for place, metric in self._headers:
+            self._parts[place] = header(metric, form)
+        self._readings = readings
+        return self._parts
+
+    def _moved(self, readings: Sequence[Readings]) -> Sequence[int] | None:
+        """Which readings are other objects than before; None if they are not of the same sets in the same order."""
+        if len(readings) != len(self._readings):
+            return None
+        moved = list(compress(count(), map(is_not, readings, self._readings)))
+        if any(readings[number].series is not self._readings[number].series for number in moved):
+            return None
+        return moved
+
+    def _arrange(self, readings: Sequence[Readings]) -> None:
+        """Lay the text out anew. Templates of sets that are gone are forgotten."""
+        known, pairs = self._templates, _Pairs()
+        self._templates = {one.series: known.get(one.series) or _template(one.series, pairs) for one in readings}
+        numbers: dict[Metric, list[int]] = {}
+        for number, one in enumerate(readings):
+            numbers.setdefault(one.series.metric, []).append(number)
+        self._parts, self._headers, self._places = [], [], [0] * len(readings)
+        for metric, of_metric in numbers.items():
+            if any(readings[number].values for number in of_metric):
+                self._headers.append((len(self._parts), metric))
+                self._parts.append(b"")
+            for number in of_metric:
+                self._places[number] = len(self._parts)
+                self._parts.append(b"")
 
 
 def header(metric: Metric, form: TextFormat) -> bytes:

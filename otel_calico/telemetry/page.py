@@ -12,12 +12,10 @@ from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics.export import CardinalityLimits
 from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import generate_latest
-from prometheus_client.openmetrics.exposition import ALLOWUTF8
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from otel_calico.series import Readings, Snapshot
 from otel_calico.telemetry.exposition import TextFormat
+from otel_calico.telemetry.registry_text import RegistryText
 from otel_calico.telemetry.renewal import BUDGET, RenewedReader
 from otel_calico.telemetry.scans import Scans, Take
 
@@ -33,8 +31,8 @@ _EOF = b"# EOF\n"
 class PolicyPart(Protocol):
     """Renders the policy series of a snapshot's readings, without `# EOF`."""
 
-    def render(self, readings: Sequence[Readings], form: TextFormat) -> bytes:
-        """HELP, TYPE and samples."""
+    def render(self, readings: Sequence[Readings], form: TextFormat) -> Sequence[bytes]:
+        """HELP, TYPE and samples, in parts."""
 
 
 class StockPart:
@@ -45,13 +43,14 @@ class StockPart:
 
     def __init__(self, take: Take, resource: Resource, budget: int = BUDGET) -> None:
         self._registry = CollectorRegistry()
+        self._text = RegistryText(self._registry)
         self.reader = RenewedReader(take, self._make_reader, resource, budget)
 
-    def render(self, _: Sequence[Readings], form: TextFormat) -> bytes:
+    def render(self, _: Sequence[Readings], form: TextFormat) -> Sequence[bytes]:
         """HELP, TYPE and samples as prometheus_client writes them."""
-        text = registry_text(self._registry, form)
+        text = self._text.render(form)
         self.reader.renew_if_grown()
-        return text
+        return [text]
 
     def _make_reader(self, limits: CardinalityLimits) -> PrometheusMetricReader:
         return PrometheusMetricReader(
@@ -68,7 +67,7 @@ class MetricsPage:
     def __init__(self, scans: Scans, policy: PolicyPart, own: CollectorRegistry) -> None:
         self._scans = scans
         self._policy = policy
-        self._own = own
+        self._own = RegistryText(own)
         self._turn = threading.Lock()
         self._shown: Snapshot | None = None
         self._rendered_at = 0.0
@@ -99,16 +98,6 @@ class MetricsPage:
             page = gzip.compress(self._page(snapshot, form, gzipped=False), compresslevel=1)
         elif page is None:
             end = _EOF if form is TextFormat.OPENMETRICS else b""
-            page = self._policy.render(snapshot.readings, form) + registry_text(self._own, form) + end
+            page = b"".join([*self._policy.render(snapshot.readings, form), self._own.render(form), end])
         self._pages[form, gzipped] = page
         return page
-
-
-def registry_text(registry: CollectorRegistry, form: TextFormat) -> bytes:
-    """A registry in one of the formats, without `# EOF`.
-
-    No name in it needs escaping. Escaping for UTF-8 names spares looking at every character of those that are plain.
-    """
-    if form is TextFormat.OPENMETRICS:
-        return bytes(generate_openmetrics(registry, ALLOWUTF8)).removesuffix(_EOF)  # type: ignore[no-untyped-call]
-    return generate_latest(registry, ALLOWUTF8)

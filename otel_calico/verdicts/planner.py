@@ -63,21 +63,26 @@ class Planner:
         self._read: dict[str, tuple[Layout, EndpointChain]] = {}
         self._shared = SharedChains()
         self._planned: dict[str, _Planned] = {}
+        self._layouts: _Layouts = {}
         self._declared = ""
         self._empty: _Layouts = {}
         self._plan = RulesetPlan()
 
     def plan(self, ruleset: Ruleset) -> RulesetPlan:
         """The plan of this scan. The same object as before where nothing changed, and so are its parts."""
+        version = self._lookups.version
+        if ruleset.layouts is self._layouts and ruleset.declared == self._declared and version == self._made_from[2]:
+            return self._plan
         shared = {**_layouts(ruleset, _TARGET_PREFIXES), **self._empty_layouts(ruleset)}
         endpoints = _layouts(ruleset, _ENDPOINT_PREFIXES)
-        made_from = (shared, endpoints, self._lookups.version)
+        made_from = (shared, endpoints, version)
         if made_from != self._made_from:
             self._read_endpoints(endpoints)
             chains = [chain for _, chain in self._read.values()]
             self._shared = read_shared_chains(shared, chains, self._lookups)
             self._plan = self._assemble(endpoints)
             self._made_from = made_from
+        self._layouts = ruleset.layouts
         return self._plan
 
     def _empty_layouts(self, ruleset: Ruleset) -> _Layouts:

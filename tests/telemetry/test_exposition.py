@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 from hypothesis import given
@@ -35,6 +35,11 @@ calico_policy_group_info{calico_policy_group="cali-gi-x",calico_policy_name="a",
 """,
 }
 
+
+def rendered(exposition: Exposition, readings: Sequence[Readings], form: TextFormat) -> bytes:
+    return b"".join(exposition.render(readings, form))
+
+
 Parser = Callable[[str], Iterable[ParsedMetric]]
 
 
@@ -54,7 +59,7 @@ def test_text_format_shows_every_metric_once_with_all_its_samples() -> None:
             "calico_policy_group_info": "gauge",
         }
     )
-    assert Exposition().render(example().readings, TextFormat.PROMETHEUS).decode() == expected
+    assert rendered(Exposition(), example().readings, TextFormat.PROMETHEUS).decode() == expected
 
 
 def test_openmetrics_names_counters_by_family_and_leaves_accountant_names_alone() -> None:
@@ -66,21 +71,21 @@ def test_openmetrics_names_counters_by_family_and_leaves_accountant_names_alone(
             "calico_policy_group_info": "gauge",
         }
     )
-    assert Exposition().render(example().readings, TextFormat.OPENMETRICS).decode() == expected
+    assert rendered(Exposition(), example().readings, TextFormat.OPENMETRICS).decode() == expected
 
 
 def test_the_next_page_shows_what_moved_and_forgets_what_is_gone() -> None:
     exposition = Exposition()
     drops, accepts = series(NO_POLICY_DROP, WEB), series(POLICY_ACCEPT, ALLOW_WEB)
     stays = Readings(drops, (1,))
-    exposition.render([stays, Readings(accepts, (5,))], TextFormat.PROMETHEUS)
-    moved = exposition.render([stays, Readings(accepts, (6,))], TextFormat.PROMETHEUS)
+    rendered(exposition, [stays, Readings(accepts, (5,))], TextFormat.PROMETHEUS)
+    moved = rendered(exposition, [stays, Readings(accepts, (6,))], TextFormat.PROMETHEUS)
     assert [line for line in moved.decode().splitlines() if not line.startswith("#")] == [
         'no_policy_drop_counter{app="web",ip="10.0.0.1",pod="web-0",pod_namespace="shop",type="tw"} 1',
         'policy_accept_counter{app="web",ip="10.0.0.1",pod="web-0",pod_namespace="shop",policy="shop/default.allow-web",type="tw"} 6',  # noqa: E501
     ]
-    assert exposition.render([stays], TextFormat.PROMETHEUS) == moved[: moved.index(b"# HELP policy_accept")]
-    assert exposition.render([], TextFormat.PROMETHEUS) == b""
+    assert rendered(exposition, [stays], TextFormat.PROMETHEUS) == moved[: moved.index(b"# HELP policy_accept")]
+    assert rendered(exposition, [], TextFormat.PROMETHEUS) == b""
 
 
 def test_nothing_of_a_gone_pod_stays_in_memory() -> None:
@@ -90,9 +95,9 @@ def test_nothing_of_a_gone_pod_stays_in_memory() -> None:
     exposition = Exposition()
     pod = Label("web-0")
     gone = weakref.ref(pod)
-    exposition.render([Readings(series(NO_POLICY_DROP, {"pod": pod}), (1,))], TextFormat.PROMETHEUS)
+    rendered(exposition, [Readings(series(NO_POLICY_DROP, {"pod": pod}), (1,))], TextFormat.PROMETHEUS)
     del pod
-    exposition.render([], TextFormat.PROMETHEUS)
+    rendered(exposition, [], TextFormat.PROMETHEUS)
     gc.collect()
     assert gone() is None
 
@@ -107,7 +112,7 @@ def test_any_name_a_user_may_give_comes_back_as_it_was(
 ) -> None:
     labels = [{"pod": name, "calico.policy.name": "%d\\n" + name} for name in names]
     readings = Readings(series(NO_POLICY_DROP, *labels), tuple(range(len(names))))
-    text = Exposition().render([readings], form).decode() + end
+    text = rendered(Exposition(), [readings], form).decode() + end
     (family,) = parse(text)
     assert [(sample.labels, sample.value) for sample in family.samples] == [
         ({"calico_policy_name": "%d\\n" + name, "pod": name}, value) for value, name in enumerate(names)

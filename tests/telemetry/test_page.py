@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import gzip
 import threading
+from collections.abc import Iterable
 
 import pytest
 from opentelemetry.sdk.resources import Resource
-from prometheus_client import CollectorRegistry, Counter, Histogram, Info
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from prometheus_client.registry import Collector
 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.series import ScanFailure, Snapshot
 from otel_calico.telemetry.exposition import TextFormat
-from otel_calico.telemetry.page import MetricsPage, StockPart, registry_text
+from otel_calico.telemetry.page import MetricsPage, StockPart
+from otel_calico.telemetry.registry_text import RegistryText
 from otel_calico.telemetry.scans import Scans
 from otel_calico.telemetry.settings import Exporter, Naming, TelemetrySettings
 from otel_calico.telemetry.telemetry import Telemetry
@@ -135,14 +144,28 @@ def test_the_stock_page_survives_churn_without_overflow() -> None:
     assert policy.reader.renewals > 3
 
 
+class Families(Collector):
+    """A collector as OpenTelemetry's reader is one, with names and texts that need escaping."""
+
+    def collect(self) -> Iterable[Metric]:
+        hostile = 'a "b"\n\\c'
+        scans = CounterMetricFamily("scans", f"Help {hostile}", labels=["result", "reason"])
+        scans.add_metric([hostile, ""], 3)
+        scans.add_metric(["é", "x"], 1e21)
+        duration = HistogramMetricFamily("duration_seconds", "Time.", labels=["step"], unit="seconds")
+        duration.add_metric(["read"], buckets=[("0.1", 1), ("+Inf", 2)], sum_value=0.3)
+        plain = GaugeMetricFamily("plain", "Without labels.", value=-0.5)
+        return [scans, duration, plain, InfoMetricFamily("build", "Build.", value={"version": "1"})]
+
+
 def test_own_metrics_are_written_as_the_stock_writers_do() -> None:
     registry = CollectorRegistry()
-    Counter("scans", 'Help "with" \\ quotes', ["result"], registry=registry).labels('a "b"\n\\c').inc()
-    Histogram("duration", "Time.", ["step"], unit="seconds", registry=registry).labels("é").observe(0.3)
-    Info("build", "Build.", registry=registry).info({"version": "1"})
+    registry.register(Families())
+    text = RegistryText(registry)
     openmetrics = bytes(generate_openmetrics(registry))  # type: ignore[no-untyped-call]
-    assert registry_text(registry, TextFormat.OPENMETRICS) + b"# EOF\n" == openmetrics
-    assert registry_text(registry, TextFormat.PROMETHEUS) == generate_latest(registry)
+    assert text.render(TextFormat.OPENMETRICS) + b"# EOF\n" == openmetrics
+    assert text.render(TextFormat.PROMETHEUS) == generate_latest(registry)
+    assert text.render(TextFormat.PROMETHEUS) == generate_latest(registry), "what was kept is what would be written"
 
 
 def test_those_who_come_together_share_one_rendering() -> None:

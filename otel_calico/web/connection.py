@@ -1,0 +1,198 @@
+"""One client's connection: bytes to requests to answers. Runs on the server's event loop; never blocks it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
+
+import httptools
+
+from otel_calico.web.message import Request, Response, plain
+
+if TYPE_CHECKING:
+    from asyncio.sslproto import SSLProtocol  # noqa: F401
+
+HEAD_BYTES = 16 * 1024
+"""The longest request there may be."""
+PIECE = 64 * 1024  # bytes: what a connection holds of an answer that its client does not take
+BAD_REQUEST = plain(HTTPStatus.BAD_REQUEST, "Not a request that this server understands.")
+TOO_LARGE = plain(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The request is too long.")
+NO_BODY = plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Requests with a body are not taken.")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who asks. `certificate` is what `ssl` tells of a verified client certificate, None without one."""
+
+    certificate: dict[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """Seconds. `request`: to send a request, and again to get its answer, however slowly the client drips.
+    `idle`: between two requests; longer than scrapes are apart, so that each need not connect and shake hands anew.
+    """
+
+    request: float = 10.0
+    idle: float = 150.0
+
+
+Answer = Callable[[Request, Peer], Awaitable[Response]]
+
+
+class Connection(asyncio.Protocol):
+    """Reads one request after the other and writes their answers."""
+
+    def __init__(self, answer: Answer, limits: TimeLimits, connections: dict[Connection, None]) -> None:
+        self._answer = answer
+        self._limits = limits
+        self._connections = connections  # all that are open, the one that is silent for longest first
+        self._loop = asyncio.get_running_loop()
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._task: asyncio.Task[None] | None = None
+        self._last = False  # no request after this one
+        self._begin()
+
+    def _begin(self) -> None:
+        """Be ready for the next request."""
+        self._parser = httptools.HttpRequestParser(self)
+        self._read = 0
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._refused: Response | None = None
+
+    # --- called by asyncio ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client connected, and shook hands if TLS is on."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=0)
+        tls = transport.get_extra_info("ssl_object")
+        self._peer = Peer(tls.getpeercert() or None) if tls else Peer()
+        self._connections[self] = None
+        self._timer = self._loop.call_later(self._limits.request, self.cut)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """The connection ended, by whomever."""
+        self._timer.cancel()
+        self._connections.pop(self, None)
+        if self._task:
+            self._task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes arrived."""
+        if self._last:
+            return
+        if self._read == 0:
+            self._allow(self._limits.request)
+        self._read += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # the request is whole; what it asks to switch to is not offered
+        except httptools.HttpParserError:
+            self._refuse(BAD_REQUEST)
+        if self._task is None and self._read > HEAD_BYTES:
+            self._refuse(TOO_LARGE)
+
+    def pause_writing(self) -> None:
+        """The client takes no more for now."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """The client took all."""
+        self._writable.set()
+
+    # --- called by httptools ---
+
+    def on_url(self, part: bytes) -> None:
+        """A part of the target."""
+        self._target += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header."""
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_body(self, _: bytes) -> None:
+        """A part of a body."""
+        self._refused = NO_BODY
+
+    def on_message_complete(self) -> None:
+        """The request is whole. What the client sent after it without waiting is not answered; it will ask again."""
+        if self._task is not None:
+            self._last = True
+            return
+        self._last = not self._parser.should_keep_alive()
+        self._transport.pause_reading()
+        self._task = self._loop.create_task(self._serve(self._parser.get_method().decode("latin-1")))
+
+    # --- ---
+
+    async def _serve(self, method: str) -> None:
+        try:
+            response = self._refused or await self._answer(self._request(method), self._peer)
+        except ValueError:  # a target that is no URL
+            response = BAD_REQUEST
+        self._last = self._last or response.status is HTTPStatus.BAD_REQUEST
+        await self._write(response, with_body=method != "HEAD")
+        self._task = None
+        if self._last:
+            self._transport.close()
+            return
+        self._begin()
+        self._connections[self] = self._connections.pop(self)
+        self._allow(self._limits.idle)
+        self._transport.resume_reading()
+
+    def _request(self, method: str) -> Request:
+        try:
+            url = httptools.parse_url(self._target)
+        except httptools.HttpParserError as error:
+            raise ValueError("no URL") from error
+        return Request(method, url.path.decode("latin-1"), (url.query or b"").decode("latin-1"), self._headers)
+
+    async def _write(self, response: Response, *, with_body: bool) -> None:
+        self._allow(self._limits.request)
+        head = response.head(close=self._last)
+        if not with_body:
+            self._transport.write(head)
+            return
+        body = memoryview(response.body)
+        self._transport.write(head + body[:PIECE])
+        for at in range(PIECE, len(body), PIECE):
+            await self._writable.wait()
+            self._transport.write(body[at : at + PIECE])
+        await self._writable.wait()
+
+    def _refuse(self, response: Response) -> None:
+        if not self._last:
+            self._last = True
+            self._transport.write(response.head(close=True) + response.body)
+            self._transport.close()
+
+    def _allow(self, seconds: float) -> None:
+        self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self.cut)
+
+    # --- called by the server ---
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is no whole request to answer."""
+        return self._task is None
+
+    def retire(self) -> None:
+        """End after the answer under way."""
+        self._last = True
+        if self._task is None:
+            self._transport.close()
+
+    def cut(self) -> None:
+        """End at once."""
+        with suppress(RuntimeError):  # the loop may be ending
+            self._transport.abort()
