@@ -1,5 +1,6 @@
-# otel-calico for a node: one Python, one virtual environment, and iptables with both of its backends.
-# Runs as root with NET_ADMIN and NET_RAW (the kernel lets nobody else read rules), on a read-only root file system.
+# otel-calico for a node: one Python, one virtual environment, and iptables with both of its backends. For amd64 and arm64.
+# Runs as root with NET_ADMIN and NET_RAW (the kernel lets nobody else read rules), on a read-only root file system;
+# `demo` and commands on saved files need neither: docker run --user 65534 --cap-drop ALL --read-only IMAGE demo
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -15,9 +16,11 @@ RUN python -m venv /opt/otel-calico \
 FROM python:3.11-slim-bookworm
 ARG VERSION=0.1.0
 ARG REVISION=unknown
+ARG SOURCE=unknown
 LABEL org.opencontainers.image.title="otel-calico" \
       org.opencontainers.image.description="OpenTelemetry metrics of Project Calico's policy verdicts" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 

@@ -11,10 +11,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # What the tests start for real: iptables in network namespaces, etcd, Prometheus.
-SYSTEM_PACKAGES := iptables nftables ipset iproute2 util-linux libcap2-bin procps etcd-server prometheus
+SYSTEM_PACKAGES := iptables nftables ipset iproute2 util-linux libcap2-bin procps etcd-server prometheus libfaketime chromium fonts-dejavu-core
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick lint bench image setup system clean
+.PHONY: help demo test quick lint bench soak faults fuzz audit chart image setup system clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target words; do \
@@ -45,6 +45,23 @@ lint: $(VENV)/.developed ## check style, types and the direction of imports
 bench: setup ## measure a scan, a scrape and memory; needs root
 	@$(BIN)/python -m benchmarks
 
+soak: setup ## let thousands of pods come and go and see that all stays flat; needs root, five minutes
+	@$(BIN)/python -m endurance.soak
+
+faults: setup ## do every fault to the running service and see what it promises; needs root
+	@$(BIN)/python -m endurance.faults
+
+fuzz: $(VENV)/.developed ## feed what reads others' texts with what nobody would write, guided by coverage
+	@$(PIP) install --group fuzz
+	@$(BIN)/python -m endurance.fuzz
+
+audit: $(VENV)/.developed ## ask PyPI for known vulnerabilities of what is installed
+	@$(PIP) install --group audit
+	@$(BIN)/python -m endurance.audit
+
+chart: $(VENV)/.developed ## write what is generated around the Helm chart: its schema, the plain manifest
+	@$(BIN)/python -m scripts.chart
+
 image: ## build the container image (IMAGE=otel-calico:latest, CONTAINER=docker)
 	$(CONTAINER) build --tag $(IMAGE) .
 
@@ -57,7 +74,7 @@ system: $(BIN)/python
 	scripts/install_system_packages.sh $(SYSTEM_PACKAGES) $$libpython
 
 clean: ## remove everything that was made here
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:

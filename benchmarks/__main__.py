@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from benchmarks import cache, churn, first, memory, push, scrape, scrapers
+from benchmarks import cache, churn, families, first, memory, native, profile, push, scrape, scrapers
 from benchmarks.shapes import Scale
 from benchmarks.table import Row, markdown, progress, write
 
 BENCHMARKS: dict[str, Callable[[Scale], list[Row]]] = {
     "scrape": scrape.measure,
+    "families": families.measure,
+    "profile": profile.measure,
     "first": first.measure,
+    "native": native.measure,
     "push": push.measure,
     "memory": memory.measure,
     "churn": churn.measure,

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.node import BenchmarkNode, scrape_cpu
+from benchmarks.node import BenchmarkNode
 from benchmarks.process import save_cpu
 from benchmarks.scrape import SAVE
+from benchmarks.scraper import Scraper
 from benchmarks.shapes import Scale, Shape
 from benchmarks.table import Row, compared, progress
 from tests.node.service import Service
@@ -34,7 +35,8 @@ def _row(shape: Shape, scrapes: int) -> Row:
                 service.start("/healthz").wait(lambda: _in_sync(service), "in sync with etcd")
                 time.sleep(_SETTLE)
                 node.program()
-                first.append(scrape_cpu(service, gzipped=False))
+                with Scraper(service, node.namespace) as scraper:
+                    first.append(scraper.cpu(gzipped=False))
                 saves += [save_cpu(node.namespace) for _ in range(2)]
                 if len(service.scrape()["no_policy_drop_counter"]) != 2 * shape.pods:
                     raise RuntimeError(f"first scrape {shape}: series are missing")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.node import BenchmarkNode, Traffic, scrape_headers
+from benchmarks.node import BenchmarkNode, Traffic
 from benchmarks.process import resident_megabytes
 from benchmarks.receiver import NullReceiver
+from benchmarks.scraper import Scraper
 from benchmarks.shapes import Scale, Shape
 from benchmarks.table import Row, progress
 from otel_calico.telemetry.settings import Protocol
@@ -33,11 +34,12 @@ def _row(shape: Shape, bar: int, protocol: Protocol, scale: Scale) -> Row:
             service.start()
             pid = service.process.pid
             started = resident_megabytes(pid)
-            for number in range(scale.scrapes_before_memory):
-                progress(f"memory {shape}, {protocol.value}: scrape {number + 1} of {scale.scrapes_before_memory}")
-                if number % _SCRAPES_PER_MOVE == 0:
-                    node.move(Traffic.ALL)
-                service.get("/metrics", scrape_headers(gzipped=True))
+            with Scraper(service, node.namespace) as scraper:
+                for number in range(scale.scrapes_before_memory):
+                    progress(f"memory {shape}, {protocol.value}: scrape {number + 1} of {scale.scrapes_before_memory}")
+                    if number % _SCRAPES_PER_MOVE == 0:
+                        node.move(Traffic.ALL)
+                    scraper.scrape(gzipped=True)
             _await_pushes(service, scale)
             resident = resident_megabytes(pid)
     measured = f"{resident:.0f} MB, {started:.0f} MB when ready"

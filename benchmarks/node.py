@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchmarks.process import cpu_of
 from benchmarks.shapes import Shape
 from otel_calico.chains import WORKLOAD_PREFIXES
 from tests.end_to_end.cluster import NODE_NAME
@@ -22,10 +21,6 @@ from tests.node.service import Service
 
 BACKEND = "legacy"
 _ONE_IN = 10  # pods with typical traffic
-_PROMETHEUS = (
-    "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,"
-    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
-)
 _PACKETS, _BYTES = 7, 420  # what a rule gains when it moves
 
 
@@ -44,7 +39,7 @@ class BenchmarkNode:
         self.shape = shape
         self._whole = shape.node()
         self._rulesets = render(self._whole), render(_without_one_policy(self._whole))
-        self._moving = {traffic: _moving(self._whole, self._rulesets[0], traffic) for traffic in Traffic}
+        self._moving = {traffic: moving(self._whole, self._rulesets[0], traffic) for traffic in Traffic}
         self._counters = {
             rule_hash: (10**5 + place, 10**7 + place) for place, rule_hash in enumerate(self.ruleset.hashes)
         }
@@ -100,18 +95,7 @@ class BenchmarkNode:
         self._parts.close()
 
 
-def scrape_headers(*, gzipped: bool) -> dict[str, str]:
-    """How Prometheus asks; it asks for gzip unless told otherwise."""
-    return {"Accept": _PROMETHEUS, "Accept-Encoding": "gzip" if gzipped else "identity"}
-
-
-def scrape_cpu(service: Service, *, gzipped: bool) -> float:
-    """CPU seconds of the service itself for one scrape: scan, page and HTTP, without `iptables-save`."""
-    headers = scrape_headers(gzipped=gzipped)
-    return cpu_of(service.process.pid, lambda: service.get("/metrics", headers))
-
-
-def _moving(node: Node, ruleset: Ruleset, traffic: Traffic) -> tuple[str, ...]:
+def moving(node: Node, ruleset: Ruleset, traffic: Traffic) -> tuple[str, ...]:
     """Hashes of the rules that move: with typical traffic those of a tenth of the pods, and all shared ones."""
     if traffic is Traffic.QUIET:
         return ()

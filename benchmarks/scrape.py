@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from benchmarks.node import BenchmarkNode, Traffic, scrape_cpu
+from benchmarks.node import BenchmarkNode, Traffic
 from benchmarks.process import save_cpu
+from benchmarks.scraper import Scraper
 from benchmarks.shapes import Scale, Shape
 from benchmarks.table import Row, compared, progress
 from tests.node.service import Service
@@ -31,9 +32,11 @@ def _sample(shape: Shape, rounds: int) -> _Samples:
         node.program()
         with node.service() as service:
             _warm_up(service.start(), shape)
-            for number in range(rounds):
-                progress(f"scrape {shape}: round {number + 1} of {rounds}")
-                _round(node, service, samples)
+            with Scraper(service, node.namespace) as scraper:
+                scraper.scrape(gzipped=False)
+                for number in range(rounds):
+                    progress(f"scrape {shape}: round {number + 1} of {rounds}")
+                    _round(node, scraper, samples)
     return samples
 
 
@@ -48,16 +51,16 @@ def _warm_up(service: Service, shape: Shape) -> None:
     progress(f"scrape {shape}: {rules:.0f} rules, {sum(page['otel_calico_series'].values()):.0f} series")
 
 
-def _round(node: BenchmarkNode, service: Service, samples: _Samples) -> None:
+def _round(node: BenchmarkNode, scraper: Scraper, samples: _Samples) -> None:
     for gzipped in (False, True):
         samples[SAVE].append(save_cpu(node.namespace))
         for traffic in Traffic:
             node.move(traffic)
-            samples[traffic, gzipped].append(scrape_cpu(service, gzipped=gzipped))
+            samples[traffic, gzipped].append(scraper.cpu(gzipped=gzipped))
     for traffic in _CHANGED_UNDER:
         node.move(traffic)
         node.change_one_chain()
-        samples[traffic].append(scrape_cpu(service, gzipped=False))
+        samples[traffic].append(scraper.cpu(gzipped=False))
 
 
 def _rows(shape: Shape, samples: _Samples) -> Iterator[Row]:

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from benchmarks.node import BenchmarkNode, Traffic, scrape_headers
+from benchmarks.node import BenchmarkNode, Traffic
+from benchmarks.scraper import scrape_headers
 from benchmarks.shapes import Scale
 from benchmarks.table import Row, compared, progress
 from tests.node.namespace import Namespace

@@ -17,12 +17,12 @@ _HEAD = ("| What | Measured | Against, same run | Ratio | Bar | Holds |", "|---|
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measured thing. `ratio` and `against` are empty where the bar is a plain number."""
+    """One measured thing. `ratio` and `against` are empty where the bar is a number, `bar` where there is none."""
 
     what: str
     measured: str
-    bar: str
-    holds: bool
+    bar: str = ""
+    holds: bool | None = None
     against: str = ""
     ratio: float | None = None
 
@@ -30,7 +30,7 @@ class Row:
     def line(self) -> str:
         """The row in Markdown."""
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
-        holds = "yes" if self.holds else "**no**"
+        holds = {True: "yes", False: "**no**", None: ""}[self.holds]
         return f"| {self.what} | {self.measured} | {self.against} | {ratio} | {self.bar} | {holds} |"
 
 
@@ -49,7 +49,7 @@ def milliseconds(samples: Sequence[float]) -> str:
 
 def markdown(rows: Sequence[Row]) -> str:
     """The whole table, with a line on the machine."""
-    return "\n".join([*_HEAD, *(row.line for row in rows), "", _machine()])
+    return "\n".join([*_HEAD, *(row.line for row in rows), "", machine()])
 
 
 def write(path: Path, table: str) -> None:
@@ -65,7 +65,7 @@ def progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _machine() -> str:
+def machine() -> str:
     """What was measured on, and how busy others kept it."""
     names = (line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line)
     load = ", ".join(f"{value:.2f}" for value in os.getloadavg())

@@ -15,9 +15,17 @@ from otel_calico.collector import Collector
 from otel_calico.config import Settings
 from otel_calico.datastores.datastore import Datastore, DatastoreError
 from otel_calico.lookups import Lookups
-from otel_calico.rooms import StartError, build_datastore, build_source, collector_settings, telemetry_settings
-from otel_calico.telemetry.http import ListenError
+from otel_calico.rooms import (
+    StartError,
+    build_datastore,
+    build_protection,
+    build_source,
+    collector_settings,
+    telemetry_settings,
+)
+from otel_calico.telemetry.endpoints import Rules
 from otel_calico.telemetry.telemetry import Telemetry
+from otel_calico.web.server import ListenError
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +46,7 @@ def serve(settings: Settings) -> int:
     try:
         datastore = build_datastore(settings, lookups)
         collector = Collector(build_source(settings.iptables), lookups, collector_settings(settings.metrics))
-        return _run(settings, collector, datastore)
+        return _run(settings, collector, datastore, lookups)
     except (StartError, DatastoreError, ListenError) as error:
         return _refuse(error)
 
@@ -52,23 +60,25 @@ def demo(settings: Settings) -> int:
     datastore = recorded.fill(lookups)
     collector = Collector(recorded.DemoSource(), lookups, collector_settings(settings.metrics))
     try:
-        return _run(settings, collector, datastore, welcome=_WELCOME)
-    except ListenError as error:
+        return _run(settings, collector, datastore, lookups, welcome=_WELCOME)
+    except (StartError, ListenError) as error:
         return _refuse(error)
 
 
 _WELCOME = """\
 A recorded Calico node is being replayed; its counters move.
-  metrics   http://localhost:{port}/metrics
-  page      http://localhost:{port}/
+  metrics   {scheme}://localhost:{port}/metrics
+  page      {scheme}://localhost:{port}/
 Press Ctrl-C to stop.
 """
 
 
-def _run(settings: Settings, collector: Collector, datastore: Datastore, welcome: str = "") -> int:
-    memory.use_one_arena()
+def _run(settings: Settings, collector: Collector, datastore: Datastore, lookups: Lookups, welcome: str = "") -> int:
+    memory.prepare()
     stop = _stop_signal()
-    telemetry = Telemetry(telemetry_settings(settings), collector.snapshot, datastore.status)
+    protection = build_protection(settings.web)
+    rules = Rules(collector.look, lookups)
+    telemetry = Telemetry(telemetry_settings(settings), collector.snapshot, datastore.status, protection, rules)
     datastore.start()
     first_scan = threading.Thread(target=_first_scan, args=(collector, datastore, stop), name="first-scan", daemon=True)
     try:
@@ -76,7 +86,8 @@ def _run(settings: Settings, collector: Collector, datastore: Datastore, welcome
         try:
             log.info("started", version=__version__, node=settings.node.name, port=telemetry.port)
             if welcome:
-                sys.stdout.write(welcome.format(port=telemetry.port))
+                scheme = "https" if protection and protection.current.context else "http"
+                sys.stdout.write(welcome.format(scheme=scheme, port=telemetry.port))
                 sys.stdout.flush()
             first_scan.start()
             while not stop.wait(_WAKE_UP):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import dataclass
 from enum import Enum
 
 from otel_calico.model import Direction, Policy, PolicyKind
@@ -25,6 +26,10 @@ HOST_ENDPOINT_PREFIXES = {
     "cali-thfw-": Direction.EGRESS,
     "cali-fhfw-": Direction.INGRESS,
 }
+ALL_INTERFACES = "*"
+"""Interface of a host endpoint that stands for every interface of its node."""
+
+_ALL_INTERFACES_IN_CHAINS = "any-interface-at-all"  # `felix/dataplane/linux/endpoint_mgr.go`
 
 
 class IdScheme(Enum):
@@ -58,6 +63,28 @@ def chain_name(prefix: str, ident: str, limit: int = MAX_CHAIN_NAME) -> str:
     if length > limit or (length == limit and ident.startswith("_")):
         return prefix + "_" + _hash(ident)[: limit - 1 - len(prefix)]
     return prefix + ident
+
+
+@dataclass(frozen=True, slots=True)
+class HostEndpointChain:
+    """Whose traffic a chain of a host endpoint sees. `interface` may be `*`.
+
+    `forwarded` is true for traffic that passes through the node, false for that of its own processes.
+    """
+
+    interface: str
+    direction: Direction
+    forwarded: bool
+
+
+def host_endpoint_chain(name: str) -> HostEndpointChain | None:
+    """What a chain's name tells; None if it is no chain of a host endpoint."""
+    for prefix, direction in HOST_ENDPOINT_PREFIXES.items():
+        if name.startswith(prefix):
+            everywhere = name in {chain_name(prefix, _ALL_INTERFACES_IN_CHAINS), prefix + _ALL_INTERFACES_IN_CHAINS}
+            interface = ALL_INTERFACES if everywhere else name[len(prefix) :]
+            return HostEndpointChain(interface, direction, forwarded=prefix.endswith("fw-"))
+    return None
 
 
 def policy_id(policy: Policy, scheme: IdScheme) -> str:

@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from otel_calico.accounting.cardinality import Cardinality, CardinalityChoice
 from otel_calico.accounting.planned import PlannedRuleset
 from otel_calico.accounting.plausibility import fell_together
 from otel_calico.accounting.policies import PolicyAccount
+from otel_calico.explain.look import Look, RulesetLook
 from otel_calico.lookups import Lookups
 from otel_calico.model import IPVersion
-from otel_calico.ruleset.parse import DumpError
+from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.ruleset import MalformedCounterError, Ruleset
-from otel_calico.scan import RulesetScan, Stopwatch, is_programmed
+from otel_calico.scan import RulesetScan, Stopwatch, dataplane_of
 from otel_calico.scan_log import ScanLog
-from otel_calico.series import Readings, ScanFailure, ScanReport, Snapshot
+from otel_calico.series import EBPF_DATAPLANE, Readings, ScanFailure, ScanReport, Snapshot
 from otel_calico.sources.source import Dump, Source, SourceError
 from otel_calico.verdicts.planner import SeriesChoice
 
@@ -27,10 +29,15 @@ log = structlog.get_logger(__name__)
 _CONFIRMATIONS = 3
 """Further reads that must also show a collective fall of legacy counters before it is believed."""
 
-_NO_CHAINS = (
-    "the filter table has no chains of Calico's (cali-…): does calico-node run on this node with the iptables "
-    "dataplane, and does otel-calico share the host's network namespace (hostNetwork: true)?"
-)
+_UNUSABLE = {
+    "": ScanFailure(
+        "no_calico_chains",
+        "neither iptables nor nftables has chains of Calico's (cali-…): does calico-node run on this node, and does "
+        "otel-calico share the host's network namespace (hostNetwork: true)?",
+    ),
+    "ebpf": ScanFailure("ebpf_dataplane", EBPF_DATAPLANE),
+}
+"""Why the rules of a dataplane yield nothing."""
 
 Rulesets = Mapping[IPVersion, Ruleset]
 
@@ -44,6 +51,7 @@ class CollectorSettings:
     series: SeriesChoice = field(default_factory=SeriesChoice)
     minimum_counter: int = 0
     freshness: float = 1.0
+    cardinality: CardinalityChoice = field(default_factory=CardinalityChoice)
 
 
 class Collector:
@@ -54,10 +62,12 @@ class Collector:
         self._source = source
         self._lookups = lookups
         self._settings = settings
+        self._cardinality = Cardinality(settings.cardinality)
         self._backend = ""
         self._begin()
         self._scanning = threading.Lock()
         self._snapshot: Snapshot | None = None
+        self._look = Look(0.0)
         self._expires = 0.0
         self._lookups_version = -1
         self._log = ScanLog()
@@ -79,6 +89,13 @@ class Collector:
                 self._snapshot = self._scan()
                 self._expires = time.monotonic() + self._settings.freshness
             return self._snapshot
+
+    def look(self) -> Look:
+        """What the scan behind the latest snapshot saw; no rulesets where it failed. Takes no scan, and costs nothing.
+
+        Whoever keeps it keeps that scan's rulesets in memory.
+        """
+        return self._look
 
     def _is_fresh(self) -> bool:
         return time.monotonic() < self._expires and self._lookups_version == self._lookups.version
@@ -102,13 +119,16 @@ class Collector:
         dumps, rulesets = self._believable(watch)
         planned = [self._scans[version].attribute(ruleset, taken) for version, ruleset in rulesets.items()]
         watch.lap("attribute")
-        programmed = is_programmed(rulesets)
-        left_out = programmed and _below(planned, self._settings.minimum_counter)
+        dataplane = dataplane_of(rulesets)
+        failure = _UNUSABLE.get(dataplane)
+        left_out = not failure and _below(planned, self._settings.minimum_counter)
         readings = () if left_out else self._account(planned, taken)
         watch.lap("account")
         report = self._report(watch, dumps, planned, left_out=left_out)
-        if not programmed:
-            return Snapshot(taken / 1e9, failure=ScanFailure("no_calico_chains", _NO_CHAINS), report=report)
+        if failure:
+            self._look = Look(taken / 1e9)
+            return Snapshot(taken / 1e9, failure=failure, report=report)
+        self._look = Look(taken / 1e9, tuple(RulesetLook(one.ip_version, one.ruleset, one.plan) for one in planned))
         return Snapshot(taken / 1e9, readings, report=report)
 
     def _believable(self, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
@@ -144,7 +164,7 @@ class Collector:
         """The same rules in the other backend have other counters, whose history is not this service's to count."""
         backend = self._source.backend
         if self._backend and backend != self._backend:
-            log.warning("iptables_backend_changed", former=self._backend, backend=backend)
+            log.warning("backend_changed", former=self._backend, backend=backend)
             self._begin()
         self._backend = backend
 
@@ -153,10 +173,10 @@ class Collector:
         for ruleset in planned:
             readings += self._scans[ruleset.ip_version].account(ruleset)
         if "policy" in self._settings.series.families:
-            readings += self._policies.read(planned)
+            readings += self._policies.read(planned, taken)
         for ruleset in planned:
             self._scans[ruleset.ip_version].accept(ruleset, taken)
-        return readings
+        return self._cardinality.shown(readings)
 
     def _report(
         self, watch: Stopwatch, dumps: Sequence[Dump], planned: Sequence[PlannedRuleset], *, left_out: bool
@@ -164,6 +184,7 @@ class Collector:
         plans = [ruleset.plan for ruleset in planned]
         return ScanReport(
             backend=self._source.backend,
+            dataplane=dataplane_of({ruleset.ip_version: ruleset.ruleset for ruleset in planned}),
             seconds=watch.seconds,
             rules={_label(ruleset.ip_version): ruleset.ruleset.rules for ruleset in planned},
             bytes={_label(dump.ip_version): len(dump.text) for dump in dumps},
@@ -171,11 +192,18 @@ class Collector:
             interfaces_without_workload=tuple({name for plan in plans for name in plan.interfaces_without_workload}),
             chains_without_name=tuple({chain for plan in plans for chain in plan.chains_without_name}),
             below_minimum=left_out,
+            series_left_out={} if left_out else self._cardinality.left_out,
             unlocked=self._source.unlocked,
         )
 
     def _failed(self, taken: int, watch: Stopwatch, kind: str, message: str) -> Snapshot:
-        report = ScanReport(backend=self._source.backend, seconds=watch.seconds, unlocked=self._source.unlocked)
+        self._look = Look(taken / 1e9)
+        report = ScanReport(
+            backend=self._source.backend,
+            dataplane="ebpf" if kind == "ebpf_dataplane" else "",
+            seconds=watch.seconds,
+            unlocked=self._source.unlocked,
+        )
         return Snapshot(taken / 1e9, failure=ScanFailure(kind, message), report=report)
 
 

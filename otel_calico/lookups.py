@@ -10,8 +10,8 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from otel_calico.chains import IdScheme, chain_name, policy_id
-from otel_calico.model import ClusterInformation, Policy, Resource, Tier, WorkloadEndpoint
+from otel_calico.chains import ALL_INTERFACES, IdScheme, chain_name, policy_id
+from otel_calico.model import ClusterInformation, HostEndpoint, Policy, Resource, Tier, WorkloadEndpoint
 
 _R = TypeVar("_R")
 _ANY_PREFIX = "cali-pi-"  # the part after the prefix is the same for both directions
@@ -51,6 +51,7 @@ class Lookups:
         self._write = threading.Lock()
         self._resources: dict[str, dict[str, Resource]] = {}
         self._endpoints: _Claims[WorkloadEndpoint] = _Claims()
+        self._hosts: _Claims[HostEndpoint] = _Claims()
         self._policies: dict[IdScheme, _Claims[Policy]] = {}
         self._tiers: _Claims[Tier] = _Claims()
         self._clusters: _Claims[ClusterInformation] = _Claims()
@@ -65,6 +66,21 @@ class Lookups:
     def interfaces(self) -> Iterable[str]:
         """Host interfaces that have an endpoint."""
         return tuple(self._endpoints.by_text)
+
+    def host_endpoint(self, interface: str) -> HostEndpoint | None:
+        """The host endpoint behind the chains of an interface of this node, or of `*`.
+
+        Of several that claim it Felix takes the one whose name sorts first. One without an interface name belongs to
+        the interface that has its address, which no ruleset tells: so it is taken only where it is the only one. Where
+        the lookups hold several nodes (a file), nothing tells whose interface it is.
+        """
+        claims = self._hosts.by_text.get(interface, ())
+        if not claims and interface != ALL_INTERFACES:
+            unnamed = self._hosts.by_text.get("", ())
+            claims = unnamed if len(unnamed) == 1 else ()
+        if len({endpoint.node for endpoint in claims}) > 1:
+            return None
+        return min(claims, key=lambda endpoint: endpoint.name, default=None)
 
     def policy(self, chain: str, scheme: IdScheme) -> Policy | None:
         """The policy whose chain this is under one id scheme; schemes collide, so they are never mixed.
@@ -142,6 +158,8 @@ class Lookups:
         found: list[tuple[_Claims[Any], str]]
         if isinstance(resource, WorkloadEndpoint):
             found = [(self._endpoints, resource.interface)]
+        elif isinstance(resource, HostEndpoint):
+            found = [(self._hosts, resource.interface)]
         elif isinstance(resource, Policy):
             found = [(claims, _policy_suffix(resource, scheme)) for scheme, claims in self._policies.items()]
         elif isinstance(resource, Tier):

@@ -7,16 +7,20 @@ import ctypes
 import gc
 
 _M_ARENA_MAX = -8  # malloc.h of glibc
+_LOOK_AFTER = 20_000
+"""Objects made since the last look before Python looks for garbage: about those of a few pages. Its default of 700 has
+it look several times a page, and nearly nothing here is garbage that reference counts do not find."""
 
 
-def use_one_arena() -> None:
-    """Let all threads allocate from one arena: to be called before threads start.
+def prepare() -> None:
+    """Let all threads allocate from one arena, and garbage be looked for rarely: to be called before threads start.
 
     glibc gives threads arenas of their own, each of which keeps what one large scan or page once needed. Other C
     libraries have no such arenas, and no such call.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+    gc.set_threshold(_LOOK_AFTER)
 
 
 def settle() -> None:

@@ -94,6 +94,15 @@ POLICY_GROUP_INFO = Metric(
     "group and member, with the member's place in the order of evaluation.",
     gauge=True,
 )
+POLICY_LAST_HIT = Metric(
+    name="calico.policy.last_hit.time",
+    exposed="calico_policy_last_hit_time_seconds",
+    family="policy",
+    unit="s",
+    help="When a rule of a policy last decided about a packet on this node: Unix time of the scan that first saw it; "
+    "0 if none did since otel-calico started.",
+    gauge=True,
+)
 
 
 def _packets_and_bytes(name: str, family: str, what: str, meaning: str) -> tuple[Metric, Metric]:
@@ -108,14 +117,14 @@ def _packets_and_bytes(name: str, family: str, what: str, meaning: str) -> tuple
 WORKLOAD_POLICY = _packets_and_bytes(
     "calico.workload.policy",
     "workload",
-    "that a policy allowed, denied or passed on at a workload, where exact; policies counted as one are joined with "
-    "commas.",
+    "that a policy allowed, denied or passed on at a workload, where exact. Of policies that share a selector each has "
+    "what is proven to be its own, and the rest is on their names joined with commas.",
     f"{SINCE_START} {FIRST_PACKETS}",
 )
 WORKLOAD_DROPPED = _packets_and_bytes(
     "calico.workload.dropped",
     "workload",
-    "to or from a workload that no policy rule denied but something else dropped: see reason.",
+    "to or from a workload or host endpoint that no policy rule denied but something else dropped: see reason.",
     KERNEL_VALUE,
 )
 WORKLOAD_ESTABLISHED = _packets_and_bytes(
@@ -123,6 +132,13 @@ WORKLOAD_ESTABLISHED = _packets_and_bytes(
     "workload",
     "of established connections, accepted before any policy. Between two pods of one node only the sender counts them.",
     KERNEL_VALUE,
+)
+RULE = _packets_and_bytes(
+    "calico.rule",
+    "rule",
+    "that one rule of a policy decided on this node, all endpoints together.",
+    f"{KERNEL_VALUE} {FIRST_PACKETS} calico.rule.index is the rule's place in the policy, from 0, where Calico writes "
+    "flow logs; elsewhere its place among the rules written for this IP version.",
 )
 
 POLICY_METRICS = (
@@ -132,9 +148,11 @@ POLICY_METRICS = (
     POLICY_PACKETS,
     POLICY_BYTES,
     POLICY_GROUP_INFO,
+    POLICY_LAST_HIT,
     *WORKLOAD_POLICY,
     *WORKLOAD_DROPPED,
     *WORKLOAD_ESTABLISHED,
+    *RULE,
 )
-FAMILIES = ("accountant", "policy", "workload")
+FAMILIES = ("accountant", "policy", "workload", "rule")
 DEFAULT_FAMILIES = ("accountant", "policy")

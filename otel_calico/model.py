@@ -86,6 +86,20 @@ class WorkloadEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class HostEndpoint:
+    """An interface of the node itself that policies apply to.
+
+    `interface` is a name, `*` for all interfaces of the node, or empty where Felix looks for the interface that has one
+    of `addresses`.
+    """
+
+    name: str
+    node: str
+    interface: str
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterInformation:
     """The cluster-wide state object (`clusterinformations/default`)."""
 
@@ -93,4 +107,4 @@ class ClusterInformation:
     datastore_ready: bool = True
 
 
-Resource = WorkloadEndpoint | Policy | Tier | ClusterInformation
+Resource = WorkloadEndpoint | HostEndpoint | Policy | Tier | ClusterInformation

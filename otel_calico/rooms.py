@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from otel_calico.accounting.cardinality import CardinalityChoice
 from otel_calico.chains import first_interface_prefix
 from otel_calico.collector import CollectorSettings
 from otel_calico.config import IptablesSettings as IptablesOptions
-from otel_calico.config import MetricsSettings, Settings
+from otel_calico.config import MetricsSettings, Settings, WebSettings
 from otel_calico.datastores.datastore import Datastore, NoDatastore
 from otel_calico.datastores.file import FileDatastore
 from otel_calico.lookups import Lookups
 from otel_calico.sources.backends import Backend
 from otel_calico.sources.command import Limits
 from otel_calico.sources.file import FileSource
-from otel_calico.sources.iptables import IptablesSettings, IptablesSource
+from otel_calico.sources.kernel import KernelSettings, KernelSource
 from otel_calico.sources.lock import XtablesLock
 from otel_calico.sources.source import Source
 from otel_calico.telemetry.settings import Exporter, Naming, Protocol, TelemetrySettings, Temporality
 from otel_calico.verdicts.planner import SeriesChoice
 from otel_calico.verdicts.workload_family import ExtraAttributes
+from otel_calico.verdicts.workloads import WorkloadFilter
+from otel_calico.web.config_file import WebConfigError
+from otel_calico.web.protection import ProtectionFile
 
 _BESIDE_READING = 4.0
 """Seconds that a request may take beside the reads of a scan that takes as long as it may."""
@@ -33,13 +37,21 @@ def build_source(settings: IptablesOptions) -> Source:
     """The kernel's rulesets, or a saved one."""
     if settings.ruleset_file:
         return FileSource(settings.ruleset_file)
-    return IptablesSource(
-        IptablesSettings(
-            backend=None if settings.backend == "auto" else Backend(settings.backend),
+    return KernelSource(
+        KernelSettings(
+            backends=felix_backends(settings),
             lock=XtablesLock(Path(settings.lock_file), settings.lock_wait),
             limits=Limits(settings.time_limit),
         )
     )
+
+
+def felix_backends(settings: IptablesOptions) -> list[Backend]:
+    """Where Felix may write, as far as its settings say."""
+    if settings.nftables_mode == "Enabled" or settings.backend == "nftables":
+        return [Backend.NFTABLES]
+    iptables = [Backend.NFT, Backend.LEGACY] if settings.backend == "auto" else [Backend(settings.backend)]
+    return iptables if settings.nftables_mode == "Disabled" else [Backend.NFTABLES, *iptables]
 
 
 def build_datastore(settings: Settings, lookups: Lookups) -> Datastore:
@@ -75,7 +87,13 @@ def _etcd(settings: Settings, lookups: Lookups) -> Datastore:
         key=given.key,
     )
     try:
-        return EtcdDatastore(etcd, settings.node.name, settings.node.interface_prefix, lookups)
+        return EtcdDatastore(
+            etcd,
+            settings.node.name,
+            settings.node.interface_prefix,
+            lookups,
+            host_endpoints="workload" in settings.metrics.families,
+        )
     except ValueError as error:
         raise StartError(str(error)) from error
 
@@ -106,17 +124,32 @@ def _kubernetes(settings: Settings, lookups: Lookups) -> Datastore:
             first_interface_prefix(settings.node.interface_prefix),
             lookups,
             native=given.api_group.startswith(api_resources.NATIVE_GROUP) if given.api_group else None,
+            host_endpoints="workload" in settings.metrics.families,
             client_pace=api.ClientPace(queries_per_second=given.client_qps, burst=given.client_burst),
         )
     except ValueError as error:
         raise StartError(str(error)) from error
 
 
+def build_protection(settings: WebSettings) -> ProtectionFile | None:
+    """What guards the HTTP server. Raises StartError with everything that is wrong in its file."""
+    if not settings.config_file:
+        return None
+    try:
+        return ProtectionFile(Path(settings.config_file))
+    except WebConfigError as error:
+        raise StartError(str(error)) from error
+
+
 def collector_settings(settings: MetricsSettings) -> CollectorSettings:
     """What the collector is told."""
     extra = ExtraAttributes(settings.workload_owner, settings.workload_pod_labels)
+    workloads = WorkloadFilter(settings.include_namespaces, settings.exclude_namespaces, settings.pod_selector)
     return CollectorSettings(
-        SeriesChoice(settings.families, settings.app_labels, extra), settings.minimum_counter, settings.freshness
+        SeriesChoice(settings.families, settings.app_labels, extra, workloads),
+        settings.minimum_counter,
+        settings.freshness,
+        CardinalityChoice(settings.omit_zero_series, settings.series_limit),
     )
 
 
@@ -134,8 +167,10 @@ def telemetry_settings(settings: Settings) -> TelemetrySettings:
         temporality=Temporality(otlp.temporality),
         push_interval=otlp.interval,
         push_timeout=otlp.timeout,
+        otlp_timeout=otlp.request_timeout,
         naming=Naming.OPENTELEMETRY if settings.prometheus.naming == "opentelemetry" else Naming.CALICO,
         listen_address=settings.prometheus.address,
         listen_port=settings.prometheus.port,
+        page=settings.web.page,
         request_seconds=settings.iptables.time_limit + _BESIDE_READING,
     )

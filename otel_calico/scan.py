@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from otel_calico.accounting.chain import ChainAccount
 from otel_calico.accounting.chain_scan import ChainScan
+from otel_calico.accounting.groups import GroupWatch
 from otel_calico.accounting.planned import PlannedRuleset
 from otel_calico.accounting.scan_times import ScanTimes
 from otel_calico.lookups import Lookups
@@ -16,7 +17,7 @@ from otel_calico.model import IPVersion
 from otel_calico.ruleset.parse import parse
 from otel_calico.ruleset.ruleset import Chain, Ruleset
 from otel_calico.series import Readings
-from otel_calico.verdicts.plan import EndpointPlan
+from otel_calico.verdicts.plan import EndpointPlan, RulesetPlan
 from otel_calico.verdicts.planner import Planner, SeriesChoice
 
 _EMPTY = Ruleset({}, {}, "", rules=0, skipped=0)
@@ -44,7 +45,9 @@ class RulesetScan:
         self.ruleset = _EMPTY
         self._planner = Planner(ip_version, lookups, choice)
         self._accounts: dict[str, ChainAccount] = {}
-        self._accounted: Mapping[str, EndpointPlan] = {}  # what the accounts are of
+        self._accounted: RulesetPlan | None = None  # what the accounts are of
+        self._series: Mapping[str, EndpointPlan] = {}
+        self._groups = GroupWatch()
         self._looked_at: int | None = None  # Unix nanoseconds of the scan before
 
     def parse(self, text: str, previous: Ruleset | None = None) -> Ruleset:
@@ -70,15 +73,16 @@ class RulesetScan:
         )
 
     def account(self, planned: PlannedRuleset) -> Iterable[Readings]:
-        """Readings of all endpoint chains; chains that are gone are forgotten. Raises MalformedCounterError."""
-        chains, endpoints = planned.ruleset.chains, planned.plan.endpoints
-        if endpoints is not self._accounted:
-            self._accounts = {name: self._accounts.get(name) or ChainAccount() for name in endpoints}
-            self._accounted = endpoints
+        """Readings of all chains that have series; chains that are gone are forgotten. Raises MalformedCounterError."""
+        if planned.plan is not self._accounted:
+            self._accounted, self._series = planned.plan, planned.plan.series
+            self._accounts = {name: self._accounts.get(name) or ChainAccount() for name in self._series}
+        chains, series = planned.ruleset.chains, self._series
+        groups = self._groups.look(planned)
         for name, account in self._accounts.items():
-            chain, plan = chains[name], endpoints[name]
+            chain, plan = chains[name], series[name]
             if not account.has_read(plan, chain):
-                account.read(plan, ChainScan(chain, planned.before.chains.get(name), planned.times))
+                account.read(plan, ChainScan(chain, planned.before.chains.get(name), planned.times, groups))
         return itertools.chain.from_iterable([account.readings for account in self._accounts.values()])
 
     def accept(self, planned: PlannedRuleset, taken: int) -> None:
@@ -90,6 +94,7 @@ class RulesetScan:
         return ScanTimes(previous=taken if self._looked_at is None else self._looked_at, first=first)
 
 
-def is_programmed(rulesets: Mapping[IPVersion, Ruleset]) -> bool:
-    """True if at least one of the rulesets has chains of Felix's."""
-    return any("\n:cali-" in ruleset.declared for ruleset in rulesets.values())
+def dataplane_of(rulesets: Mapping[IPVersion, Ruleset]) -> str:
+    """Which of Felix's dataplanes wrote the rulesets: `iptables`, `nftables` or `ebpf`; empty if none did."""
+    shown = {ruleset.dataplane for ruleset in rulesets.values()}
+    return next((name for name in ("nftables", "iptables", "ebpf") if name in shown), "")

@@ -20,6 +20,7 @@ class ScanLog:
         self._malformed = 0
         self._unlocked = False
         self._below_minimum = False
+        self._left_out = False
 
     def tell(self, snapshot: Snapshot) -> None:
         """Log what is new in this snapshot."""
@@ -38,6 +39,10 @@ class ScanLog:
             )
         if report.below_minimum and not self._below_minimum:
             log.info("scan_below_minimum_counter")
+        if report.series_left_out and not self._left_out:
+            left_out = {metric.exposed: count for metric, count in report.series_left_out.items()}
+            log.warning("series_limit_reached", left_out=left_out, remedy="raise metrics.series_limit, or ask for less")
+        self._left_out = bool(report.series_left_out)
         self._malformed, self._unlocked = report.malformed_lines, report.unlocked
         self._below_minimum = report.below_minimum
 

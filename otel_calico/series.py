@@ -44,21 +44,30 @@ class Readings:
 
 
 FAILURE_KINDS = {
-    "missing_binary": "no iptables-save is installed",
+    "missing_binary": "neither iptables-save nor nft is installed",
     "no_permission": "the kernel refused, or a program or file may not be used",
-    "exit_status": "iptables-save failed",
-    "time_limit": "iptables-save took too long and was killed",
-    "too_large": "iptables-save printed more than any table",
-    "empty": "there is no filter table",
-    "truncated": "the dump ends before its COMMIT",
+    "exit_status": "iptables-save or nft failed",
+    "time_limit": "iptables-save or nft took too long and was killed",
+    "too_large": "iptables-save or nft printed more than any table",
+    "empty": "there is no table to read",
+    "truncated": "the dump is not whole",
     "no_counters": "the dump has no counters",
     "garbage": "counters of Calico's rules are no numbers",
     "missing_file": "the file of a saved ruleset does not exist",
-    "no_calico_chains": "the filter table has no chains of Calico's",
+    "no_calico_chains": "the table has no chains of Calico's",
+    "ebpf_dataplane": "Calico runs its eBPF dataplane, which has no policy rules to count",
     "stopped": "the service was stopping",
     "internal_error": "a fault of otel-calico's own; the log has the traceback",
 }
 """Every kind of failed scan: the values of label `reason` of `otel_calico_scans_total`."""
+
+
+EBPF_DATAPLANE = (
+    "Calico runs its eBPF dataplane on this node: policies are decided by programs in the kernel, and no rule counts "
+    "their packets. Keep otel-calico off such nodes (nodeSelector), or let Calico use iptables or nftables "
+    "(linuxDataplane); `calico-node -bpf policy dump INTERFACE all` shows what eBPF counts"
+)
+"""Says of a node with the eBPF dataplane what can be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,7 @@ class ScanReport:
     """How one scan went; feeds the self metrics, `/readyz`, `check` and the page."""
 
     backend: str = ""
+    dataplane: str = ""  # "iptables", "nftables" or "ebpf"; empty where nothing tells
     seconds: Mapping[str, float] = field(default_factory=dict)  # by step: read, parse, attribute, account
     rules: Mapping[str, int] = field(default_factory=dict)  # by IP version "ipv4"/"ipv6": rules read
     bytes: Mapping[str, int] = field(default_factory=dict)  # by IP version: bytes read
@@ -81,6 +91,7 @@ class ScanReport:
     interfaces_without_workload: tuple[str, ...] = ()
     chains_without_name: tuple[str, ...] = ()
     below_minimum: bool = False  # MINIMUM_COUNTER left this scan out
+    series_left_out: Mapping[Metric, int] = field(default_factory=dict)  # by the limit on series
     unlocked: bool = False  # legacy tables were read without the xtables lock
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import pytest
 
 from otel_calico.chains import (
+    HostEndpointChain,
     IdScheme,
     chain_name,
     first_interface_prefix,
+    host_endpoint_chain,
     policy_id,
     programmed_name,
     tier_of_name,
     veth_name,
 )
-from otel_calico.model import Policy, PolicyKind
+from otel_calico.model import Direction, Policy, PolicyKind
 
 NP, GNP, KNP = PolicyKind.NETWORK_POLICY, PolicyKind.GLOBAL_NETWORK_POLICY, PolicyKind.KUBERNETES_NETWORK_POLICY
 ANP, BANP = PolicyKind.ADMIN_NETWORK_POLICY, PolicyKind.BASELINE_ADMIN_NETWORK_POLICY
@@ -192,3 +194,26 @@ def test_the_tier_that_a_stored_name_stands_for(name: str, tier: str) -> None:
 )
 def test_interface_names_of_pods(namespace: str, pod: str, prefixes: str, interface: str) -> None:
     assert veth_name(namespace, pod, first_interface_prefix(prefixes)) == interface
+
+
+@pytest.mark.parametrize(
+    ("chain", "expected"),
+    [
+        ("cali-th-eth0", HostEndpointChain("eth0", Direction.EGRESS, forwarded=False)),
+        ("cali-fh-bond0.12", HostEndpointChain("bond0.12", Direction.INGRESS, forwarded=False)),
+        ("cali-thfw-eth0", HostEndpointChain("eth0", Direction.EGRESS, forwarded=True)),
+        ("cali-fhfw-fw-0", HostEndpointChain("fw-0", Direction.INGRESS, forwarded=True)),
+        ("cali-th-any-interface-at-all", HostEndpointChain("*", Direction.EGRESS, forwarded=False)),
+        ("cali-fh-any-interface-at-all", HostEndpointChain("*", Direction.INGRESS, forwarded=False)),
+        ("cali-fhfw-_Nqh4HyA73udmyanQI", HostEndpointChain("*", Direction.INGRESS, forwarded=True)),
+        ("cali-thfw-_Nqh4HyA73udmyanQI", HostEndpointChain("*", Direction.EGRESS, forwarded=True)),
+        ("cali-thfw-any-interface-at-all", HostEndpointChain("*", Direction.EGRESS, forwarded=True)),  # native nftables
+        ("cali-tw-cali0d7763386da", None),
+        ("cali-to-host-endpoint", None),
+        ("cali-from-hep-forward", None),
+    ],
+)
+def test_chains_of_host_endpoints_tell_interface_direction_and_kind_of_traffic(
+    chain: str, expected: HostEndpointChain | None
+) -> None:
+    assert host_endpoint_chain(chain) == expected

@@ -13,9 +13,11 @@ from click.testing import CliRunner
 from otel_calico import __version__
 from otel_calico.cli import main
 from otel_calico.cli.commands import check, demo, serve
+from otel_calico.cli.reference import page
 from otel_calico.config import OPTIONS
 
 ENVIRONMENT = {"NODENAME": "n"}
+ROOT = Path(__file__).parents[1]
 
 
 def run(*arguments: str, environ: dict[str, str] | None = None) -> tuple[int, str]:
@@ -76,7 +78,21 @@ All settings are in docs/configuration.md.
     [
         (["serve", "--prot", "1"], "Error: No such option '--prot'."),
         (["surve"], "Error: No such command 'surve'."),
-        (["report"], "Error: No such command 'report'."),
+        (["explain"], "Error: Missing argument 'TARGET'."),
+        (
+            ["report", "--interval", "x"],
+            "Error: Invalid value for '--interval': \"x\" is no duration; allowed: a duration",
+        ),
+        (
+            ["report", "--ruleset", "-", "--interval", "1s"],
+            "Error: a saved ruleset does not move: leave out --interval",
+        ),
+        (
+            ["report", "--ruleset", "-", "--kubeconfig", "k"],
+            "with --ruleset no server is asked: leave out --kubeconfig",
+        ),
+        (["report", "--unused", "--drops"], "Error: --unused is about the whole node since Felix wrote its rules"),
+        (["report", "--watch", "--output", "json"], "Error: --watch is for people; take --interval with --output json"),
         (["demo", "--ruleset", "-"], "Error: No such option '--ruleset'."),
     ],
 )
@@ -91,15 +107,15 @@ def test_the_version_is_told() -> None:
     assert CliRunner().invoke(main, ["--version"]).output == f"otel-calico, version {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "check"])
+@pytest.mark.parametrize("command", ["serve", "demo", "check", "report", "explain"])
 def test_help_teaches_by_example_and_says_where_the_settings_are(command: str) -> None:
     result = CliRunner().invoke(main, [command, "--help"])
     assert result.exit_code == 0
     assert "Examples:\n    otel-calico " in result.output
     assert "docs/configuration.md" in result.output
-    assert "[env: METRICS_SERVER_PORT, OTEL_EXPORTER_PROMETHEUS_PORT] [default: 9009]" in " ".join(
-        result.output.split()
-    )
+    if command in {"serve", "demo", "check"}:
+        variables = "[env: METRICS_SERVER_PORT, OTEL_EXPORTER_PROMETHEUS_PORT] [default: 9009]"
+        assert variables in " ".join(result.output.split())
 
 
 def test_every_flag_of_the_table_of_settings_is_a_flag_of_serve() -> None:
@@ -115,8 +131,42 @@ def test_no_secret_can_be_given_as_a_flag() -> None:
 
 def test_help_loads_neither_opentelemetry_nor_grpc() -> None:
     program = (
-        "import sys\nfrom otel_calico.cli import main\nmain(['serve', '--help'], standalone_mode=False)\n"
-        "sys.exit(str({'opentelemetry', 'grpc', 'pyetcd', 'structlog'} & sys.modules.keys()))"
+        "import sys\nfrom otel_calico.cli import main\nmain(['report', '--help'], standalone_mode=False)\n"
+        "sys.exit(str({'opentelemetry', 'grpc', 'pyetcd', 'rich', 'structlog'} & sys.modules.keys()))"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert ended.stderr == "set()\n"
+
+
+def test_the_service_loads_no_rich_though_it_is_installed() -> None:
+    program = (
+        "import sys\nfrom otel_calico.cli.starting import load_settings\nload_settings({}, on_a_node=False)\n"
+        "import otel_calico.app, structlog\n"
+        "loaded = [name for name in sys.modules if name.partition('.')[0] == 'rich']\n"
+        "import rich.table\n"
+        "sys.exit(str(loaded))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.stderr == "[]\n"
+
+
+def test_the_page_of_commands_is_up_to_date() -> None:
+    assert page() == (ROOT / "docs" / "cli.md").read_text(), "run: python -m otel_calico.cli.reference docs/cli.md"
+
+
+def test_bash_completes_commands_and_flags() -> None:
+    script = CliRunner().invoke(main, ["completion", "bash"]).output
+    words = "COMP_WORDS=(otel-calico report --dr); COMP_CWORD=2; _otel_calico_completion otel-calico"
+    program = f'{script}\n{words}\nprintf "%s\\n" "${{COMPREPLY[@]}}"'
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    ended = subprocess.run(
+        ["bash", "-c", program], capture_output=True, text=True, timeout=60, env={"PATH": path}, check=False
+    )
+    assert (ended.stdout, ended.stderr) == ("--drops\n", "")
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_get_their_own_script(shell: str) -> None:
+    result = CliRunner().invoke(main, ["completion", shell])
+    assert result.exit_code == 0
+    assert f"_OTEL_CALICO_COMPLETE={shell}_complete" in result.output

@@ -11,20 +11,22 @@ from collections.abc import Sequence
 from otel_calico.accounting.chain_scan import ChainScan
 from otel_calico.accounting.differences import DifferenceAccount
 from otel_calico.accounting.raw import RawAccount
+from otel_calico.accounting.shares import SharedAccount
 from otel_calico.metrics import Metric
 from otel_calico.ruleset.ruleset import Chain
 from otel_calico.series import Readings
-from otel_calico.verdicts.plan import EndpointPlan, RawSeries
+from otel_calico.verdicts.plan import DifferenceSeries, EndpointPlan, RawSeries
 
 
 class ChainAccount:
     """All series of one endpoint chain. Forgotten as a whole when the chain is gone."""
 
-    __slots__ = ("_chain", "_differences", "_octets", "_packets", "_peeked", "_plan", "_raw", "readings")
+    __slots__ = ("_chain", "_differences", "_octets", "_packets", "_peeked", "_plan", "_raw", "_shared", "readings")
 
     def __init__(self) -> None:
         self._raw: dict[Metric, RawAccount] = {}
         self._differences: dict[Metric, DifferenceAccount] = {}
+        self._shared: dict[Metric, SharedAccount] = {}
         self._plan: EndpointPlan | None = None
         self._packets: Sequence[int] = ()  # rules whose packets are read, for one series set after the other
         self._octets: Sequence[int] = ()  # rules whose bytes are read, likewise
@@ -55,8 +57,10 @@ class ChainAccount:
                 packets_read += size
             if isinstance(series, RawSeries):
                 readings.append(self._raw[series.metric].read(series, counters, scan))
-            else:
+            elif isinstance(series, DifferenceSeries):
                 readings.append(self._differences[series.metric].read(series, counters, scan))
+            else:
+                readings.append(self._shared[series.metric].read(series, counters, scan))
         self._chain, self.readings = scan.chain, readings
         return readings
 
@@ -82,3 +86,4 @@ class ChainAccount:
         self._differences = {
             series.metric: self._differences.get(series.metric) or DifferenceAccount() for series in plan.differences
         }
+        self._shared = {series.metric: self._shared.get(series.metric) or SharedAccount() for series in plan.shared}

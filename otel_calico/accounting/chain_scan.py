@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from otel_calico.accounting.decisions import Decisions
 from otel_calico.accounting.scan_times import ScanTimes
 from otel_calico.metrics import Metric
 from otel_calico.ruleset.ruleset import Chain
@@ -23,11 +24,15 @@ class Stream:
 
 @dataclass(slots=True)
 class ChainScan:
-    """The chain now, and as it was in the scan before (None: it was not there)."""
+    """The chain now, and as it was in the scan before (None: it was not there).
+
+    `groups` is what members of groups decided since then, by the group's chain, where that is known.
+    """
 
     chain: Chain
     before: Chain | None
     times: ScanTimes
+    groups: Mapping[str, Decisions] = field(default_factory=dict)
     _known: dict[bool, Mapping[str, int]] = field(default_factory=dict, init=False)
 
     def hashes(self, rules: Iterable[int]) -> tuple[str, ...]:

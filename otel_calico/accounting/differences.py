@@ -64,13 +64,13 @@ class DifferenceAccount:
         """Take a new plan, carrying on the series it shares with the former one.
 
         A rule that was there before, planned or not, counts from what it showed then. But what old rules counted since
-        the last scan is proven only where the difference is the one it was: a policy that could pass packets until a
-        moment ago did not deny those that it passed.
+        the last scan is proven only where an inferred difference is the one it was: a policy that could pass packets
+        until a moment ago did not deny those that it passed, nor pass those that another policy passed.
         """
         known = {**chain.known(plan.metric), **dict(zip(self._hashes, self._counters, strict=True))}
         former, unknown = self._streams(), _Stream(0, 0, chain.times.previous)
         streams = [former.get(frozenset(labels.items()), unknown) for labels in plan.labels]
-        formulas = set(self._formulas)
+        formulas = self._formulas_by_labels()
         self._plan = plan
         self._hashes = chain.hashes(plan.rules)
         self._counters = [known.get(rule_hash, _NEW) for rule_hash in self._hashes]
@@ -78,10 +78,16 @@ class DifferenceAccount:
         self._totals = [stream.total for stream in streams]
         series = SeriesSet(plan.metric, plan.labels, [stream.since for stream in streams])
         proven = [
-            len(formula) == 1 or formula in formulas or not any(rule in known for rule in formula)
-            for formula in self._formulas
+            not difference.inferred
+            or formulas.get(frozenset(labels.items())) == formula
+            or not any(rule in known for rule in formula)
+            for labels, difference, formula in zip(plan.labels, plan.differences, self._formulas, strict=True)
         ]
         return Readings(series, [stream.shown for stream in streams]), proven
+
+    def _formulas_by_labels(self) -> Mapping[frozenset[tuple[str, str]], tuple[str, ...]]:
+        labels = self._plan.labels if self._plan else ()
+        return {frozenset(own.items()): formula for own, formula in zip(labels, self._formulas, strict=True)}
 
     def _streams(self) -> Mapping[frozenset[tuple[str, str]], _Stream]:
         if self._readings is None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import is_
 
+from otel_calico.accounting.last_hits import LastHits, PolicyKey, policy_key
 from otel_calico.accounting.planned import PlannedRuleset
 from otel_calico.metrics import POLICY_BYTES, POLICY_GROUP_INFO, POLICY_PACKETS
 from otel_calico.model import IPVersion
@@ -23,6 +25,7 @@ _LabelKey = frozenset[tuple[str, str]]
 @dataclass(slots=True)
 class _Total:
     labels: Labels
+    policy: PolicyKey
     since: int
     packets: int = 0
     octets: int = 0
@@ -35,25 +38,42 @@ class PolicyAccount:
     _counters: dict[_RuleKey, tuple[int, int]] = field(default_factory=dict)
     _totals: dict[_LabelKey, _Total] = field(default_factory=dict)
     _readings: list[Readings] = field(default_factory=list)
+    _last_hits: LastHits = field(default_factory=LastHits)
     _groups: Mapping[str, GroupPlan] = field(default_factory=dict)
     _group_readings: Readings | None = None
+    _seen: Sequence[object] = ()
+    _read: list[Readings] = field(default_factory=list)
 
-    def read(self, rulesets: Sequence[PlannedRuleset]) -> list[Readings]:
-        """Book what came since the last scan and say the totals. Raises MalformedCounterError, booking nothing then."""
+    def read(self, rulesets: Sequence[PlannedRuleset], taken: int) -> list[Readings]:
+        """Book what came since the last scan and say the totals; `taken` is now, in Unix nanoseconds.
+
+        Raises MalformedCounterError, booking nothing then.
+        """
+        seen = [part for ruleset in rulesets for part in _looked_at(ruleset)]
+        if len(seen) != len(self._seen) or not all(map(is_, seen, self._seen)):
+            self._read = self._book_all(rulesets, taken)
+            self._seen = seen
+        return self._read
+
+    def _book_all(self, rulesets: Sequence[PlannedRuleset], taken: int) -> list[Readings]:
         former = self._counters
         self._counters = {key: counters for ruleset in rulesets for key, counters in _counters(ruleset)}
         alive: dict[_LabelKey, _Total] = {}
+        hit: set[PolicyKey] = set()
         for ruleset in rulesets:
             for policy in ruleset.plan.policies.values():
                 for labels, rules in _rules_by_verdict(policy, ruleset.hashes(policy.chain)):
                     key = frozenset(labels.items())
-                    total = alive.get(key) or self._totals.get(key) or _Total(labels, ruleset.times.previous)
-                    alive[key] = total
+                    total = alive.get(key) or self._totals.get(key) or _begun(labels, ruleset.times.previous)
+                    alive[key], before = total, total.packets
                     if not ruleset.times.first:
                         self._book(total, [(ruleset.ip_version, policy.chain, rule) for rule in rules], former)
+                    if total.packets > before:
+                        hit.add(total.policy)
         changed = list(alive) != list(self._totals)  # the same series in another order are another set
         self._totals = alive
-        return [*self._totals_read(changed=changed), *self._groups_read(rulesets)]
+        last_hits = self._last_hits.read(dict.fromkeys(total.policy for total in alive.values()), hit, taken)
+        return [*self._totals_read(changed=changed), last_hits, *self._groups_read(rulesets)]
 
     def _book(self, total: _Total, rules: Iterable[_RuleKey], former: Mapping[_RuleKey, tuple[int, int]]) -> None:
         for rule in rules:
@@ -88,6 +108,17 @@ class PolicyAccount:
         return [self._group_readings]
 
 
+def _looked_at(ruleset: PlannedRuleset) -> Iterable[object]:
+    """All that the totals depend on. Where these are the same objects as in the scan before, no counter moved."""
+    chains = ruleset.ruleset.chains
+    yield ruleset.plan
+    yield from map(chains.get, ruleset.plan.policies)
+
+
+def _begun(labels: Labels, since: int) -> _Total:
+    return _Total(labels, policy_key(labels), since)
+
+
 def _counters(ruleset: PlannedRuleset) -> Iterable[tuple[_RuleKey, tuple[int, int]]]:
     """Packets and bytes of every deciding rule."""
     for policy in ruleset.plan.policies.values():
@@ -103,19 +134,8 @@ def _rules_by_verdict(policy: PolicyPlan, hashes: Sequence[str]) -> Iterable[tup
     """Labels and the hashes of the rules behind them."""
     deciding = policy.verdicts.deciding
     for verdict in dict.fromkeys(verdict for verdict, _ in deciding):
-        labels = _policy_labels(policy) | {"calico.verdict": verdict.value}
+        labels = policy.attributes | {"calico.verdict": verdict.value}
         yield labels, [hashes[rule] for given, rule in deciding if given is verdict]
-
-
-def _policy_labels(policy: PolicyPlan) -> dict[str, str]:
-    name = policy.name
-    return {
-        "calico.policy.name": policy.label,
-        "calico.policy.kind": name.kind.value if name else "",
-        "calico.policy.namespace": name.namespace if name else "",
-        "calico.policy.tier": name.tier if name else "",
-        "calico.direction": policy.verdicts.direction.value,
-    }
 
 
 def _group_labels(group: GroupPlan) -> Iterable[Labels]:

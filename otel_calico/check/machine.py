@@ -15,6 +15,8 @@ from otel_calico.sources.lock import XtablesLock
 _CAPABILITIES = {"NET_ADMIN": 12, "NET_RAW": 13}
 """Bits in the kernel's capability sets (`linux/capability.h`)."""
 
+_INSTALL = "install the packages iptables (1.8 or later) and nftables"
+
 
 def check_node_name(node: NodeSettings) -> Finding:
     """Under which name the node's workloads are looked for."""
@@ -25,7 +27,10 @@ def check_capabilities() -> Finding:
     """Whether the kernel will let the rules be read."""
     if os.geteuid() != 0:
         return Finding(
-            Level.FAIL, "permission", f"running as user {os.geteuid()}", "run as root: iptables-save asks for uid 0"
+            Level.FAIL,
+            "permission",
+            f"running as user {os.geteuid()}",
+            "run as root: iptables-save and nft ask for uid 0",
         )
     effective = _effective_capabilities()
     missing = [name for name, bit in _CAPABILITIES.items() if not effective >> bit & 1]
@@ -36,25 +41,21 @@ def check_capabilities() -> Finding:
 
 
 def check_programs() -> Finding:
-    """Which of the two iptables backends can be read here."""
-    found = [backend.value for backend in Backend if save_command(backend, IPVersion.V4, Commands())]
-    if not found:
-        return Finding(Level.FAIL, "iptables-save", "not installed", "install the iptables package (1.8 or later)")
-    if len(found) < len(Backend):
-        other = next(backend.value for backend in Backend if backend.value not in found)
-        return Finding(
-            Level.WARN,
-            "iptables-save",
-            f"{found[0]} only",
-            f"if Felix writes to {other}, install iptables 1.8 or later",
-        )
-    return Finding(Level.OK, "iptables-save", " and ".join(found))
+    """Which of the backends can be read here."""
+    found = {backend: save_command(backend, IPVersion.V4, Commands()) for backend in Backend}
+    missing = [backend.value for backend, command in found.items() if not command]
+    if len(missing) == len(Backend):
+        return Finding(Level.FAIL, "programs", "no iptables-save, no nft", _INSTALL)
+    text = ", ".join(f"{command[0]} ({backend.value})" for backend, command in found.items() if command)
+    if missing:
+        return Finding(Level.WARN, "programs", text, f"if Felix writes to {' or '.join(missing)}: {_INSTALL}")
+    return Finding(Level.OK, "programs", text)
 
 
 def check_lock(settings: IptablesSettings, backend: str) -> Finding:
     """Whether reads of legacy tables can be kept apart from writes."""
-    if backend == Backend.NFT.value:
-        return Finding(Level.OK, "lock file", "not needed by the nft backend")
+    if backend in {Backend.NFT.value, Backend.NFTABLES.value}:
+        return Finding(Level.OK, "lock file", f"not needed by the {backend} backend")
     path = Path(settings.lock_file)
     remedy = "mount the host's file (hostPath, type FileOrCreate): legacy tables are zero for an instant on each write"
     if not path.exists():

@@ -39,11 +39,12 @@ def check_rules(snapshot: Snapshot) -> Finding:
     report = snapshot.report
     if snapshot.failure:
         text = snapshot.failure.message
-        return Finding(Level.FAIL, "rules", text, "see docs/troubleshooting.md, section Rules")
+        section = "eBPF" if snapshot.failure.kind == "ebpf_dataplane" else "Rules"
+        return Finding(Level.FAIL, "rules", text, f"see docs/troubleshooting.md, section {section}")
     rules = ", ".join(f"{count} {version} rules" for version, count in report.rules.items())
     text = f"{report.backend} backend, {rules}"
     if report.malformed_lines:
-        remedy = "please report them: no iptables version known prints such"
+        remedy = "please report them: no iptables or nftables version known prints such"
         return Finding(Level.WARN, "rules", f"{text}, {report.malformed_lines} unreadable lines", remedy)
     return Finding(Level.OK, "rules", text)
 

@@ -1,5 +1,10 @@
 """The command `otel-calico`. A command loads its settings, sets up the log and calls one function of the service."""
 
 from otel_calico.cli.commands import main
+from otel_calico.cli.completion import completion
+from otel_calico.cli.looking import explain, report
+
+for command in (report, explain, completion):
+    main.add_command(command)
 
 __all__ = ["main"]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
 
 from otel_calico import __version__
-from otel_calico.cli.options import CommandParameters, config_option, setting_options
-from otel_calico.config import ConfigError, Settings, load, settings_file
+from otel_calico.cli.options import NODE, OFFLINE, config_option, setting_options
+from otel_calico.cli.starting import load_settings
 
-_OFFLINE = ("iptables.ruleset_file", "datastore.file")
 _REPORTING = (
     "prometheus.port",
     "prometheus.address",
+    "web.config_file",
     "metrics.families",
     "telemetry.exporters",
     "otlp.endpoint",
@@ -22,19 +21,6 @@ _REPORTING = (
     "log.level",
     "log.format",
 )
-_NODE = ("node.name", "datastore.type", "etcd.endpoints", "kubernetes.kubeconfig", "iptables.backend")
-
-
-_OF_A_CLUSTER = ("CALICO_", "DATASTORE_", "ETCD_", "FELIX_", "K8S_", "KUBE")
-
-
-class BadSettings(click.ClickException):
-    """Ends the command with the list of problems and exit code 2."""
-
-    exit_code = 2
-
-    def __init__(self, error: ConfigError) -> None:
-        super().__init__(f"{error}\nAll settings are in docs/configuration.md.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -50,6 +36,8 @@ def main() -> None:
     See what it does, without a cluster:   otel-calico demo
     Find out what is missing on a node:    otel-calico check
     Run it on a node:                      otel-calico serve
+    See what a node's policies decide:     otel-calico report
+    Follow the packets of one pod:         otel-calico explain NAMESPACE/POD
 
     Every setting can be given as a flag, in the environment or in a YAML file; docs/configuration.md has them all.
     """
@@ -57,7 +45,7 @@ def main() -> None:
 
 @main.command()
 @config_option
-@setting_options((*_NODE, *_OFFLINE, *_REPORTING))
+@setting_options((*NODE, *OFFLINE, *_REPORTING))
 def serve(**parameters: str | None) -> None:
     """Serve metrics of this node until told to stop.
 
@@ -74,7 +62,7 @@ def serve(**parameters: str | None) -> None:
 
     All settings: docs/configuration.md
     """
-    settings = _settings(parameters, on_a_node=True)
+    settings = load_settings(parameters, on_a_node=True)
     from otel_calico import app  # noqa: PLC0415 - imports OpenTelemetry
 
     sys.exit(app.serve(settings))
@@ -94,7 +82,7 @@ def demo(**parameters: str | None) -> None:
 
     All settings: docs/configuration.md
     """
-    settings = _settings(parameters, on_a_node=False)
+    settings = load_settings(parameters, on_a_node=False)
     from otel_calico import app  # noqa: PLC0415 - imports OpenTelemetry
 
     sys.exit(app.demo(settings))
@@ -102,7 +90,7 @@ def demo(**parameters: str | None) -> None:
 
 @main.command()
 @config_option
-@setting_options((*_NODE, *_REPORTING))
+@setting_options((*NODE, *_REPORTING))
 def check(**parameters: str | None) -> None:
     """Find out whether this node can be reported, and what to do if not.
 
@@ -117,27 +105,7 @@ def check(**parameters: str | None) -> None:
 
     All settings: docs/configuration.md
     """
-    settings = _settings(parameters, on_a_node=True)
+    settings = load_settings(parameters, on_a_node=True)
     from otel_calico import check as preflight  # noqa: PLC0415 - imports the datastore's client
 
     sys.exit(preflight.run(settings))
-
-
-def _settings(parameters: CommandParameters, *, on_a_node: bool) -> Settings:
-    """The command's settings, with the log set up as they say. Ends the command if they cannot be used.
-
-    Away from a node there is no settings file, and what the environment says of a Calico cluster is not meant.
-    """
-    from otel_calico import logs  # noqa: PLC0415 - structlog is not needed for help
-
-    flags = {key.replace("__", "."): text for key, text in parameters.items() if text is not None}
-    asked: str | None = flags.pop("config", None)
-    environ = dict(os.environ)
-    if not on_a_node:
-        environ = {name: text for name, text in environ.items() if not name.startswith(_OF_A_CLUSTER)}
-    try:
-        settings = load(environ, flags, settings_file(asked, environ) if on_a_node else None)
-    except ConfigError as error:
-        raise BadSettings(error) from None
-    logs.configure(settings.log.level, settings.log.format)
-    return settings

@@ -13,6 +13,7 @@ from otel_calico.config.reporting import (
     TelemetrySettings,
 )
 from otel_calico.config.settings import OPTIONS, Settings
+from otel_calico.config.web import WebSettings
 
 __all__ = [
     "OPTIONS",
@@ -29,6 +30,7 @@ __all__ = [
     "PrometheusSettings",
     "Settings",
     "TelemetrySettings",
+    "WebSettings",
     "load",
     "settings_file",
 ]

@@ -24,8 +24,10 @@ def contradictions(settings: Settings, given: Mapping[str, Given]) -> Iterator[s
     yield from _etcd(settings, given)
     yield from _certificates(given)
     yield from _standard_input(settings, given)
+    yield from _backend(settings, given)
     yield from _exporters(settings, given)
     yield from _otlp_endpoint(settings, given)
+    yield from _namespaces(settings, given)
 
 
 def _etcd(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
@@ -55,6 +57,14 @@ def _standard_input(settings: Settings, given: Mapping[str, Given]) -> Iterator[
         )
 
 
+def _backend(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
+    if settings.iptables.backend == "nftables" and settings.iptables.nftables_mode == "Disabled":
+        yield (
+            f"{_both(given, 'iptables.backend', 'iptables.nftables_mode')}: one asks for native nftables, the other "
+            "rules it out; change one"
+        )
+
+
 def _exporters(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
     if "none" in settings.telemetry.exporters and len(settings.telemetry.exporters) > 1:
         yield f"{given['telemetry.exporters'].source}: none stands beside other exporters; keep none or the others"
@@ -70,6 +80,13 @@ def _otlp_endpoint(settings: Settings, given: Mapping[str, Given]) -> Iterator[s
     if parts.hostname in _THIS_NODE and parts.port == settings.prometheus.port:
         where = given["prometheus.port"].source if "prometheus.port" in given else "default of prometheus.port"
         yield f"{source} and {where}: the collector cannot have the port of our own server; change one"
+
+
+def _namespaces(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
+    excluded = settings.metrics.exclude_namespaces
+    if both := [name for name in settings.metrics.include_namespaces if name in excluded]:
+        where = _both(given, "metrics.include_namespaces", "metrics.exclude_namespaces")
+        yield f"{where}: {both[0]} is in both lists; take it out of one"
 
 
 def _both(given: Mapping[str, Given], one: str, other: str) -> str:

@@ -23,6 +23,7 @@ TITLES = {
     "iptables": "Reading the rules",
     "metrics": "Which series",
     "prometheus": "HTTP and Prometheus",
+    "web": "TLS, users and the page",
     "telemetry": "OpenTelemetry",
     "otlp": "Push over OTLP",
     "log": "Log",
@@ -72,7 +73,6 @@ These variables go to the OTLP exporter as they are. Each also has a form with `
 | `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CLIENT_KEY` | PEM files of the client certificate |
 | `OTEL_EXPORTER_OTLP_COMPRESSION` | `gzip` or `none` |
 | `OTEL_EXPORTER_OTLP_INSECURE` | `true`: no TLS with gRPC to an endpoint without a scheme |
-| `OTEL_EXPORTER_OTLP_TIMEOUT` | Time limit of one request |
 
 ## Calico variables without effect
 

@@ -11,8 +11,10 @@ from typing import Literal
 from otel_calico.config import kinds
 from otel_calico.config.kinds import Kind
 from otel_calico.config.option import Variable, setting
+from otel_calico.config.selection import label_selector, namespace_list
+from otel_calico.label_selector import LabelSelector
 
-FAMILIES: tuple[str, ...] = ("accountant", "policy", "workload")
+FAMILIES: tuple[str, ...] = ("accountant", "policy", "workload", "rule")
 DEFAULT_FAMILIES: tuple[str, ...] = ("accountant", "policy")
 
 
@@ -20,17 +22,23 @@ DEFAULT_FAMILIES: tuple[str, ...] = ("accountant", "policy")
 class IptablesSettings:
     """How the node's rulesets are read. Times are in seconds."""
 
-    backend: Literal["auto", "legacy", "nft"] = setting(
-        kinds.choice("auto", "legacy", "nft"),
+    backend: Literal["auto", "legacy", "nft", "nftables"] = setting(
+        kinds.choice("auto", "legacy", "nft", "nftables"),
         "auto",
-        "Which iptables Felix writes to; auto finds out.",
+        "Which iptables Felix writes to, or nftables for its native nftables dataplane; auto finds out.",
         flag="--iptables-backend",
         env=("FELIX_IPTABLESBACKEND",),
+    )
+    nftables_mode: Literal["Auto", "Enabled", "Disabled"] = setting(
+        kinds.choice("Auto", "Enabled", "Disabled"),
+        "Auto",
+        "Whether Felix runs its native nftables dataplane; Auto looks for it, whichever iptables is set.",
+        env=("FELIX_NFTABLESMODE",),
     )
     ruleset_file: str = setting(
         kinds.file_or_stdin,
         "",
-        "Read a saved `iptables-save -c` instead of the node's rules.",
+        "Read a saved `iptables-save -c` or `nft -j list table ip calico` instead of the node's rules.",
         flag="--ruleset",
     )
     lock_file: str = setting(
@@ -40,7 +48,7 @@ class IptablesSettings:
     )
     lock_wait: float = setting(kinds.duration(zero=True), 2.0, "How long to wait for that lock.")
     time_limit: float = setting(
-        kinds.duration(), 8.0, "How long all runs of iptables-save of one scan may take together."
+        kinds.duration(), 8.0, "How long all runs of iptables-save or nft of one scan may take together."
     )
 
 
@@ -50,6 +58,21 @@ class MetricsSettings:
 
     families: tuple[str, ...] = setting(
         kinds.choices(*FAMILIES), DEFAULT_FAMILIES, "Families of metrics to report.", flag="--families"
+    )
+    include_namespaces: tuple[str, ...] = setting(
+        namespace_list, (), "Only workloads of these namespaces; none given: of all. Totals of policies stay whole."
+    )
+    exclude_namespaces: tuple[str, ...] = setting(namespace_list, (), "No workloads of these namespaces.")
+    pod_selector: LabelSelector = setting(  # noqa: RUF009 - `setting` makes a dataclass field
+        label_selector, LabelSelector(), "Only workloads whose labels this selects, written as for `kubectl get -l`."
+    )
+    omit_zero_series: bool = setting(
+        kinds.boolean, default=False, doc="Leave out counters that have not counted yet; one that has always stays."
+    )
+    series_limit: int = setting(
+        kinds.whole(0),
+        0,
+        "The most policy series to show; 0 is no limit. What is left out is logged and counted.",
     )
     app_labels: tuple[str, ...] = setting(
         kinds.names, ("app",), "Pod labels to try in order for the value of the label `app`."
@@ -184,6 +207,15 @@ class OtlpSettings:
         30.0,
         "How long one export may take; the OpenTelemetry variable is in milliseconds.",
         env=(Variable("OTEL_METRIC_EXPORT_TIMEOUT", kinds.milliseconds),),
+    )
+    request_timeout: float = setting(
+        kinds.duration(),
+        10.0,
+        "How long one request of it may take with its repetitions; the OpenTelemetry variables are in milliseconds.",
+        env=(
+            Variable("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", kinds.milliseconds),
+            Variable("OTEL_EXPORTER_OTLP_TIMEOUT", kinds.milliseconds),
+        ),
     )
 
     @property

@@ -14,6 +14,7 @@ from otel_calico.config.reporting import (
     PrometheusSettings,
     TelemetrySettings,
 )
+from otel_calico.config.web import WebSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Settings:
     iptables: IptablesSettings = field(default_factory=IptablesSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     prometheus: PrometheusSettings = field(default_factory=PrometheusSettings)
+    web: WebSettings = field(default_factory=WebSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     otlp: OtlpSettings = field(default_factory=OtlpSettings)
     log: LogSettings = field(default_factory=LogSettings)

@@ -15,6 +15,7 @@ import yaml
 from otel_calico.config.given import Given
 from otel_calico.config.option import Option
 from otel_calico.config.problems import ConfigError, did_you_mean
+from otel_calico.files import LARGEST_CONFIGURATION, read_bounded
 
 # Fields of a CalicoAPIConfig that mean nothing to a reader.
 _NOT_OURS = {"etcdFIPSModeEnabled", "k8sDisableNodePoll", "k8sUsePodCIDR", "usePodCIDR"}
@@ -70,7 +71,7 @@ def _given(
 
 def _top(path: Path) -> yaml.Node | None:
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        node = yaml.compose(read_bounded(path, LARGEST_CONFIGURATION).decode(), Loader=yaml.SafeLoader)
     except OSError as error:
         raise ConfigError([f"file {path}: cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError:
@@ -81,7 +82,7 @@ def _top(path: Path) -> yaml.Node | None:
         raise ConfigError(
             [f"file {path}{where}: is no valid YAML; check indentation, quote special characters"]
         ) from None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         raise ConfigError([f"file {path}: is no valid YAML"]) from None
     if node is not None and node.tag != _NULL and not isinstance(node, yaml.MappingNode):
         raise ConfigError([f"file {path}: is no mapping of sections"])

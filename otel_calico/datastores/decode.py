@@ -14,16 +14,18 @@ from otel_calico.datastores.releases import Release
 from otel_calico.datastores.resources import (
     ClusterInformationResource,
     Endpoint,
+    HostEndpointResource,
     InvalidResourceError,
     PolicyResource,
     Raw,
     TierResource,
     read,
 )
-from otel_calico.model import ClusterInformation, Policy, PolicyKind, Resource, Tier, WorkloadEndpoint
+from otel_calico.model import ClusterInformation, HostEndpoint, Policy, PolicyKind, Resource, Tier, WorkloadEndpoint
 
 WORKLOAD_ENDPOINTS = "workloadendpoints"
 PODS = "pods"
+HOST_ENDPOINTS = "hostendpoints"
 TIERS = "tiers"
 CLUSTER_INFORMATIONS = "clusterinformations"
 NETWORK_POLICIES = "networkpolicies"
@@ -34,7 +36,7 @@ BASELINE_ADMIN_NETWORK_POLICIES = "baselineadminnetworkpolicies"
 CLUSTER_NETWORK_POLICIES = "clusternetworkpolicies"
 
 CALICO_KINDS = (WORKLOAD_ENDPOINTS, NETWORK_POLICIES, GLOBAL_NETWORK_POLICIES, TIERS, CLUSTER_INFORMATIONS)
-"""The kinds an etcd datastore holds."""
+"""The kinds an etcd datastore always holds."""
 
 POLICY_KINDS = {
     NETWORK_POLICIES: PolicyKind.NETWORK_POLICY,
@@ -76,6 +78,8 @@ class Decoder:
             return self._workload_endpoint(namespace, raw)
         if kind == PODS:
             return pod_endpoint(raw, self.node_name, self.interface_prefix, self.release)
+        if kind == HOST_ENDPOINTS:
+            return self._host_endpoint(name, raw)
         if kind == TIERS:
             spec = read(raw, TierResource).spec
             return Tier(name=name, order=spec.order, default_action=spec.default_action or "Deny")
@@ -97,6 +101,12 @@ class Decoder:
             addresses=tuple(bare_address(network) for network in spec.ip_networks),
             labels=endpoint.metadata.labels or {},
         )
+
+    def _host_endpoint(self, name: str, raw: Raw) -> HostEndpoint | None:
+        spec = read(raw, HostEndpointResource).spec
+        if self.node_name is not None and spec.node != self.node_name:
+            return None
+        return HostEndpoint(name, spec.node, spec.interface_name, tuple(spec.expected_ips or ()))
 
 
 def _policy(kind: str, namespace: str, name: str, raw: Raw) -> Policy | None:

@@ -15,7 +15,7 @@ from pyetcd import etcdrpc
 from pyetcd.utils import prefix_range_end
 
 from otel_calico.datastores.datastore import DatastoreError
-from otel_calico.datastores.decode import CALICO_KINDS, Decoder
+from otel_calico.datastores.decode import CALICO_KINDS, HOST_ENDPOINTS, Decoder
 from otel_calico.datastores.etcd_connection import EtcdConnection
 from otel_calico.datastores.etcd_errors import explain
 from otel_calico.datastores.loop import Pace, SyncedDatastore
@@ -32,20 +32,25 @@ _REQUIRE_LEADER = ("hasleader", "true")  # a member cut off from the others ends
 class EtcdDatastore(SyncedDatastore):
     """Keeps the lookups equal to Calico's keys in etcd. Needs read on `/calico/resources/v3/projectcalico.org/*`.
 
+    `host_endpoints` asks for that kind too, which only family `workload` needs.
+
     Raises ValueError for settings that cannot work; whether etcd answers shows in the status.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where, who, what, how
         self,
         settings: EtcdSettings,
         node_name: str | None,
         interface_prefix: str,
         lookups: Lookups,
         pace: Pace | None = None,
+        *,
+        host_endpoints: bool = False,
     ) -> None:
         if problems := settings.problems():
             raise ValueError("; ".join(problems))
-        super().__init__(EtcdSource(settings), CALICO_KINDS, Decoder(node_name, interface_prefix), lookups, pace)
+        kinds = (*CALICO_KINDS, HOST_ENDPOINTS) if host_endpoints else CALICO_KINDS
+        super().__init__(EtcdSource(settings), kinds, Decoder(node_name, interface_prefix), lookups, pace)
 
 
 class EtcdSource:

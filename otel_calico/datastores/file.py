@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import structlog
 
@@ -23,16 +21,17 @@ from otel_calico.datastores.exports import ExportedObject, ExportError, exported
 from otel_calico.datastores.releases import Release, parse_release, stored_name_candidates
 from otel_calico.datastores.resources import InvalidResourceError
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
+from otel_calico.files import LARGEST_EXPORT, read_bounded
 from otel_calico.lookups import Lookups
 from otel_calico.model import ClusterInformation, Resource
 
 log = structlog.get_logger(__name__)
 
-STANDARD_INPUT = "-"
 _HOW_TO_EXPORT = (
     "export one with `kubectl get pods,networkpolicies.networking.k8s.io,networkpolicies.crd.projectcalico.org,"
-    "globalnetworkpolicies.crd.projectcalico.org,tiers.crd.projectcalico.org,clusterinformations.crd.projectcalico.org "
-    "-A -o yaml`, or from etcd with `etcdctl get --prefix /calico/resources/v3/projectcalico.org/`"
+    "globalnetworkpolicies.crd.projectcalico.org,tiers.crd.projectcalico.org,hostendpoints.crd.projectcalico.org,"
+    "clusterinformations.crd.projectcalico.org -A -o yaml`, or from etcd with "
+    "`etcdctl get --prefix /calico/resources/v3/projectcalico.org/`"
 )
 
 
@@ -65,8 +64,7 @@ class FileDatastore:
 
     def _read(self) -> str:
         try:
-            data = sys.stdin.buffer.read() if self._path == STANDARD_INPUT else Path(self._path).read_bytes()
-            return data.decode("utf-8-sig")
+            return read_bounded(self._path, LARGEST_EXPORT).decode("utf-8-sig")
         except OSError as error:
             raise DatastoreError(f"cannot read {self._path}: {error.strerror}") from error
         except UnicodeDecodeError as error:

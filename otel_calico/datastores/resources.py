@@ -53,6 +53,17 @@ class Endpoint(Struct, frozen=True):
     spec: EndpointSpec = EndpointSpec()
 
 
+class HostEndpointSpec(Struct, frozen=True):
+    node: str = ""
+    interface_name: str = ""
+    expected_ips: list[str] | None = msgspec.field(default=None, name="expectedIPs")
+
+
+class HostEndpointResource(Struct, frozen=True):
+    metadata: Metadata = Metadata()
+    spec: HostEndpointSpec = HostEndpointSpec()
+
+
 class PolicySpec(Struct, frozen=True):
     tier: str | None = None
     order: float | None = None  # Calico

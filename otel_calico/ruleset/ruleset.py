@@ -13,10 +13,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from otel_calico.ruleset.rule import MalformedRuleError, Rule, parse_rule
+from otel_calico.chains import WORKLOAD_PREFIXES
+from otel_calico.ruleset.dump import Form, RuleOf
+from otel_calico.ruleset.rule import Rule
 
-_DECLARED = re.compile(r"^:(cali-\S+) ", re.MULTILINE)
-_HASH_COMMENT = re.compile(r'-m comment --comment "cali:([A-Za-z0-9_-]{16})" ?')
+_DECLARED = re.compile(r'^:(cali-\S+) |"name": "filter-(cali-[^"]+)", "handle"', re.MULTILINE)
+"""A declaration of `iptables-save`, or of `nft`."""
+
+
+_TO_WORKLOADS, _FROM_WORKLOADS = "cali-to-wl-dispatch", "cali-from-wl-dispatch"
 
 
 class MalformedCounterError(ValueError):
@@ -26,27 +31,42 @@ class MalformedCounterError(ValueError):
 class Layout:
     """What the lines of one chain say, counters left off. Compared by identity."""
 
-    __slots__ = ("_frame", "hashes", "malformed", "name", "rules")
+    __slots__ = ("_form", "_frame", "hashes", "malformed", "name", "rules")
 
-    def __init__(self, name: str, tails: Sequence[str], rule_of: dict[str, Rule | None]) -> None:
-        """`tails` are the lines from the `]` of their counters on; `rule_of` remembers rules read before.
+    def __init__(self, name: str) -> None:
+        """The layout of a chain without rules."""
+        self.name = name
+        self.rules: tuple[Rule | None, ...] = ()
+        self.hashes: tuple[str, ...] = ()
+        self.malformed = 0
+        self._frame: list[str] = [""]
+        self._form: Form | None = None
+
+    @classmethod
+    def read(cls, name: str, text: str, form: Form, rule_of: RuleOf) -> Layout:
+        """The layout of a chain's lines; `rule_of` remembers rules read before.
 
         Only Calico's own chains are read rule by rule: the rest (kube-proxy's may be thousands of lines) is
         never looked at. A rule that cannot be read is None, and counted in `malformed`.
         """
-        self.name = name
-        self._frame = _frame(tails)
-        self.rules: tuple[Rule | None, ...] = ()
-        self.hashes: tuple[str, ...] = ()
-        self.malformed = 0
+        layout = cls(name)
+        layout._form, layout._frame = form, form.frame(text)
         if name.startswith("cali-"):
-            self._read_rules(rule_of)
+            layout.hashes, layout.rules = form.read_rules(text, rule_of)
+            layout.malformed = sum(rule is None for rule in layout.rules)
+        return layout
+
+    @property
+    def form(self) -> Form:
+        """How the lines are written."""
+        assert self._form is not None  # noqa: S101 - a chain without rules has no lines to ask this for
+        return self._form
 
     def __len__(self) -> int:
         return len(self._frame) // 2
 
     def text(self, counters: Sequence[str]) -> str:
-        """The chain's lines with these counters (`PACKETS:BYTES`), one for each."""
+        """The chain's lines with these counters, one for each."""
         parts = self._frame.copy()
         parts[1::2] = counters
         return "".join(parts)
@@ -60,42 +80,6 @@ class Layout:
             spots.append(_spot(position, position + len(counter)))
             position += len(counter)
         return tuple(spots)
-
-    def texts(self) -> Iterable[str]:
-        """The rules' texts after the chain's name."""
-        start = len("] -A ") + len(self.name)
-        return (after[start : after.rindex("\n")] for after in self._frame[2::2])
-
-    def _read_rules(self, rule_of: dict[str, Rule | None]) -> None:
-        rules: list[Rule | None] = []
-        hashes: list[str] = []
-        for position, text in enumerate(self.texts()):
-            found = _HASH_COMMENT.search(text)
-            # A rule without a hash is not Felix's: told apart by its place and text.
-            hashes.append(found[1] if found else f"{position}{text}")
-            body = text[: found.start()] + text[found.end() :] if found else text
-            if body not in rule_of:
-                rule_of[body] = _read_rule(body)
-            rules.append(rule_of[body])
-        self.rules = tuple(rules)
-        self.malformed = sum(rule is None for rule in rules)
-        self.hashes = tuple(hashes)
-
-
-def _read_rule(body: str) -> Rule | None:
-    try:
-        return parse_rule(body)
-    except MalformedRuleError:
-        return None
-
-
-def _frame(tails: Sequence[str]) -> list[str]:
-    """A chain's text in parts, with an empty one for each line's counters."""
-    last = len(tails) - 1
-    frame = ["["]
-    for place, tail in enumerate(tails):
-        frame += ["", f"{tail}\n" if place == last else f"{tail}\n["]
-    return frame
 
 
 @lru_cache(maxsize=1 << 16)
@@ -113,19 +97,24 @@ class Chain:
     __slots__ = ("_counters", "layout", "spots", "text")
 
     def __init__(
-        self, layout: Layout, text: str, counters: Sequence[str], spots: tuple[slice, ...] | None = None
+        self,
+        layout: Layout,
+        text: str,
+        counters: Sequence[str] | None = None,
+        spots: tuple[slice, ...] | None = None,
     ) -> None:
-        """`counters` are those in the text, which need not be looked for again before `settle`."""
+        """`counters`, if given, are those in the text, which need not be looked for again before `settle`."""
         self.layout = layout
         self.text = text
         self.spots = spots
-        self._counters: Sequence[str] | None = counters
+        self._counters = counters
 
     def packets(self, rules: Iterable[int]) -> list[int]:
         """Packet counters of the rules at these positions. Raises MalformedCounterError."""
-        counters = self._counters or counters_in(self.text)
+        form = self.layout.form
+        counters = self._counters or form.counters_in(self.text)
         try:
-            return [int(counters[rule].partition(":")[0]) for rule in rules]
+            return form.packets(counters, rules)
         except ValueError as error:
             raise MalformedCounterError(self.layout.name) from error
 
@@ -135,27 +124,16 @@ class Chain:
 
     def counters(self, rules: Iterable[int]) -> list[tuple[int, int]]:
         """Packets and bytes of the rules at these positions. Raises MalformedCounterError."""
-        counters = self._counters or counters_in(self.text)
+        form = self.layout.form
+        counters = self._counters or form.counters_in(self.text)
         try:
-            return [_numbers(counters[rule]) for rule in rules]
+            return [form.numbers(counters[rule]) for rule in rules]
         except ValueError as error:
             raise MalformedCounterError(self.layout.name) from error
 
     def settle(self) -> None:
         """Drop the parted counters: the text alone takes half the memory."""
         self._counters = None
-
-
-def counters_in(text: str, lines: int = -1) -> list[str]:
-    """What stands between the brackets at the beginning of each line, or of so many."""
-    parted = text.split("\n", lines)
-    del parted[-1]  # what follows the last line end
-    return [line[1 : line.find("]")] for line in parted]
-
-
-def _numbers(counter: str) -> tuple[int, int]:
-    packets, octets = counter.split(":")
-    return int(packets), int(octets)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,6 +155,20 @@ class Ruleset:
         """Lines of the table that could not be read."""
         return self.skipped + sum(chain.layout.malformed for chain in self.chains.values())
 
+    @property
+    def dataplane(self) -> str:
+        """Which of Felix's dataplanes wrote the chains: `iptables`, `nftables` or `ebpf`; empty if there are none.
+
+        With eBPF it checks only that traffic goes to known workloads (`felix/dataplane/linux/int_dataplane.go`).
+        """
+        workload_chains = any(word in self.declared for word in (_FROM_WORKLOADS, *WORKLOAD_PREFIXES.values()))
+        if _TO_WORKLOADS in self.declared and not workload_chains:
+            return "ebpf"
+        if not self.declared:
+            return ""
+        return "iptables" if self.declared.startswith("\n:") else "nftables"
+
     def empty_chains(self) -> list[str]:
         """Calico's chains without rules: up to v3.21 those of a policy without rules, such as a default deny."""
-        return [name for name in _DECLARED.findall(self.declared) if name not in self.chains]
+        names = (found[1] or found[2] for found in _DECLARED.finditer(self.declared))
+        return [name for name in names if name not in self.chains]

@@ -1,7 +1,7 @@
-"""The two iptables backends, their programs, and which of two dumps is Felix's. No I/O but looking for programs.
+"""The three places where Felix may write rules, the programs that print them, and which of two dumps is Felix's.
 
-Felix chooses its backend by its own rules, which changed twice (`felix/environment/feature_detect_linux.go`). The
-outcome is in the kernel, so the ruleset itself is looked for instead.
+Felix chooses by its own rules, which changed thrice (`felix/environment/feature_detect_linux.go`,
+`felix/nftables/utils.go`). The outcome is in the kernel, so the ruleset itself is looked for instead.
 """
 
 from __future__ import annotations
@@ -17,14 +17,18 @@ from otel_calico.sources.command import Commands, Limits
 from otel_calico.sources.source import SourceError
 
 _TABLES_IN_USE = {IPVersion.V4: Path("/proc/net/ip_tables_names"), IPVersion.V6: Path("/proc/net/ip6_tables_names")}
-_FAMILY = {IPVersion.V4: "iptables", IPVersion.V6: "ip6tables"}
+_IPTABLES = {IPVersion.V4: "iptables", IPVersion.V6: "ip6tables"}
+_NFTABLES = {IPVersion.V4: "ip", IPVersion.V6: "ip6"}
+_ENTRIES = (("-j cali-FORWARD", "\n"), ('{"jump": {"target": "filter-cali-FORWARD"}}', ', {"rule": '))
+"""The jump that leads forwarded packets into Calico's chains and what its rule starts with, by form of the dump."""
 
 
 class Backend(Enum):
-    """Which of the kernel's two packet filters `iptables` speaks to."""
+    """Where Felix writes: with `iptables` to the kernel's old or new packet filter, or natively to the new one."""
 
     LEGACY = "legacy"
     NFT = "nft"
+    NFTABLES = "nftables"
 
 
 def legacy_filter_in_use(ip_version: IPVersion) -> bool:
@@ -42,10 +46,15 @@ def legacy_filter_in_use(ip_version: IPVersion) -> bool:
 
 
 def save_command(backend: Backend, ip_version: IPVersion, commands: Commands) -> tuple[str, ...] | None:
-    """The program that dumps the filter table with counters; None where this machine has none for the backend."""
-    program = f"{_FAMILY[ip_version]}-{backend.value}-save"
+    """The program that dumps the table with counters; None where this machine has none for the backend."""
+    if backend is Backend.NFTABLES:
+        if shutil.which("nft") is None:
+            return None
+        # Terse: sets may have thousands of addresses, which nobody here asks for.
+        return "nft", "-j", "-t", "list", "table", _NFTABLES[ip_version], "calico"
+    program = f"{_IPTABLES[ip_version]}-{backend.value}-save"
     if shutil.which(program) is None:
-        program = f"{_FAMILY[ip_version]}-save"
+        program = f"{_IPTABLES[ip_version]}-save"
         if shutil.which(program) is None or _backend_of(program, commands) is not backend:
             return None
     return program, "-t", "filter", "-c"
@@ -70,22 +79,33 @@ class Candidate:
         return tuple(version for version, text in self.texts.items() if has_calico_chains(text))
 
     @property
-    def weight(self) -> tuple[bool, bool, int]:
-        """Orders candidates: Felix's entry rule is in place, any Calico chains, size."""
-        texts = self.texts.values()
-        return any(bool(_entry(text)) for text in texts), any(map(has_calico_chains, texts)), sum(map(len, texts))
+    def entered(self) -> bool:
+        """True if forwarded packets come into Calico's chains."""
+        return any(map(_entry, self.texts.values()))
+
+    @property
+    def size(self) -> tuple[bool, int]:
+        """Orders candidates of which nothing else tells which is Felix's: native nftables is what it moves to."""
+        return self.backend is Backend.NFTABLES, sum(map(len, self.texts.values()))
 
     def traffic(self) -> tuple[str, ...]:
         """The counted rules that lead into Calico's chains; they differ from an earlier look's if packets came."""
         return tuple(map(_entry, self.texts.values()))
 
 
+def holds_table(text: str) -> bool:
+    """True if a dump has the table that it is of."""
+    return "*filter\n" in text or text.startswith("{")
+
+
 def has_calico_chains(text: str) -> bool:
     """True if a dump declares a chain of Calico's."""
-    return "\n:cali-" in text
+    return "\n:cali-" in text or '"name": "filter-cali-' in text
 
 
 def _entry(text: str) -> str:
     """The rule that leads forwarded packets into Calico's chains, with its counters; empty if there is none."""
-    jump = text.find("-j cali-FORWARD")
-    return text[text.rfind("\n", 0, jump) + 1 : jump] if jump >= 0 else ""
+    for jump, start in _ENTRIES:
+        if (end := text.find(jump)) >= 0:
+            return text[text.rfind(start, 0, end) + 1 : end]
+    return ""

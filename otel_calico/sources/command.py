@@ -45,7 +45,7 @@ class Commands:
                 size = limits.octets >> 20
                 raise SourceError("too_large", f"{argv[0]} printed more than {size} MiB: that is no table")
             if status:
-                raise _failed(argv[0], status, _text(complaint, _LONGEST_COMPLAINT).strip())
+                raise _failed(argv[0], status, _one_line(_text(complaint, _LONGEST_COMPLAINT)))
             return _text(output, limits.octets)
 
     def stop(self) -> None:
@@ -133,6 +133,10 @@ def _text(descriptor: int, octets: int) -> str:
         return ""
     with mmap.mmap(descriptor, size, prot=mmap.PROT_READ) as content:
         return str(content, "utf-8", "replace")
+
+
+def _one_line(complaint: str) -> str:
+    return "; ".join(complaint.split("\n")).strip("; ")
 
 
 def _failed(program: str, status: int, complaint: str) -> SourceError:

@@ -11,7 +11,7 @@ from otel_calico.model import IPVersion
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """The filter table of one IP version, as `iptables-save -t filter -c` prints it."""
+    """The rules of one IP version, as `iptables-save -t filter -c` or `nft -j list table ip calico` prints them."""
 
     ip_version: IPVersion
     text: str
@@ -33,7 +33,7 @@ class Source(Protocol):
 
     @property
     def backend(self) -> str:
-        """`legacy`, `nft`, `file` or `demo`; empty while none is found."""
+        """`legacy`, `nft`, `nftables`, `file` or `demo`; empty while none is found."""
 
     @property
     def unlocked(self) -> bool:

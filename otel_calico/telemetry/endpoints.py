@@ -1,42 +1,42 @@
-"""The HTTP endpoints as a WSGI application: `/metrics`, `/healthz`, `/readyz` and a page for people."""
+"""The HTTP endpoints: `/metrics`, `/healthz`, `/readyz` and a page for people."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import structlog
-
 from otel_calico.datastores.status import DatastoreStatus
+from otel_calico.explain.look import Look
+from otel_calico.lookups import Lookups
+from otel_calico.node_page.history import History, Scan
+from otel_calico.node_page.shown import Shown
 from otel_calico.telemetry.health import disconnected, missing
-from otel_calico.telemetry.index import index_html
 from otel_calico.telemetry.negotiation import accepts_gzip, choose_format
 from otel_calico.telemetry.page import MetricsPage
 from otel_calico.telemetry.scans import Scans
+from otel_calico.web.message import Request, Response, plain
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from otel_calico.node_page.page import NodePage
 
-log = structlog.get_logger(__name__)
-
-PLAIN = "text/plain; charset=utf-8"
-PIECE = 256 * 1024  # bytes
+PROBES = frozenset({"/healthz", "/readyz"})
 RECENT_SECONDS = 60.0
 """A good scan not older than this makes the node ready without another one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """One answer, whole."""
+class Rules:
+    """What the page for people also needs: the rules of the latest scan, and who is who in them."""
 
-    status: str
-    body: bytes
-    headers: tuple[tuple[str, str], ...] = (("Content-Type", PLAIN),)
+    look: Callable[[], Look]
+    lookups: Lookups
 
 
 class Endpoints:
-    """Answers requests. `page` is None when the prometheus exporter is off."""
+    """Answers requests. `page` is None when the prometheus exporter is off, `rules` without a page for people."""
 
     def __init__(
         self,
@@ -44,69 +44,75 @@ class Endpoints:
         page: MetricsPage | None,
         scans: Scans,
         datastore: Callable[[], DatastoreStatus],
+        rules: Rules | None = None,
     ) -> None:
         self._node_name = node_name
         self._metrics_page = page
         self._scans = scans
         self._datastore = datastore
-        self._routes: dict[str, Callable[[WSGIEnvironment], Response]] = {
-            "/": self._index,
+        self._routes: dict[str, Callable[[Request], Response]] = {
             "/metrics": self._metrics,
-            "/healthz": lambda _: Response("200 OK", b"ok\n"),
+            "/healthz": lambda _: plain(HTTPStatus.OK, "ok"),
             "/readyz": self._ready,
         }
+        if rules:
+            self._rules = rules
+            self._history = History()
+            scans.subscribe(self._history.forget)
+            self._routes = {"/": self._overview, "/workload": self._workload, **self._routes}
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request; a failure inside becomes a 500 and a log event."""
-        response = self._answer(environ)
-        length = ("Content-Length", str(len(response.body)))
-        start_response(response.status, [*response.headers, length])
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else _pieces(response.body)
-
-    def _answer(self, environ: WSGIEnvironment) -> Response:
-        route = self._routes.get(environ.get("PATH_INFO", ""))
+    def __call__(self, request: Request) -> Response:
+        """Answer one request. Raises nothing but what is a fault of ours."""
+        route = self._routes.get(request.path)
         if route is None:
-            return _text("404 Not Found", "Not found. There is /, /metrics, /healthz and /readyz.")
-        if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
-            return Response(
-                "405 Method Not Allowed", b"GET and HEAD only.\n", (("Content-Type", PLAIN), ("Allow", "GET, HEAD"))
-            )
+            return plain(HTTPStatus.NOT_FOUND, f"Not found. There is {', '.join(self._routes)}.")
+        if request.method not in {"GET", "HEAD"}:
+            return plain(HTTPStatus.METHOD_NOT_ALLOWED, "GET and HEAD only.", ("Allow", "GET, HEAD"))
         try:
-            return route(environ)
+            return route(request)
         except TimeoutError as error:
-            return _text("503 Service Unavailable", str(error))
-        except Exception:
-            log.exception("request_failed", path=environ["PATH_INFO"])
-            return _text("500 Internal Server Error", "Internal error; the log says more.")
+            return plain(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 
-    def _metrics(self, environ: WSGIEnvironment) -> Response:
+    def _metrics(self, request: Request) -> Response:
         if self._metrics_page is None:
-            return _text("404 Not Found", "The prometheus exporter is off (OTEL_METRICS_EXPORTER, OTEL_SDK_DISABLED).")
-        form = choose_format(environ.get("HTTP_ACCEPT", ""))
-        gzipped = accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
+            return plain(
+                HTTPStatus.NOT_FOUND, "The prometheus exporter is off (OTEL_METRICS_EXPORTER, OTEL_SDK_DISABLED)."
+            )
+        form = choose_format(request.headers.get("accept", ""))
+        gzipped = accepts_gzip(request.headers.get("accept-encoding", ""))
         headers = [("Content-Type", form.value), ("Vary", "Accept, Accept-Encoding")]
         if gzipped:
             headers.append(("Content-Encoding", "gzip"))
-        return Response("200 OK", self._metrics_page.render(form, gzipped=gzipped), tuple(headers))
+        return Response(HTTPStatus.OK, self._metrics_page.render(form, gzipped=gzipped), tuple(headers))
 
-    def _ready(self, _: WSGIEnvironment) -> Response:
+    def _ready(self, request: Request) -> Response:
         status = self._datastore()
         # Before the datastore is in sync the answer is no anyway, and a scan would call every workload unknown.
         snapshot = self._scans.recent(RECENT_SECONDS) if status.in_sync else self._scans.newest
         lines, notes = missing(status, snapshot), disconnected(status)
-        if lines:
-            return _text("503 Service Unavailable", "\n".join(["not ready", *lines, *notes]))
-        return _text("200 OK", "\n".join(["ready", *notes]))
+        code, word = (HTTPStatus.SERVICE_UNAVAILABLE, "not ready") if lines else (HTTPStatus.OK, "ready")
+        # Why is told to those who may ask for everything else.
+        return plain(code, "\n".join([word, *lines, *notes] if request.admitted else [word]))
 
-    def _index(self, _: WSGIEnvironment) -> Response:
-        html = index_html(self._node_name, self._scans.recent(RECENT_SECONDS), self._datastore())
-        return Response("200 OK", html.encode(errors="replace"), (("Content-Type", "text/html; charset=utf-8"),))
+    def _overview(self, request: Request) -> Response:
+        shown, status = self._look(), self._datastore()
+        latest = shown.latest.snapshot
+        return self._node_page.overview(
+            request, shown, status, missing=missing(status, latest), notes=disconnected(status)
+        )
 
+    def _workload(self, request: Request) -> Response:
+        return self._node_page.workload(request, self._look())
 
-def _pieces(body: bytes) -> Iterator[bytes]:
-    """The body in parts: the server copies what a socket did not take at once, all of the rest each time."""
-    return (body[at : at + PIECE] for at in range(0, len(body), PIECE))
+    def _look(self) -> Shown:
+        newest = self._scans.newest
+        before = Scan(newest, self._rules.look()) if newest else None
+        latest = Scan(self._scans.take(), self._rules.look())
+        return Shown(self._history.former(before, latest), latest, self._rules.lookups)
 
+    @cached_property
+    def _node_page(self) -> NodePage:
+        # The templates' engine is loaded when somebody looks for the first time.
+        from otel_calico.node_page.page import NodePage  # noqa: PLC0415
 
-def _text(status: str, text: str) -> Response:
-    return Response(status, f"{text}\n".encode(errors="replace"))
+        return NodePage(self._node_name)

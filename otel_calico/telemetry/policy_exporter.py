@@ -32,8 +32,8 @@ from otel_calico.telemetry.instruments import LIMITS, create_instruments, policy
 from otel_calico.telemetry.streams import Cumulative, Piece, Streams
 from otel_calico.telemetry.tally import ExportTally
 
-POINTS_PER_REQUEST = 2_000
-"""A collector's gRPC receiver refuses messages of more than 4 MiB unless told otherwise."""
+POINTS_PER_REQUEST = 500
+"""What the SDK makes of a request's points is the most memory the service ever takes at once, and stays its size."""
 
 
 class PolicyExporter:
@@ -138,7 +138,8 @@ class _Request(MetricExporter):
         kind = self._kind(metric)
         numbers = (number for piece in self._pieces[metric] for number in kind.numbers(piece))
         points = [
-            NumberDataPoint(point.attributes or {}, start, self._now, value)
+            # A clock that was set back must not make a stream that starts in its future: collectors refuse it.
+            NumberDataPoint(point.attributes or {}, min(start, self._now), self._now, value)
             for point, (start, value) in zip(_number_points(observed), numbers, strict=True)
         ]
         data = Gauge(points) if metric.gauge else Sum(points, kind.temporality, is_monotonic=True)

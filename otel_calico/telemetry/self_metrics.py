@@ -49,6 +49,14 @@ class SelfMetrics:
         self._make_datastore()
         self._make_otlp()
 
+    def watch_web_config(self, in_effect: Callable[[], bool]) -> None:
+        """Also tell whether the web configuration file as it is now is in effect."""
+        self._gauge(
+            "web.config.in_effect",
+            "1 if web.config_file and its certificates hold as they are, 0 if they are broken and the former hold.",
+            lambda: _one(in_effect()),
+        )
+
     def _record(self, snapshot: Snapshot) -> None:
         for step, seconds in snapshot.report.seconds.items():
             self._duration.record(seconds, {"step": step})
@@ -72,7 +80,8 @@ class SelfMetrics:
             "1 if legacy tables were read without the xtables lock.",
             lambda: _one(now().report.unlocked),
         )
-        gauge("backend.info", "Always 1; the iptables backend in use.", self._backend)
+        gauge("backend.info", "Always 1; where the rules are read: legacy, nft or nftables.", self._backend)
+        gauge("dataplane.info", "Always 1; what Felix decides with: iptables, nftables or ebpf.", self._dataplane)
         gauge("ruleset.rules", "Rules read.", lambda: _by("network.type", now().report.rules))
         gauge(
             "ruleset.size",
@@ -83,7 +92,7 @@ class SelfMetrics:
         gauge("ruleset.malformed_lines", "Lines that are no rule.", lambda: _one(now().report.malformed_lines))
         gauge(
             "interfaces.without_workload",
-            "Interfaces in the ruleset that no workload of the datastore owns.",
+            "Interfaces in the ruleset that no workload (family workload: nor host endpoint) of the datastore owns.",
             lambda: _one(len(now().report.interfaces_without_workload)),
         )
         gauge(
@@ -92,6 +101,7 @@ class SelfMetrics:
             lambda: _one(len(now().report.chains_without_name)),
         )
         gauge("series", "Policy series on this page, by metric.", self._series)
+        gauge("series.left_out", "Policy series that metrics.series_limit left out, by metric.", self._left_out)
 
     def _make_datastore(self) -> None:
         gauge, counter, each = self._gauge, self._counter, self._each_kind
@@ -125,11 +135,19 @@ class SelfMetrics:
         backend = self._scans.take().report.backend
         return [Observation(1, {"backend": backend})] if backend else ()
 
+    def _dataplane(self) -> Iterable[Observation]:
+        dataplane = self._scans.take().report.dataplane
+        return [Observation(1, {"dataplane": dataplane})] if dataplane else ()
+
     def _series(self) -> Iterable[Observation]:
         counts: Counter[str] = Counter()
         for readings in self._scans.take().readings:
             counts[readings.series.metric.exposed] += len(readings.series.labels)
         return _by("metric", counts)
+
+    def _left_out(self) -> Iterable[Observation]:
+        for metric, count in self._scans.take().report.series_left_out.items():
+            yield Observation(count, {"metric": metric.exposed, "family": metric.family})
 
     def _each_kind(self, pick: Callable[[KindStatus], int]) -> _Observe:
         def observe() -> Iterable[Observation]:

@@ -44,9 +44,10 @@ class TelemetrySettings:
     `exporters` empty stands for `OTEL_METRICS_EXPORTER=none` and for `OTEL_SDK_DISABLED`: health is served, metrics
     are not. `otlp_endpoint` is a URL; for `http/protobuf` one without a path gets `/v1/metrics`. Empty, and for what
     has no field here (headers, certificates, compression), the SDK's own `OTEL_EXPORTER_OTLP_*` hold.
-    Intervals and time limits are seconds: `otlp_timeout` for one request, where None leaves it to
-    `OTEL_EXPORTER_OTLP_TIMEOUT`, `push_timeout` for one push of all series, `request_seconds` for one HTTP request
-    with the scan that it may wait for. `listen_port` 0 takes a free port.
+    Intervals and time limits are seconds: `otlp_timeout` for one request (the SDK itself would take the milliseconds
+    of `OTEL_EXPORTER_OTLP_TIMEOUT` for seconds), `push_timeout` for one push of all series, `request_seconds` for one
+    HTTP request with the scan that it may wait for. `listen_port` 0 takes a free port. `page` is whether people are
+    shown the node.
     """
 
     node_name: str
@@ -55,7 +56,7 @@ class TelemetrySettings:
     resource_attributes: Mapping[str, str] = field(default_factory=dict)
     otlp_protocol: Protocol = Protocol.GRPC
     otlp_endpoint: str = ""
-    otlp_timeout: float | None = None
+    otlp_timeout: float = 10.0
     temporality: Temporality = Temporality.CUMULATIVE
     push_interval: float = 60.0
     push_timeout: float = 30.0
@@ -63,3 +64,4 @@ class TelemetrySettings:
     listen_address: str = "::"
     listen_port: int = 9009
     request_seconds: float = 10.0
+    page: bool = True

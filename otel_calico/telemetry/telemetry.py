@@ -11,9 +11,8 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from otel_calico import __version__
 from otel_calico.datastores.status import DatastoreStatus
-from otel_calico.telemetry.endpoints import Endpoints
+from otel_calico.telemetry.endpoints import PROBES, Endpoints, Rules
 from otel_calico.telemetry.exposition import Exposition
-from otel_calico.telemetry.http import HttpServer
 from otel_calico.telemetry.otlp import open_outlets
 from otel_calico.telemetry.page import MetricsPage, PolicyPart, StockPart
 from otel_calico.telemetry.push import Push
@@ -21,13 +20,17 @@ from otel_calico.telemetry.resource import build_resource
 from otel_calico.telemetry.scans import Scans, Take
 from otel_calico.telemetry.self_metrics import SelfMetrics
 from otel_calico.telemetry.settings import Exporter, Naming, TelemetrySettings
+from otel_calico.web.connection import TimeLimits
+from otel_calico.web.protection import ProtectionFile
+from otel_calico.web.server import HttpServer
 
 
 class Telemetry:
     """The exporters and the HTTP server of one process.
 
     `take` gives the collector's current snapshot and is cheap when asked again within its freshness window.
-    `datastore` tells the state of the datastore; an empty status, the default, where there is none.
+    `datastore` tells the state of the datastore; an empty status, the default, where there is none. `protection` guards
+    the HTTP server; without it everybody may ask. Without `rules` there is no page for people.
     """
 
     def __init__(
@@ -35,6 +38,8 @@ class Telemetry:
         settings: TelemetrySettings,
         take: Take,
         datastore: Callable[[], DatastoreStatus] = DatastoreStatus,
+        protection: ProtectionFile | None = None,
+        rules: Rules | None = None,
     ) -> None:
         self.scans = Scans(take)
         resource = build_resource(settings)
@@ -53,9 +58,18 @@ class Telemetry:
             readers, resource=resource, exemplar_filter=AlwaysOffExemplarFilter(), shutdown_on_exit=False
         )
         meter = self._own.get_meter("otel_calico", __version__)
-        SelfMetrics(meter, self.scans, datastore, [push.tally for push in self.pushes if push.name == "otlp"])
-        endpoints = Endpoints(settings.node_name, self.page, self.scans, datastore)
-        self._server = HttpServer(endpoints, settings.listen_address, settings.listen_port, settings.request_seconds)
+        own = SelfMetrics(meter, self.scans, datastore, [push.tally for push in self.pushes if push.name == "otlp"])
+        if protection:
+            own.watch_web_config(lambda: protection.in_effect)
+        endpoints = Endpoints(settings.node_name, self.page, self.scans, datastore, rules if settings.page else None)
+        self._server = HttpServer(
+            endpoints,
+            settings.listen_address,
+            settings.listen_port,
+            limits=TimeLimits(settings.request_seconds),
+            probes=PROBES,
+            file=protection,
+        )
 
     @property
     def port(self) -> int:

@@ -24,16 +24,16 @@ def denied(tier: TierBlock, jump: PolicyJump, targets: Targets) -> Difference | 
     if not target.can_deny:
         return None
     if jump.following is not None and not target.can_pass:
-        return Difference(jump.entered, (jump.accepted, jump.following))
+        return Difference(jump.entered, (jump.accepted, jump.following), inferred=True)
     others_pass = any(targets[other.target].can_pass for other in tier.jumps if other is not jump)
     if tier.leaving is None or others_pass:
         return None
     if tier.drop is None:
         is_last = jump is tier.jumps[-1]
-        return Difference(jump.entered, (jump.accepted, tier.leaving)) if is_last else None
+        return Difference(jump.entered, (jump.accepted, tier.leaving), inferred=True) if is_last else None
     if jump.following is None:
         return None
-    return Difference(jump.entered, (jump.accepted, jump.following, tier.leaving))
+    return Difference(jump.entered, (jump.accepted, jump.following, tier.leaving), inferred=True)
 
 
 def passed(tier: TierBlock, jump: PolicyJump, targets: Targets) -> Difference | None:
@@ -42,8 +42,8 @@ def passed(tier: TierBlock, jump: PolicyJump, targets: Targets) -> Difference | 
     if not target.can_pass:
         return None
     if jump.following is not None and not target.can_deny:
-        return Difference(jump.entered, (jump.accepted, jump.following))
+        return Difference(jump.entered, (jump.accepted, jump.following), inferred=True)
     others_pass = any(targets[other.target].can_pass for other in tier.jumps if other is not jump)
     if tier.leaving is None or tier.drop is None or others_pass:
         return None
-    return Difference(tier.leaving, ())
+    return Difference(tier.leaving, (), inferred=True)

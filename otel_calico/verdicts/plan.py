@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from otel_calico.metrics import Metric
+from otel_calico.model import Verdict
 from otel_calico.policy_names import PolicyName
 from otel_calico.series import Labels
 from otel_calico.verdicts.policy_chain import PolicyChain
@@ -13,10 +14,14 @@ from otel_calico.verdicts.policy_chain import PolicyChain
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A count that no single rule holds: the packets of one rule of a chain less those of others."""
+    """A count that no single rule holds: the packets of one rule of a chain less those of others.
+
+    It is `inferred` if it means what it means only while the policies of the tier can do what they can do now.
+    """
 
     whole: int
     less: tuple[int, ...]
+    inferred: bool = False
 
     @property
     def rules(self) -> tuple[int, ...]:
@@ -25,7 +30,7 @@ class Difference:
 
     def renumbered(self, number: Mapping[int, int]) -> Difference:
         """The same difference with other numbers for its rules."""
-        return Difference(number[self.whole], tuple(number[rule] for rule in self.less))
+        return Difference(number[self.whole], tuple(number[rule] for rule in self.less), self.inferred)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,24 +62,74 @@ class DifferenceSeries:
         return cls(metric, labels, rules, tuple(difference.renumbered(place) for difference in differences))
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one member of a group did with the group's packets: a part of the series of that group and verdict.
+
+    `whole` is the place of that series, `member` the policy's place among the group's members.
+    """
+
+    whole: int
+    group: str
+    member: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SharedSeries:
+    """Differences, some of which count what all members of a group did, and the members' shares in those.
+
+    `labels` are the shares'. A share takes what is proven to be the member's; the rest stays where it was counted.
+    """
+
+    wholes: DifferenceSeries
+    labels: tuple[Labels, ...]
+    shares: tuple[Share, ...]
+
+    @property
+    def metric(self) -> Metric:
+        """The metric of all these series."""
+        return self.wholes.metric
+
+    @property
+    def rules(self) -> tuple[int, ...]:
+        """Positions of all rules that take part."""
+        return self.wholes.rules
+
+
+@dataclass(frozen=True, slots=True)
+class GroupJump:
+    """An endpoint chain's jump to a group: the rule that counts what enters, and what the group decided of it."""
+
+    group: str
+    entered: int
+    decided: Difference
+
+    @property
+    def is_exact(self) -> bool:
+        """False where no rule tells the undecided from the rest of what entered."""
+        return self.decided.rules != (self.entered,)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EndpointPlan:
-    """What one endpoint chain yields: series sets that are not empty, one per metric.
+    """What one chain, of an endpoint or in family `rule` of a policy, yields: series sets, one per metric, not empty.
 
     The same object serves until something it was made from changes.
     """
 
     raw: tuple[RawSeries, ...] = ()
     differences: tuple[DifferenceSeries, ...] = ()
+    shared: tuple[SharedSeries, ...] = ()
 
     @property
-    def series(self) -> tuple[RawSeries | DifferenceSeries, ...]:
+    def series(self) -> tuple[RawSeries | DifferenceSeries | SharedSeries, ...]:
         """All series sets, raw ones first."""
-        return (*self.raw, *self.differences)
+        return (*self.raw, *self.differences, *self.shared)
 
     def __add__(self, other: EndpointPlan) -> EndpointPlan:
         """Both plans; their metrics must differ."""
-        return EndpointPlan(self.raw + other.raw, self.differences + other.differences)
+        return EndpointPlan(self.raw + other.raw, self.differences + other.differences, self.shared + other.shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +145,46 @@ class PolicyPlan:
         """The value of `policy` labels: a chain nobody can name goes by its own, so that no two are mixed up."""
         return self.name.name if self.name else self.chain
 
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What family `policy` and `rule` say of the policy in the direction of this chain."""
+        name = self.name
+        return {
+            "calico.policy.name": self.label,
+            "calico.policy.kind": name.kind.value if name else "",
+            "calico.policy.namespace": name.namespace if name else "",
+            "calico.policy.tier": name.tier if name else "",
+            "calico.direction": self.verdicts.direction.value,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """A group chain and its members in order of evaluation."""
+    """A group chain, its members in order of evaluation, and in that order the positions of the jumps to them."""
 
     chain: str
     members: tuple[PolicyPlan, ...]
+    jumps: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RulesetPlan:
-    """The plan of one ruleset, by chain."""
+    """The plan of one ruleset, by chain. `rules` is family `rule`: what policy chains yield.
+
+    `group_jumps` are those of every endpoint chain, for family `workload`.
+    """
 
     endpoints: Mapping[str, EndpointPlan] = field(default_factory=dict)
+    rules: Mapping[str, EndpointPlan] = field(default_factory=dict)
     policies: Mapping[str, PolicyPlan] = field(default_factory=dict)
     groups: Mapping[str, GroupPlan] = field(default_factory=dict)
+    group_jumps: Mapping[str, tuple[GroupJump, ...]] = field(default_factory=dict)
     interfaces_without_workload: tuple[str, ...] = ()
+
+    @property
+    def series(self) -> Mapping[str, EndpointPlan]:
+        """What each chain that has series yields."""
+        return {**self.endpoints, **self.rules}
 
     @property
     def chains_without_name(self) -> tuple[str, ...]:

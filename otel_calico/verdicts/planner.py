@@ -18,11 +18,14 @@ from otel_calico.model import Direction, IPVersion
 from otel_calico.ruleset.ruleset import Layout, Ruleset
 from otel_calico.verdicts.accountant import plan_accountant
 from otel_calico.verdicts.endpoint_chain import EndpointChain, TierBlock, read_endpoint_chain
-from otel_calico.verdicts.plan import EndpointPlan, RulesetPlan
+from otel_calico.verdicts.group_shares import group_jumps
+from otel_calico.verdicts.host_endpoints import HostTraffic, host_attributes, host_traffic_of
+from otel_calico.verdicts.plan import EndpointPlan, GroupJump, RulesetPlan
+from otel_calico.verdicts.rule_family import RulePlanner
 from otel_calico.verdicts.shared_chains import SharedChains, read_shared_chains
 from otel_calico.verdicts.targets import Target
-from otel_calico.verdicts.workload_family import ExtraAttributes, plan_workload
-from otel_calico.verdicts.workloads import Workload, workloads_of
+from otel_calico.verdicts.workload_family import ExtraAttributes, plan_workload, workload_attributes
+from otel_calico.verdicts.workloads import Workload, WorkloadFilter, workloads_of
 
 _ENDPOINT_PREFIXES = (*WORKLOAD_PREFIXES.values(), *HOST_ENDPOINT_PREFIXES)
 _TARGET_PREFIXES = (*POLICY_PREFIXES.values(), *GROUP_PREFIXES.values())
@@ -34,12 +37,14 @@ _Layouts = Mapping[str, Layout]
 class SeriesChoice:
     """Which series are planned and how they are labelled.
 
-    `app_labels` are the pod labels tried in order for the label `app`; `extra` is for family `workload`.
+    `workloads` are those that have series of their own; `app_labels` are the pod labels tried in order for the label
+    `app`; `extra` is for family `workload`.
     """
 
     families: Collection[str] = DEFAULT_FAMILIES
     app_labels: Sequence[str] = ("app",)
     extra: ExtraAttributes = field(default_factory=ExtraAttributes)
+    workloads: WorkloadFilter = field(default_factory=WorkloadFilter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class _Planned:
     """A plan, and everything it was made from."""
 
     layout: Layout
-    workload: Workload
+    owner: Workload | HostTraffic
     targets: tuple[Target | None, ...]
     plan: EndpointPlan
 
@@ -62,6 +67,7 @@ class Planner:
         self._made_from: tuple[_Layouts, _Layouts, int] = ({}, {}, -1)
         self._read: dict[str, tuple[Layout, EndpointChain]] = {}
         self._shared = SharedChains()
+        self._rules = RulePlanner(ip_version)
         self._planned: dict[str, _Planned] = {}
         self._layouts: _Layouts = {}
         self._declared = ""
@@ -80,7 +86,7 @@ class Planner:
             self._read_endpoints(endpoints)
             chains = [chain for _, chain in self._read.values()]
             self._shared = read_shared_chains(shared, chains, self._lookups)
-            self._plan = self._assemble(endpoints)
+            self._plan = self._assemble(endpoints, shared)
             self._made_from = made_from
         self._layouts = ruleset.layouts
         return self._plan
@@ -88,7 +94,7 @@ class Planner:
     def _empty_layouts(self, ruleset: Ruleset) -> _Layouts:
         if ruleset.declared != self._declared:
             names = [name for name in ruleset.empty_chains() if name.startswith(_TARGET_PREFIXES)]
-            self._empty = {name: self._empty.get(name) or Layout(name, (), {}) for name in names}
+            self._empty = {name: self._empty.get(name) or Layout(name) for name in names}
             self._declared = ruleset.declared
         return self._empty
 
@@ -106,38 +112,55 @@ class Planner:
                 alike[rules] = read_endpoint_chain(layout.rules)
             self._read[name] = layout, alike[rules]
 
-    def _assemble(self, endpoints: _Layouts) -> RulesetPlan:
-        """Plan every workload's chain; chains of host endpoints have no series of their own."""
+    def _assemble(self, endpoints: _Layouts, shared: _Layouts) -> RulesetPlan:
+        """Plan the chains of the chosen workloads and, for the families that have them, of hosts and policies."""
+        families = self._choice.families
         places = {name: place for name in endpoints if (place := _workload_chain(name))}
         workloads = workloads_of({interface for _, interface in places.values()}, self._lookups, self._ip_version)
+        unknown = [place[1] for place in places.values() if place not in workloads]
+        owners: dict[str, Workload | HostTraffic] = {
+            name: workload
+            for name, place in places.items()
+            if (workload := workloads.get(place)) and self._choice.workloads.takes(workload.endpoint)
+        }
+        if "workload" in families:
+            hosts = host_traffic_of(endpoints, self._lookups, self._ip_version)
+            unknown += [host.chain.interface for host in hosts.values() if not host.name]
+            owners |= hosts
         former, self._planned = self._planned, {}
-        for name, place in places.items():
-            if place in workloads:
-                self._planned[name] = self._plan_endpoint(name, workloads[place], former.get(name))
+        for name, owner in owners.items():
+            self._planned[name] = self._plan_endpoint(name, owner, former.get(name))
         return RulesetPlan(
             endpoints={name: planned.plan for name, planned in self._planned.items()},
+            rules=self._rules.plan(self._shared.policies, shared) if "rule" in families else {},
             policies=self._shared.policies,
             groups=self._shared.groups,
-            interfaces_without_workload=tuple(
-                dict.fromkeys(place[1] for place in places.values() if place not in workloads)
-            ),
+            group_jumps=self._group_jumps() if "workload" in families else {},
+            interfaces_without_workload=tuple(dict.fromkeys(unknown)),
         )
 
-    def _plan_endpoint(self, name: str, workload: Workload, former: _Planned | None) -> _Planned:
+    def _group_jumps(self) -> Mapping[str, tuple[GroupJump, ...]]:
+        """Jumps of every chain, known or not: the members of a group count what came through any of them."""
+        found = {name: tuple(group_jumps(chain.tiers, self._shared.targets)) for name, (_, chain) in self._read.items()}
+        return {name: jumps for name, jumps in found.items() if jumps}
+
+    def _plan_endpoint(self, name: str, owner: Workload | HostTraffic, former: _Planned | None) -> _Planned:
         layout, chain = self._read[name]
         targets = tuple(map(self._shared.targets.get, chain.targets))
-        if former and (former.layout, former.workload, former.targets) == (layout, workload, targets):
+        if former and (former.layout, former.owner, former.targets) == (layout, owner, targets):
             return former
-        return _Planned(layout, workload, targets, self._make_plan(chain, workload))
+        return _Planned(layout, owner, targets, self._make_plan(chain, owner))
 
-    def _make_plan(self, chain: EndpointChain, workload: Workload) -> EndpointPlan:
+    def _make_plan(self, chain: EndpointChain, owner: Workload | HostTraffic) -> EndpointPlan:
         targets = self._shared.targets
         tiers = [_without_missing(tier, targets) for tier in chain.tiers]
+        if isinstance(owner, HostTraffic):
+            return plan_workload(chain, tiers, host_attributes(owner), targets)
         plan = EndpointPlan()
         if "accountant" in self._choice.families:
-            plan += plan_accountant(tiers, workload, targets, self._choice.app_labels)
+            plan += plan_accountant(tiers, owner, targets, self._choice.app_labels)
         if "workload" in self._choice.families:
-            plan += plan_workload(chain, tiers, workload, targets, self._choice.extra)
+            plan += plan_workload(chain, tiers, workload_attributes(owner, self._choice.extra), targets)
         return plan
 
 

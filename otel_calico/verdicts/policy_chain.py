@@ -6,7 +6,7 @@ A policy chain belongs to every endpoint of the node that jumps to it, so its co
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from otel_calico.chains import POLICY_PREFIXES
@@ -72,9 +72,13 @@ def read_policy_chain(direction: Direction, rules: Sequence[Rule | None], marks:
     return PolicyChain(direction, tuple(deciding))
 
 
-def read_group_chain(rules: Sequence[Rule | None]) -> tuple[str, ...]:
-    """The group's policy chains in order of evaluation. Group names are hashes: only the jumps tell."""
-    return tuple(rule.target for rule in rules if rule and rule.target and direction_of(rule.target) is not None)
+def read_group_chain(rules: Sequence[Rule | None]) -> Mapping[str, int]:
+    """The group's policy chains in order of evaluation, with the positions of the jumps to them.
+
+    Group names are hashes: only the jumps tell.
+    """
+    jumps = ((rule.target, place) for place, rule in enumerate(rules) if rule and rule.target)
+    return {target: place for target, place in jumps if direction_of(target) is not None}
 
 
 def _most_common(bits: Iterable[int], default: int) -> int:

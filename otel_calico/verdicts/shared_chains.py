@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from otel_calico.lookups import Lookups
@@ -40,18 +40,20 @@ def read_shared_chains(
         (chain.pass_mark for chain in endpoints if chain.pass_mark),
     )
     policies = {name: _plan_policy(layout, naming, marks) for name, layout in policy_chains.items()}
-    groups = {
-        name: GroupPlan(name, tuple(policies[member] for member in chains if member in policies))
-        for name, chains in members.items()
-    }
+    groups = {name: _plan_group(name, chains, policies) for name, chains in members.items()}
     return SharedChains(policies, groups, targets_of(policies, groups))
 
 
-def _tiers(endpoints: Sequence[EndpointChain], members: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
+def _tiers(endpoints: Sequence[EndpointChain], members: Mapping[str, Iterable[str]]) -> Mapping[str, str]:
     """The tier in which each policy chain is jumped to, directly or through a group."""
     tiers = {jump.target: tier.tier for chain in endpoints for tier in chain.tiers for jump in tier.jumps}
     inside = {member: tiers[group] for group, chains in members.items() if group in tiers for member in chains}
     return tiers | inside
+
+
+def _plan_group(name: str, jumps: Mapping[str, int], policies: Mapping[str, PolicyPlan]) -> GroupPlan:
+    present = [member for member in jumps if member in policies]
+    return GroupPlan(name, tuple(policies[member] for member in present), tuple(jumps[member] for member in present))
 
 
 def _plan_policy(layout: Layout, naming: PolicyNaming, marks: Marks) -> PolicyPlan:

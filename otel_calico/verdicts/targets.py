@@ -13,11 +13,15 @@ _LONGEST_GROUP_LABEL = 200  # characters; groups of dozens of policies would mak
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A policy or group chain: its value of `policy` labels, and what it can do beside accepting."""
+    """A policy or group chain: its value of `policy` labels, and what it can do beside accepting.
+
+    `members` are those of a group, in order of evaluation.
+    """
 
     label: str
     can_deny: bool
     can_pass: bool
+    members: tuple[PolicyPlan, ...] = ()
 
 
 Targets = Mapping[str, Target]
@@ -42,6 +46,7 @@ def _group_target(group: GroupPlan) -> Target:
         label=_group_label(group),
         can_deny=any(target.can_deny for target in targets),
         can_pass=any(target.can_pass for target in targets),
+        members=group.members,
     )
 
 

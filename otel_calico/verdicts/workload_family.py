@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from otel_calico.metrics import WORKLOAD_DROPPED, WORKLOAD_ESTABLISHED, WORKLOAD_POLICY
-from otel_calico.model import Verdict
 from otel_calico.series import Labels
-from otel_calico.verdicts.denies import denied, passed
+from otel_calico.verdicts import group_shares
 from otel_calico.verdicts.endpoint_chain import EndpointChain, TierBlock
 from otel_calico.verdicts.label_sets import columns, told_apart
-from otel_calico.verdicts.plan import Difference, DifferenceSeries, EndpointPlan, RawSeries
+from otel_calico.verdicts.plan import EndpointPlan, RawSeries
 from otel_calico.verdicts.targets import Targets
 from otel_calico.verdicts.workloads import Workload
 
@@ -28,18 +27,18 @@ class ExtraAttributes:
     pod_labels: Sequence[str] = ()
 
 
-def plan_workload(
-    chain: EndpointChain, tiers: Sequence[TierBlock], workload: Workload, targets: Targets, extra: ExtraAttributes
-) -> EndpointPlan:
-    """The chain's series. `tiers` are the chain's, without jumps to chains that do not exist."""
-    common = workload_attributes(workload, extra)
+def plan_workload(chain: EndpointChain, tiers: Sequence[TierBlock], common: Labels, targets: Targets) -> EndpointPlan:
+    """The chain's series. `tiers` are the chain's, without jumps to chains that do not exist.
+
+    `common` are the attributes of the workload or host endpoint whose chain it is.
+    """
     dropped = told_apart(common, list(_drops(chain, tiers)))
     established = told_apart(common, [({}, "", chain.established)] if chain.established is not None else [])
-    policies = told_apart(common, list(_policies(tiers, targets)))
+    policies = told_apart(common, list(group_shares.counts(tiers, targets)))
     raw = [(WORKLOAD_DROPPED, dropped), (WORKLOAD_ESTABLISHED, established)]
     return EndpointPlan(
         raw=tuple(RawSeries(metric, *columns(series)) for metrics, series in raw if series for metric in metrics),
-        differences=tuple(DifferenceSeries.of(metric, *columns(policies)) for metric in WORKLOAD_POLICY if policies),
+        shared=tuple(group_shares.series(metric, policies) for metric in WORKLOAD_POLICY if policies),
     )
 
 
@@ -70,20 +69,3 @@ def _drops(chain: EndpointChain, tiers: Sequence[TierBlock]) -> Iterator[tuple[L
     for other in chain.other_drops:
         detail = {"calico.encapsulation": other.detail} if other.detail else {}
         yield {"reason": other.reason, **detail}, "", other.rule
-
-
-def _policies(tiers: Sequence[TierBlock], targets: Targets) -> Iterator[tuple[Labels, str, Difference]]:
-    for tier in tiers:
-        for jump in tier.jumps:
-            counts = {
-                Verdict.ALLOW: Difference(jump.accepted, ()),
-                Verdict.DENY: denied(tier, jump, targets),
-                Verdict.PASS: passed(tier, jump, targets),
-            }
-            for verdict, count in counts.items():
-                if count is not None:
-                    yield _policy_attributes(targets[jump.target].label, tier, verdict), jump.target, count
-
-
-def _policy_attributes(policy: str, tier: TierBlock, verdict: Verdict) -> Labels:
-    return {"calico.policy.name": policy, "calico.tier": tier.tier, "calico.verdict": verdict.value}

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
+from otel_calico.label_selector import LabelSelector
 from otel_calico.lookups import Lookups
 from otel_calico.model import Direction, IPVersion, WorkloadEndpoint
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadFilter:
+    """Which workloads have series of their own: those in `namespaces` (none given: in all), but not in
+    `excluded_namespaces`, whose labels `labels` matches. `*` in a namespace stands for any characters.
+    """
+
+    namespaces: Sequence[str] = ()
+    excluded_namespaces: Sequence[str] = ()
+    labels: LabelSelector = field(default_factory=LabelSelector)
+
+    def takes(self, endpoint: WorkloadEndpoint) -> bool:
+        """True for a workload that is to have series."""
+        if self.namespaces and not _is_named(endpoint.namespace, self.namespaces):
+            return False
+        return not _is_named(endpoint.namespace, self.excluded_namespaces) and self.labels.matches(endpoint.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +63,7 @@ def workloads_of(
         for interface, one in endpoints.items()
         for direction in Direction
     }
+
+
+def _is_named(namespace: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(namespace, pattern) for pattern in patterns)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import formatdate
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import httptools
 
 from otel_calico.web.message import Request, Response, plain
-
-if TYPE_CHECKING:
-    from asyncio.sslproto import SSLProtocol  # noqa: F401
 
 HEAD_BYTES = 16 * 1024
 """The longest request there may be."""
@@ -28,7 +26,7 @@ NO_BODY = plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Requests with a body are n
 class Peer:
     """Who asks. `certificate` is what `ssl` tells of a verified client certificate, None without one."""
 
-    certificate: dict[str, object] | None = None
+    certificate: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected, and shook hands if TLS is on."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=0)
+        self._transport.set_write_buffer_limits(high=1)
         tls = transport.get_extra_info("ssl_object")
         self._peer = Peer(tls.getpeercert() or None) if tls else Peer()
         self._connections[self] = None
@@ -129,36 +127,36 @@ class Connection(asyncio.Protocol):
             return
         self._last = not self._parser.should_keep_alive()
         self._transport.pause_reading()
-        self._task = self._loop.create_task(self._serve(self._parser.get_method().decode("latin-1")))
+        self._task = self._loop.create_task(self._serve(self._request()))
 
     # --- ---
 
-    async def _serve(self, method: str) -> None:
-        try:
-            response = self._refused or await self._answer(self._request(method), self._peer)
-        except ValueError:  # a target that is no URL
-            response = BAD_REQUEST
-        self._last = self._last or response.status is HTTPStatus.BAD_REQUEST
-        await self._write(response, with_body=method != "HEAD")
+    async def _serve(self, request: Request) -> None:
+        response = self._refused or await self._answer(request, self._peer)
+        await self._write(response, with_body=request.method != "HEAD")
         self._task = None
         if self._last:
             self._transport.close()
             return
         self._begin()
-        self._connections[self] = self._connections.pop(self)
+        if self in self._connections:  # the last of them again
+            self._connections[self] = self._connections.pop(self)
         self._allow(self._limits.idle)
         self._transport.resume_reading()
 
-    def _request(self, method: str) -> Request:
+    def _request(self) -> Request:
+        method = self._parser.get_method().decode("latin-1")
         try:
             url = httptools.parse_url(self._target)
-        except httptools.HttpParserError as error:
-            raise ValueError("no URL") from error
-        return Request(method, url.path.decode("latin-1"), (url.query or b"").decode("latin-1"), self._headers)
+        except httptools.HttpParserError:
+            self._refused = BAD_REQUEST
+            return Request(method, "")
+        path, query = url.path or b"/", url.query or b""
+        return Request(method, path.decode("latin-1"), query.decode("latin-1"), self._headers)
 
     async def _write(self, response: Response, *, with_body: bool) -> None:
         self._allow(self._limits.request)
-        head = response.head(close=self._last)
+        head = response.head(formatdate(usegmt=True), close=self._last)
         if not with_body:
             self._transport.write(head)
             return
@@ -172,7 +170,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self, response: Response) -> None:
         if not self._last:
             self._last = True
-            self._transport.write(response.head(close=True) + response.body)
+            self._transport.write(response.head(formatdate(usegmt=True), close=True) + response.body)
             self._transport.close()
 
     def _allow(self, seconds: float) -> None:

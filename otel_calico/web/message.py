@@ -17,12 +17,14 @@ class Request:
     """A request without its body, which no endpoint takes.
 
     `path` and `query` are as sent, percent-encoded. Names in `headers` are in lower case; of several the last counts.
+    `admitted` is False for a client that did not prove who it is where that is asked; it is answered on probes only.
     """
 
     method: str
     path: str
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    admitted: bool = True
 
     def parameter(self, name: str) -> str:
         """A field of the query, decoded; the first of several, empty if there is none."""
@@ -42,10 +44,11 @@ class Response:
         kept = (pair for pair in self.headers if pair[0] not in more)
         return replace(self, headers=(*kept, *more.items()))
 
-    def head(self, *, close: bool) -> bytes:
-        """The status line and the headers, with the empty line after them."""
+    def head(self, date: str, *, close: bool) -> bytes:
+        """The status line and the headers, with the empty line after them. `date` is in the form of RFC 9110."""
         lines = [f"HTTP/1.1 {self.status.value} {self.status.phrase}"]
         lines += [f"{name}: {value}" for name, value in self.headers]
+        lines.append(f"Date: {date}")
         lines.append(f"Content-Length: {len(self.body)}")
         if close:
             lines.append("Connection: close")

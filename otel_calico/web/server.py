@@ -8,19 +8,21 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
 
 import structlog
 
-from otel_calico.web.connection import Connection, Peer, TimeLimits
-from otel_calico.web.message import Request, Response, plain
+from otel_calico.web.acceptor import Acceptor
+from otel_calico.web.connection import TimeLimits
+from otel_calico.web.gate import Gate
+from otel_calico.web.message import Request, Response
+from otel_calico.web.protection import Protection, ProtectionFile
 
 log = structlog.get_logger(__name__)
 
 THREADS = 16
-CONNECTIONS = 256
-"""Open at once. For one more, the one that is silent for longest is cut."""
 STOP_SECONDS = 1.8
+FOLLOW_SECONDS = 1.0
+"""How often the web configuration file is looked at."""
 
 
 class ListenError(Exception):
@@ -31,23 +33,27 @@ class HttpServer:
     """Serves an application on one address from `start` to `stop`; no access log.
 
     `answer` is called on one of `THREADS` threads for each request. However many clients are slow, none holds one.
+    Paths in `probes` are answered to clients that cannot prove who they are, too.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a server has this many sides
         self,
         answer: Callable[[Request], Response],
         address: str,
         port: int,
+        *,
         limits: TimeLimits | None = None,
+        probes: frozenset[str] = frozenset(),
+        file: ProtectionFile | None = None,
     ) -> None:
-        self._answer = answer
         self._address = address
         self._port = port
         self._limits = limits or TimeLimits()
-        self._connections: dict[Connection, None] = {}
+        self._file = file
         self._workers = ThreadPoolExecutor(THREADS, "http-worker")
-        self._loop = asyncio.new_event_loop()
-        self._stopped = asyncio.Event()
+        self._gate = Gate(answer, probes, file.current if file else Protection(), self._workers)
+        self._stop: Callable[[], object] = lambda: None
+        self._serving = threading.Event()
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
 
     @property
@@ -64,59 +70,53 @@ class HttpServer:
             self._address = "0.0.0.0"  # noqa: S104 - as `::` was asked for
         family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
         both = self._address == "::"
+        where = (self._address, self._port)
         try:
-            self._socket = socket.create_server(
-                (self._address, self._port), family=family, dualstack_ipv6=both, backlog=128
-            )
+            listener = socket.create_server(where, family=family, dualstack_ipv6=both, backlog=128)
         except OSError as error:
             raise ListenError(self._explain(error)) from error
-        self._port = self._socket.getsockname()[1]
+        self._port = listener.getsockname()[1]
+        self._acceptor = Acceptor(listener, self._gate, self._limits)
         self._thread.start()
+        self._serving.wait()
 
     def stop(self) -> None:
         """Stop serving, within 2 seconds; requests that are not done by then are cut. Nothing if never started."""
-        if not self._thread.is_alive():
-            self._loop.close()
-            return
-        self._loop.call_soon_threadsafe(self._stopped.set)
-        self._thread.join(2)
+        if self._thread.is_alive():
+            self._stop()
+            self._thread.join(2)
 
     # --- on the server's thread ---
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.set_exception_handler(_log_failure)
         try:
-            self._loop.run_until_complete(self._serve())
+            asyncio.run(self._serve())
         finally:
-            self._loop.close()
+            self._gate.close()
+            self._workers.shutdown(wait=False, cancel_futures=True)
 
     async def _serve(self) -> None:
-        server = await self._loop.create_server(self._connect, sock=self._socket)
-        await self._stopped.wait()
-        server.close()
-        for connection in list(self._connections):
-            connection.retire()
-        deadline = self._loop.time() + STOP_SECONDS
-        while self._connections and self._loop.time() < deadline:
-            await asyncio.sleep(0.01)
-        for connection in list(self._connections):
-            connection.cut()
-        await asyncio.sleep(0)
-        self._workers.shutdown(wait=False, cancel_futures=True)
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_log_failure)
+        tasks = [loop.create_task(self._acceptor.run())]
+        if self._file:
+            tasks.append(loop.create_task(self._follow(self._file)))
+        stopped = asyncio.Event()
+        self._stop = lambda: loop.call_soon_threadsafe(stopped.set)
+        self._serving.set()
+        await stopped.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._acceptor.close(STOP_SECONDS)
 
-    def _connect(self) -> Connection:
-        if len(self._connections) >= CONNECTIONS:
-            longest = next((one for one in self._connections if one.waits), next(iter(self._connections)))
-            longest.cut()
-        return Connection(self._respond, self._limits, self._connections)
-
-    async def _respond(self, request: Request, _: Peer) -> Response:
-        try:
-            return await self._loop.run_in_executor(self._workers, self._answer, request)
-        except Exception:
-            log.exception("request_failed", path=request.path)
-            return plain(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error; the log says more.")
+    async def _follow(self, file: ProtectionFile) -> None:
+        """Put each change of the file into effect. Clients that got in under the former one come again."""
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            if file.follow():
+                self._gate.protection = file.current
+                self._acceptor.retire()
 
     def _explain(self, error: OSError) -> str:
         where = f"{self._address} port {self._port}"

@@ -36,7 +36,10 @@ class Kernel:
 
     def send(self, packet: Packet, times: int = 1) -> None:
         """Let equal packets through the chain of their endpoint."""
-        chain = WORKLOAD_PREFIXES[packet.direction] + packet.interface
+        self.enter(WORKLOAD_PREFIXES[packet.direction] + packet.interface, packet, times)
+
+    def enter(self, chain: str, packet: Packet, times: int = 1) -> None:
+        """Let equal packets through a chain, and those it jumps to."""
         self._walk(chain, packet, times)
 
     def write(self, ruleset: Ruleset) -> None:

@@ -23,11 +23,11 @@ EVERYTHING_WRONG = """\
   - environment ETCD_ENDPOINTS: "http://***@e:2379" holds credentials, which would show up in logs; allowed: a comma \
 list of http://host:port, https://host:port or host:port, without user and password
   - environment ETCD_CERT_FILE: "/no/such.pem" does not exist; allowed: a file that exists
-  - flag --iptables-backend: "ebpf" is unknown; allowed: auto, legacy, nft
+  - flag --iptables-backend: "ebpf" is unknown; allowed: auto, legacy, nft, nftables
   - file {file}, line 3, key iptables.lock_wait: "soon" is no duration; allowed: a duration such as 500ms, 5s, 1m or \
 2.5 (seconds), or 0
   - file {file}, line 7, key metrics.families: "policy,rules" names the unknown "rules"; allowed: a comma list of \
-accountant, policy, workload
+accountant, policy, workload, rule
   - environment MINIMUM_COUNTER: "-1" is out of range; allowed: a whole number from 0
   - environment OTEL_SDK_DISABLED: "1" is neither true nor false; allowed: true or false
   - environment OTEL_METRIC_EXPORT_INTERVAL: "60s" is no positive whole number; allowed: a whole number of \
@@ -94,6 +94,13 @@ def test_one_message_lists_all_problems_each_with_its_source(tmp_path: Path) -> 
             {"DATASTORE_TYPE": "etcdv3"},
             "environment DATASTORE_TYPE: etcdv3 needs endpoints; set ETCD_ENDPOINTS (etcd.endpoints)",
         ),
+        (
+            {"FELIX_IPTABLESBACKEND": "nftables", "FELIX_NFTABLESMODE": "Disabled"},
+            (
+                "environment FELIX_IPTABLESBACKEND and environment FELIX_NFTABLESMODE: one asks for native nftables, "
+                "the other rules it out; change one"
+            ),
+        ),
         ({"DATASTORE_TYPE": "etcd"}, 'environment DATASTORE_TYPE: "etcd" is unknown; allowed: etcdv3, kubernetes'),
         (
             {"METRICS_SERVER_PORT": "65536"},
@@ -103,7 +110,29 @@ def test_one_message_lists_all_problems_each_with_its_source(tmp_path: Path) -> 
             {"OTEL_CALICO_METRICS_FAMILIES": "pods"},
             (
                 'environment OTEL_CALICO_METRICS_FAMILIES: "pods" is unknown; '
-                "allowed: a comma list of accountant, policy, workload"
+                "allowed: a comma list of accountant, policy, workload, rule"
+            ),
+        ),
+        (
+            {"OTEL_CALICO_METRICS_POD_SELECTOR": "app=web,env in prod"},
+            (
+                'environment OTEL_CALICO_METRICS_POD_SELECTOR: "app=web,env in prod" has a part that is no '
+                'requirement: "env in prod"; allowed: requirements such as '
+                "app=web,tier!=cache,env in (prod,test),!canary"
+            ),
+        ),
+        (
+            {"OTEL_CALICO_METRICS_INCLUDE_NAMESPACES": "shop,Shop_2"},
+            (
+                'environment OTEL_CALICO_METRICS_INCLUDE_NAMESPACES: "shop,Shop_2" names "Shop_2", which no namespace '
+                "can be called; allowed: a comma list of namespaces, in which * stands for any characters"
+            ),
+        ),
+        (
+            {"OTEL_CALICO_METRICS_INCLUDE_NAMESPACES": "a,b", "OTEL_CALICO_METRICS_EXCLUDE_NAMESPACES": "kube-*,b"},
+            (
+                "environment OTEL_CALICO_METRICS_INCLUDE_NAMESPACES and environment "
+                "OTEL_CALICO_METRICS_EXCLUDE_NAMESPACES: b is in both lists; take it out of one"
             ),
         ),
         (

@@ -45,6 +45,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "kubernetes.client_burst": ("7", 7),
     "kubernetes.api_group": ("Projectcalico.org/v3", "projectcalico.org/v3"),
     "iptables.backend": ("NFT", "nft"),
+    "iptables.nftables_mode": ("enabled", "Enabled"),
     "iptables.ruleset_file": ("{file}", "{file}"),
     "iptables.lock_file": ("/run/other.lock", "/run/other.lock"),
     "iptables.lock_wait": ("500ms", 0.5),
@@ -56,6 +57,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "prometheus.port": ("9100", 9100),
     "prometheus.address": ("[::1]", "::1"),
     "prometheus.naming": ("opentelemetry", "opentelemetry"),
+    "web.config_file": ("{file}", "{file}"),
+    "web.page": ("off", False),
     "telemetry.disabled": ("TRUE", True),
     "telemetry.exporters": ("otlp,console", ("otlp", "console")),
     "telemetry.service_name": ("calico", "calico"),
@@ -65,6 +68,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "otlp.temporality": ("DELTA", "delta"),
     "otlp.interval": ("15s", 15.0),
     "otlp.timeout": ("2.5", 2.5),
+    "otlp.request_timeout": ("500ms", 0.5),
     "log.level": ("debug", "debug"),
     "log.format": ("json", "json"),
 }
@@ -84,6 +88,8 @@ FOREIGN_EXAMPLES = {
     "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": ("http://c:4318/x", OtlpEndpoint("http://c:4318/x", exact=True)),
     "OTEL_METRIC_EXPORT_INTERVAL": ("15000", 15.0),
     "OTEL_METRIC_EXPORT_TIMEOUT": ("2500", 2.5),
+    "OTEL_EXPORTER_OTLP_TIMEOUT": ("2500", 2.5),
+    "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": ("2500", 2.5),
 }
 OWN = {option.key: option.own.name for option in OPTIONS}
 
@@ -157,13 +163,14 @@ def test_the_names_kept_for_drop_in_use_are_these() -> None:
         calico
         | {f"CALICO_{name}" for name in calico}
         | {"CALICO_K8SAPITOKEN", "CALICO_NODENAME_FILE", "NODENAME"}
-        | {"FELIX_IPTABLESBACKEND", "FELIX_INTERFACEPREFIX"}
+        | {"FELIX_IPTABLESBACKEND", "FELIX_NFTABLESMODE", "FELIX_INTERFACEPREFIX"}
         | {"METRICS_SERVER_PORT", "MINIMUM_COUNTER"}
         | {"OTEL_SDK_DISABLED", "OTEL_METRICS_EXPORTER", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"}
         | {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"}
         | {"OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"}
         | {"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"}
         | {"OTEL_METRIC_EXPORT_INTERVAL", "OTEL_METRIC_EXPORT_TIMEOUT"}
+        | {"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT"}
         | {"OTEL_EXPORTER_PROMETHEUS_PORT", "OTEL_EXPORTER_PROMETHEUS_HOST"}
     )
 

@@ -18,7 +18,7 @@ from .etcd_server import EtcdServer
 
 NODE = "node-1"
 QUICK = Pace(minimum=0.1, ceiling=0.4)
-Follow = Callable[[EtcdSettings, Lookups], EtcdDatastore]
+Follow = Callable[..., EtcdDatastore]
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def follow() -> Iterator[Follow]:
     """Starts etcd datastores of node-1 and stops them after the test."""
     with ExitStack() as running:
 
-        def started(settings: EtcdSettings, lookups: Lookups) -> EtcdDatastore:
-            datastore: Datastore = EtcdDatastore(settings, NODE, "cali", lookups, QUICK)
+        def started(settings: EtcdSettings, lookups: Lookups, *, host_endpoints: bool = False) -> EtcdDatastore:
+            datastore: Datastore = EtcdDatastore(settings, NODE, "cali", lookups, QUICK, host_endpoints=host_endpoints)
             datastore.start()
             running.callback(datastore.stop)
             assert isinstance(datastore, EtcdDatastore)

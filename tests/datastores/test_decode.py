@@ -10,7 +10,7 @@ import pytest
 from otel_calico.datastores.decode import Decoder
 from otel_calico.datastores.releases import stored_name_candidates
 from otel_calico.datastores.resources import InvalidResourceError
-from otel_calico.model import ClusterInformation, Policy, PolicyKind, Resource, Tier, WorkloadEndpoint
+from otel_calico.model import ClusterInformation, HostEndpoint, Policy, PolicyKind, Resource, Tier, WorkloadEndpoint
 
 from .cluster import cluster_information, endpoint, policy, tier
 
@@ -77,6 +77,27 @@ WEB = WorkloadEndpoint("calid4242b28b9e", "shop", "web-7d4b9c6f5d-x2x8k", ("192.
             Policy(PolicyKind.KUBERNETES_CLUSTER_NETWORK_POLICY, "", "guard", "kube-baseline", 3),
         ),
         ("clusternetworkpolicies", "guard", {"spec": {"tier": "Other"}}, None),
+        (
+            "hostendpoints",
+            "uplink",
+            {
+                "spec": {
+                    "node": "node-1",
+                    "interfaceName": "eth0",
+                    "expectedIPs": ["10.1.0.1", "fd00::1"],
+                    "profiles": [],
+                }
+            },
+            HostEndpoint("uplink", "node-1", "eth0", ("10.1.0.1", "fd00::1")),
+        ),
+        (
+            "hostendpoints",
+            "auto",
+            {"spec": {"node": "node-1", "interfaceName": "*"}},
+            HostEndpoint("auto", "node-1", "*"),
+        ),
+        ("hostendpoints", "unnamed", {"spec": {"node": "node-1"}}, HostEndpoint("unnamed", "node-1", "")),
+        ("hostendpoints", "other", {"spec": {"node": "node-2", "interfaceName": "eth0"}}, None),
         ("tiers", "default", tier("default", 1e6), Tier("default", 1e6, "Deny")),
         ("tiers", "security", tier("security", 5, defaultAction="Pass"), Tier("security", 5, "Pass")),
         ("clusterinformations", "default", cluster_information("v3.32.1"), ClusterInformation("v3.32.1")),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.end_to_end.live_node import LiveNode
+from tests.end_to_end.live_node import DATAPLANES, LiveNode
 from tests.felix import Era
 from tests.node.iptables import BACKENDS
 
@@ -25,13 +25,28 @@ def nft_node() -> Iterator[LiveNode]:
         yield node
 
 
-@pytest.fixture(params=BACKENDS)
-def node(request: pytest.FixtureRequest, legacy_node: LiveNode, nft_node: LiveNode) -> LiveNode:
-    """One of both after the other."""
-    return legacy_node if request.param == "legacy" else nft_node
+@pytest.fixture(scope="session")
+def nftables_node() -> Iterator[LiveNode]:
+    """A node of the native nftables dataplane."""
+    with LiveNode.of_era(Era.E, "nftables") as node:
+        yield node
+
+
+@pytest.fixture(params=DATAPLANES)
+def node(
+    request: pytest.FixtureRequest, legacy_node: LiveNode, nft_node: LiveNode, nftables_node: LiveNode
+) -> LiveNode:
+    """One after the other."""
+    return {"legacy": legacy_node, "nft": nft_node, "nftables": nftables_node}[request.param]
+
+
+@pytest.fixture(params=DATAPLANES)
+def dataplane(request: pytest.FixtureRequest) -> str:
+    """Where Felix writes its rules."""
+    return str(request.param)
 
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
-    """Which of the two packet filters Felix writes to."""
+    """Which of the two iptables Felix writes to."""
     return str(request.param)

@@ -11,11 +11,16 @@ from otel_calico.model import IPVersion
 from tests.end_to_end.cluster import CLIENT, NODE_NAME, WEB, Workload, felix_node
 from tests.end_to_end.resources import PREFIX, datastore
 from tests.felix import Era, Node, Ruleset, render, update
+from tests.felix.nftables import NftTable, render_nftables, update_nftables
 from tests.node.etcd import Etcd, TLSFiles
-from tests.node.iptables import clear, load
+from tests.node.iptables import BACKENDS, clear, load
 from tests.node.namespace import Namespace
+from tests.node.nftables import delete_table, load_table
 from tests.node.pod import Pod
 from tests.node.service import Service
+
+DATAPLANES = (*BACKENDS, "nftables")
+"""Where Felix may write its rules."""
 
 
 class LiveNode:
@@ -25,6 +30,7 @@ class LiveNode:
         self.backend = backend
         self.pods: dict[str, Pod] = {}
         self._rulesets: dict[IPVersion, Ruleset] = {}
+        self._tables: dict[IPVersion, NftTable] = {}
         with ExitStack() as parts:
             self.namespace = parts.enter_context(Namespace())
             self.etcd = parts.enter_context(Etcd(etcd_tls, self.namespace))
@@ -51,7 +57,10 @@ class LiveNode:
         self.etcd.put_all(datastore(era))
         for ip_version in self._rulesets:
             clear(self.namespace, self.backend, ip_version)
+        for ip_version in self._tables:
+            delete_table(self.namespace, ip_version)
         self._rulesets.clear()
+        self._tables.clear()
         self.program(felix_node(era))
 
     def run(self, workload: Workload) -> Pod:
@@ -63,11 +72,19 @@ class LiveNode:
     def program(self, node: Node) -> None:
         """Write the rules of both IP versions as Felix does: all at first, later what changed."""
         for ip_version in IPVersion:
+            if self.backend == "nftables":
+                self._program_natively(node, ip_version)
+                continue
             ruleset = render(node, ip_version)
             before = self._rulesets.get(ip_version)
             text = update(before, ruleset, self.backend) if before else ruleset.restore()
             load(self.namespace, text, self.backend, ip_version)
             self._rulesets[ip_version] = ruleset
+
+    def _program_natively(self, node: Node, ip_version: IPVersion) -> None:
+        table, before = render_nftables(node, ip_version), self._tables.get(ip_version)
+        load_table(self.namespace, update_nftables(before, table) if before else table.restore())
+        self._tables[ip_version] = table
 
     def rewrite(self, chain: str) -> None:
         """Write a chain anew with the rules it has, as another Felix or a restarted one does."""
@@ -75,6 +92,8 @@ class LiveNode:
             rules = [f"-A {chain} {rule}" for rule in ruleset.chains[chain].written]
             text = "\n".join(["*filter", f":{chain} - -", *rules, "COMMIT", ""])
             load(self.namespace, text, self.backend, ip_version)
+        for table in self._tables.values():
+            load_table(self.namespace, "\n".join([*table.rewrite([f"filter-{chain}"]), ""]))
 
     def send(self, counts: Mapping[int, int], ip_version: int = 4) -> None:
         """Send UDP packets from outside to the web pod: so many to each port."""

@@ -67,6 +67,12 @@ def policy_entry(policy: Policy, era: Era) -> tuple[str, str]:
     return f"{PREFIX}{path}", _value(policy.kind.value, metadata, spec)
 
 
+def host_endpoint(name: str, interface: str) -> tuple[str, str]:
+    """A HostEndpoint of the node."""
+    spec = {"node": NODE_NAME, "interfaceName": interface}
+    return f"{PREFIX}hostendpoints/{name}", _value("HostEndpoint", {"name": name}, spec)
+
+
 def tier(name: str) -> tuple[str, str]:
     """A tier that drops what no policy of it passes."""
     return f"{PREFIX}tiers/{name}", _value("Tier", {"name": name}, {"order": _ORDERS[name], "defaultAction": "Deny"})

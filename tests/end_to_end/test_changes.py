@@ -56,13 +56,13 @@ def with_policy(series: Metrics, name: str, packets: int) -> Metrics:
     }
 
 
-def test_a_policy_added_renamed_and_deleted_is_followed(backend: str) -> None:
+def test_a_policy_added_renamed_and_deleted_is_followed(dataplane: str) -> None:
     dns = Policy(PolicyKind.GLOBAL_NETWORK_POLICY, "allow-dns", selector="has(app)", ingress=(allow(17, 5353),))
     mdns = replace(dns, name="allow-mdns")
     era, client = Era.E, client_endpoint(Era.E)
     # Legacy Felix leaves the rules before a change alone, nft Felix writes the whole chain anew: raw counters tell.
-    kept = Traffic({**SENT.outside, 5353: 0} if backend == "legacy" else NOTHING.outside, SENT.client)
-    with LiveNode.of_era(era, backend) as node:
+    kept = Traffic({**SENT.outside, 5353: 0} if dataplane == "legacy" else NOTHING.outside, SENT.client)
+    with LiveNode.of_era(era, dataplane) as node:
         service = node.service().start()
         SENT.send(node, 4)
         assert policy_series(service) == expected(era, v4(SENT), v4(SENT))

@@ -20,18 +20,27 @@ pytestmark = pytest.mark.node
 HEALTHY = """\
 ok    node name          node-1 (environment NODENAME)
 ok    permission         root with NET_ADMIN and NET_RAW
-ok    iptables-save      legacy and nft
+ok    programs           iptables-legacy-save (legacy), iptables-nft-save (nft), nft (nftables)
 ok    datastore          workloadendpoints: 2 held
 ok    datastore          networkpolicies: 3 held
 ok    datastore          globalnetworkpolicies: 2 held
 ok    datastore          tiers: 2 held
 ok    datastore          clusterinformations: 1 held
-ok    rules              {backend} backend, 87 ipv4 rules, 93 ipv6 rules
+ok    rules              {backend} backend, {rules}
 ok    lock file          {lock}
 ok    workloads          2 endpoints, every interface has its own
 ok    policies           every chain has a name
 """
-LOCKS = {"legacy": "/run/xtables.lock", "nft": "not needed by the nft backend"}
+LOCKS = {
+    "legacy": "/run/xtables.lock",
+    "nft": "not needed by the nft backend",
+    "nftables": "not needed by the nftables backend",
+}
+RULES = {
+    "legacy": "87 ipv4 rules, 93 ipv6 rules",
+    "nft": "87 ipv4 rules, 93 ipv6 rules",
+    "nftables": "88 ipv4 rules, 94 ipv6 rules",
+}
 NEEDS = "run as root with capabilities NET_ADMIN and NET_RAW"
 SEE = "                         → see docs/troubleshooting.md, section Rules\n"
 
@@ -63,9 +72,9 @@ http://127.0.0.1:1: connection refused: is etcd running there, and is the port r
     ),
     "no iptables": Broken(
         f"""\
-fail  iptables-save      not installed
-                         → install the iptables package (1.8 or later)
-fail  rules              no iptables-save found: install the iptables package
+fail  programs           no iptables-save, no nft
+                         → install the packages iptables (1.8 or later) and nftables
+fail  rules              no iptables-save and no nft found: install the packages iptables and nftables
 {SEE}""",
         {"PATH": "/no/such/directory"},
     ),
@@ -80,8 +89,8 @@ fail  rules              iptables-legacy-save was refused by the kernel: {NEEDS}
     "not root": Broken(
         f"""\
 fail  permission         running as user 65534
-                         → run as root: iptables-save asks for uid 0
-fail  rules              iptables-nft-save was refused by the kernel: {NEEDS}
+                         → run as root: iptables-save and nft ask for uid 0
+fail  rules              nft was refused by the kernel: {NEEDS}
 {SEE}warn  lock file          /run/xtables.lock could not be locked within 2 s
                          → mount the host's file (hostPath, type FileOrCreate): legacy tables are zero for an \
 instant on each write
@@ -104,13 +113,14 @@ def check(
 
 
 def wrong(said: str) -> str:
-    """The output without the lines that are ok, and without iptables' own words."""
+    """The output without the lines that are ok, and without the own words of iptables and nft."""
     lines = [line for line in said.splitlines(keepends=True) if not line.startswith("ok ")]
-    return re.sub(r" \(ip6?tables\S*save v.*\)$", "", "".join(lines), flags=re.MULTILINE)
+    own_words = r" \((ip6?tables\S*save v.*|Operation not permitted .*)\)$"
+    return re.sub(own_words, "", "".join(lines), flags=re.MULTILINE)
 
 
 def test_of_a_healthy_node_every_line_is_ok(node: LiveNode) -> None:
-    assert check(node) == (0, HEALTHY.format(backend=node.backend, lock=LOCKS[node.backend]))
+    assert check(node) == (0, HEALTHY.format(backend=node.backend, rules=RULES[node.backend], lock=LOCKS[node.backend]))
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)

@@ -58,7 +58,7 @@ def test_bad_settings_are_all_told_at_once(legacy_node: LiveNode) -> None:
         2,
         """Error: 3 problems in the settings:
   - flag --datastore-file: "/no/such/file" does not exist; allowed: a file, or - for standard input
-  - flag --iptables-backend: "ebpf" is unknown; allowed: auto, legacy, nft
+  - flag --iptables-backend: "ebpf" is unknown; allowed: auto, legacy, nft, nftables
   - environment MINIMUM_COUNTER: "few" is no whole number; allowed: a whole number from 0
 All settings are in docs/configuration.md.
 """,
@@ -78,7 +78,7 @@ def test_a_port_in_use_ends_the_start(legacy_node: LiveNode) -> None:
 def test_without_iptables_it_stays_up_and_says_what_to_install(node: LiveNode) -> None:
     with node.service({"PATH": "/no/such/directory"}) as service:
         service.start("/healthz")
-        reason = "no iptables-save found: install the iptables package"
+        reason = "no iptables-save and no nft found: install the packages iptables and nftables"
         assert_stays_up_and_says(service, "missing_binary", reason)
 
 

@@ -13,6 +13,7 @@ Pure: no I/O and no test framework, so that benchmarks and recordings use it too
 from tests.felix.description import (
     Action,
     Endpoint,
+    HostEndpoint,
     Node,
     PacketRate,
     Policy,
@@ -32,6 +33,7 @@ __all__ = [
     "Action",
     "Endpoint",
     "Era",
+    "HostEndpoint",
     "Marks",
     "Node",
     "PacketRate",

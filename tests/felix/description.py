@@ -121,6 +121,28 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class HostEndpoint:
+    """An interface of the node itself, `*` for all of them. Profiles are of its own processes' traffic."""
+
+    interface: str
+    ingress: tuple[Policy, ...] = ()
+    egress: tuple[Policy, ...] = ()
+    forward_ingress: tuple[Policy, ...] = ()  # policies with `applyOnForward`
+    forward_egress: tuple[Policy, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+
+    @property
+    def local(self) -> Endpoint:
+        """What applies to the traffic of the node's own processes."""
+        return Endpoint(self.interface, self.ingress, self.egress, self.profiles)
+
+    @property
+    def forwarded(self) -> Endpoint:
+        """What applies to the traffic that the node forwards."""
+        return Endpoint(self.interface, self.forward_ingress, self.forward_egress)
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A node and the settings of its Felix. Raises ValueError for what Felix of that era cannot do."""
 
@@ -132,6 +154,7 @@ class Node:
     mark_mask: int = DEFAULT_MARK_MASK
     pass_tiers: frozenset[str] = frozenset()  # tiers whose default action is Pass, since C
     interface_prefix: str = "cali"
+    hosts: tuple[HostEndpoint, ...] = ()
 
     def __post_init__(self) -> None:
         if self.deny_action != "DROP" and self.era < Era.A3:

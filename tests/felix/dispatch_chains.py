@@ -1,6 +1,6 @@
 """The way from FORWARD and INPUT to the endpoint chains (`felix/rules/static.go`, `felix/rules/dispatch.go`).
 
-Chains of host endpoints are there, as on every node, and empty.
+Those of host endpoints are in `host_endpoint_chains`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ def hooks(node: Node) -> tuple[Chain, ...]:
     """Rules that Felix puts into the kernel's own chains: those it inserts are hashed apart from the appended."""
     accept = parts.mark_set(node.marks.accept)
     allowed = Rule(parts.allow(node.allow_action), (accept,), ("Policy explicitly accepted packet.",))
+    output = (Chain("OUTPUT", (Rule(parts.jump("cali-OUTPUT")),)),) if node.hosts else ()
     return (
+        *output,
         Chain("INPUT", (Rule(parts.jump("cali-INPUT")),)),
         Chain("FORWARD", (Rule(parts.jump("cali-FORWARD")),)),
         Chain("FORWARD", (allowed, Rule(parts.set_mark(node.marks.accept)))),
@@ -37,8 +39,9 @@ def dispatch_chains(node: Node, ip_version: IPVersion) -> Iterator[Chain]:
     yield _workload_to_host(ip_version)
     yield from _dispatch(node, Direction.EGRESS, ip_version, parts.in_interface)
     yield from _dispatch(node, Direction.INGRESS, ip_version, parts.out_interface)
-    for name in ("cali-from-hep-forward", "cali-to-hep-forward", "cali-from-host-endpoint", "cali-cidr-block"):
-        yield Chain(name)
+    yield Chain("cali-cidr-block")
+    if node.hosts:
+        yield _output(node)
 
 
 def _forward(node: Node) -> Chain:
@@ -68,6 +71,22 @@ def _input(node: Node) -> Chain:
             Rule(allow, accepted),
             Rule(parts.clear_mark(marks.accept | marks.pass_on | marks.scratch0 | marks.scratch1)),
             Rule(parts.jump("cali-from-host-endpoint")),
+            Rule(allow, accepted, ("Host endpoint policy accepted packet.",)),
+        ),
+    )
+
+
+def _output(node: Node) -> Chain:
+    marks = node.marks
+    accepted = (parts.mark_set(marks.accept),)
+    allow = parts.allow(node.allow_action)
+    return Chain(
+        "cali-OUTPUT",
+        (
+            Rule(allow, accepted),
+            Rule(parts.RETURN, (parts.out_interface(f"{node.interface_prefix}+"),)),
+            Rule(parts.clear_mark(marks.accept | marks.pass_on | marks.scratch0 | marks.scratch1)),
+            Rule(parts.jump("cali-to-host-endpoint")),
             Rule(allow, accepted, ("Host endpoint policy accepted packet.",)),
         ),
     )

@@ -19,10 +19,10 @@ _UDP, _IPIP, _VXLAN_PORT = 17, 4, 4789
 def endpoint_chain(node: Node, endpoint: Endpoint, direction: Direction, ip_version: IPVersion) -> Chain:
     """All rules for one way of an endpoint's traffic."""
     name = chain_name(WORKLOAD_PREFIXES[direction], endpoint.interface)
-    return Chain(name, tuple(_EndpointRules(node, endpoint, direction, ip_version).all()))
+    return Chain(name, tuple(EndpointRules(node, endpoint, direction, ip_version).all()))
 
 
-class _EndpointRules:
+class EndpointRules:
     """Writes the parts of an endpoint chain in their order."""
 
     def __init__(self, node: Node, endpoint: Endpoint, direction: Direction, ip_version: IPVersion) -> None:

@@ -10,6 +10,7 @@ from tests.felix.description import Node, Policy, Profile
 from tests.felix.dispatch_chains import dispatch_chains, hooks
 from tests.felix.endpoint_chains import endpoint_chain
 from tests.felix.groups import tiers
+from tests.felix.host_endpoint_chains import host_dispatch_chains, host_endpoint_chains
 from tests.felix.policy_chains import policy_chain, profile_chain
 from tests.felix.rule import Chain
 
@@ -60,21 +61,30 @@ def render(node: Node, ip_version: IPVersion = IPVersion.V4) -> Ruleset:
 
 def _chains(node: Node, ip_version: IPVersion) -> Iterator[Chain]:
     yield from dispatch_chains(node, ip_version)
-    written: set[tuple[Policy | Profile, Direction]] = set()
+    yield from host_dispatch_chains(node)
+    for host in node.hosts:
+        yield from host_endpoint_chains(node, host, ip_version)
     for endpoint in node.endpoints:
         for direction in Direction:
             yield endpoint_chain(node, endpoint, direction, ip_version)
-            if not endpoint.admin_up:
-                continue
-            for _, groups in tiers(node, endpoint.policies(direction), direction):
-                for group in groups:
-                    if not group.inlined:
-                        yield group.chain(node)
-                    for policy in group.programmed:
-                        if (policy, direction) not in written:
-                            written.add((policy, direction))
-                            yield policy_chain(node, policy, direction, ip_version)
-            for profile in endpoint.profiles:
-                if (profile, direction) not in written:
-                    written.add((profile, direction))
-                    yield profile_chain(node, profile, direction, ip_version)
+    yield from _shared_chains(node, ip_version)
+
+
+def _shared_chains(node: Node, ip_version: IPVersion) -> Iterator[Chain]:
+    """Groups, policies and profiles, each written once."""
+    hosts = [endpoint for host in node.hosts for endpoint in (host.local, host.forwarded)]
+    ways = [(one, way) for one in (*node.endpoints, *hosts) if one.admin_up for way in Direction]
+    written: set[tuple[Policy | Profile, Direction]] = set()
+    for endpoint, direction in ways:
+        for _, groups in tiers(node, endpoint.policies(direction), direction):
+            for group in groups:
+                if not group.inlined:
+                    yield group.chain(node)
+                for policy in group.programmed:
+                    if (policy, direction) not in written:
+                        written.add((policy, direction))
+                        yield policy_chain(node, policy, direction, ip_version)
+        for profile in endpoint.profiles:
+            if (profile, direction) not in written:
+                written.add((profile, direction))
+                yield profile_chain(node, profile, direction, ip_version)

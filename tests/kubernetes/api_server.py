@@ -25,7 +25,7 @@ from tests.kubernetes.handler import Handler
 from tests.kubernetes.store import Store
 
 CRD, NATIVE, POLICY = "crd.projectcalico.org", "projectcalico.org", "policy.networking.k8s.io"
-CALICO = ("networkpolicies", "globalnetworkpolicies", "tiers", "clusterinformations")
+CALICO = ("networkpolicies", "globalnetworkpolicies", "hostendpoints", "tiers", "clusterinformations")
 RESOURCES = {
     "/api/v1/pods": "pods",
     "/apis/networking.k8s.io/v1/networkpolicies": "networkpolicies.networking.k8s.io",

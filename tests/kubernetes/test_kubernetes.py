@@ -13,7 +13,7 @@ from otel_calico.datastores.kubernetes.access import Access
 from otel_calico.datastores.kubernetes.datastore import KubernetesDatastore
 from otel_calico.datastores.status import KindStatus
 from otel_calico.lookups import Lookups
-from otel_calico.model import ClusterInformation, Policy, PolicyKind, Tier, WorkloadEndpoint
+from otel_calico.model import ClusterInformation, HostEndpoint, Policy, PolicyKind, Tier, WorkloadEndpoint
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import Follow
 from tests.kubernetes.objects import (
@@ -77,6 +77,23 @@ def test_what_the_cluster_holds_is_looked_up(api: ApiServer, lookups: Lookups, f
     expected["pods"] = KindStatus(in_sync=True, connected=True, held=1, decode_failures=1)
     assert datastore.status().kinds == expected
     assert datastore.status().unready_reasons == ()
+
+
+@pytest.mark.parametrize("group", ["crd.projectcalico.org/v1", NATIVE])
+def test_host_endpoints_of_this_node_are_looked_up_where_they_are_asked_for(
+    api: ApiServer, lookups: Lookups, follow: Follow, group: str
+) -> None:
+    api.behaviour.groups = {group.partition("/")[0]}
+    api.store.put(
+        calico("HostEndpoint", "uplink", group=group, node="node-1", interfaceName="eth0"),
+        calico("HostEndpoint", "far", group=group, node="node-2", interfaceName="eth0"),
+    )
+    connected(follow(api.url, Lookups()))
+    assert "hostendpoints" not in {one.resource.partition(".")[0] for one in api.asked}
+    connected(follow(api.url, lookups, host_endpoints=True))
+    assert lookups.host_endpoint("eth0") == HostEndpoint("uplink", "node-1", "eth0")
+    api.store.delete(calico("HostEndpoint", "uplink", group=group))
+    wait_until(lambda: lookups.host_endpoint("eth0") is None, "it is gone")
 
 
 def test_changes_arrive_within_50_ms(api: ApiServer, lookups: Lookups, follow: Follow) -> None:

@@ -55,7 +55,7 @@ def test_the_role_grants_what_is_asked_for_and_nothing_else(api: ApiServer, foll
     api.behaviour.rules = RULES
     for groups in ({"crd.projectcalico.org"}, {"projectcalico.org"}):
         api.behaviour.groups = {"networking.k8s.io", "policy.networking.k8s.io"} | groups
-        connected(follow(api.url, Lookups()))
+        connected(follow(api.url, Lookups(), host_endpoints=True))
     asked = {(one.verb, *one.resource.partition(".")[::2]) for one in api.asked if one.resource != "/apis"}
     assert asked == GRANTS
     assert {one.status for one in api.asked} == {200}

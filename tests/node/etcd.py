@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -25,8 +26,10 @@ class TLSFiles:
 class Etcd(Program):
     """One etcd member that keeps its data while it is stopped and started again."""
 
-    def __init__(self, tls: TLSFiles | None = None, namespace: Namespace | None = None) -> None:
+    def __init__(self, tls: TLSFiles | None = None, namespace: Namespace | None = None, member: str = "test") -> None:
         super().__init__("etcd")
+        self.member = member
+        self._peers: Mapping[str, str] = {}
         self._tls = tls
         self._namespace = namespace
         self._client_port, self._peer_port = free_port(), free_port()
@@ -40,20 +43,35 @@ class Etcd(Program):
         """The URL clients use."""
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._client_port}"
 
+    @property
+    def peer_url(self) -> str:
+        """The URL the other members of a cluster use."""
+        return f"http://127.0.0.1:{self._peer_port}"
+
     def start(self) -> Self:
         """Start, or start again with the data it had, and wait until it is healthy."""
-        peer = f"http://127.0.0.1:{self._peer_port}"
-        command = ["etcd", "--name=test", f"--data-dir={self.directory / 'data'}", "--logger=zap", "--log-level=warn"]
+        self.launch_member(self._peers or {self.member: self.peer_url})
+        self.wait_healthy()
+        return self
+
+    def launch_member(self, peers: Mapping[str, str]) -> None:
+        """Start as one member of a cluster, given as peer URL by member name; it waits for a majority of them."""
+        self._peers, peer = peers, self.peer_url
+        cluster = ",".join(f"{member}={url}" for member, url in peers.items())
+        command = ["etcd", f"--name={self.member}", f"--data-dir={self.directory / 'data'}"]
+        command += ["--logger=zap", "--log-level=warn"]
         command += [f"--listen-client-urls={self.endpoint}", f"--advertise-client-urls={self.endpoint}"]
         command += [f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}"]
-        command += [f"--initial-cluster=test={peer}"]
+        command += [f"--initial-cluster={cluster}"]
         if self._tls:
             command += [f"--cert-file={self._tls.certificate}", f"--key-file={self._tls.key}"]
             command += [f"--trusted-ca-file={self._tls.authority}", "--client-cert-auth"]
         self.launch(command_in(self._namespace, command))
+
+    def wait_healthy(self) -> None:
+        """Wait until it answers; a member of a cluster, until there is a leader."""
         health = f"{self.endpoint}/health"
         self.wait(lambda: answers(health, namespace=self._namespace, tls=self._context), "healthy")
-        return self
 
     def put(self, key: str, value: str) -> int:
         """Write a key; returns the revision."""

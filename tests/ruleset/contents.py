@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from otel_calico.ruleset.parse import DumpError, parse
+from otel_calico.ruleset.dump import DumpError
+from otel_calico.ruleset.parse import parse
 from otel_calico.ruleset.ruleset import MalformedCounterError, Ruleset
 
 Contents = dict[str, object]
@@ -32,7 +33,7 @@ def _chains(ruleset: Ruleset, prefix: str) -> Contents:
             "hashes": chain.layout.hashes,
             "packets": chain.packets(everything),
             "counters": chain.counters(everything),
-            "texts": tuple(chain.layout.texts()),
+            "text": chain.layout.text([""] * len(chain.layout)),
         }
     return chains
 

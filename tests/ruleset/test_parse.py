@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_calico.model import IPVersion
-from otel_calico.ruleset.parse import DumpError, parse
+from otel_calico.ruleset.dump import DumpError
+from otel_calico.ruleset.parse import parse
 from otel_calico.ruleset.rule import Mark, Rule
 from tests.felix import Era, render
 from tests.felix.example import example_node, varied_node

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from otel_calico.sources.backends import Backend
-from otel_calico.sources.iptables import IptablesSettings, IptablesSource
+from otel_calico.sources.kernel import KernelSettings, KernelSource
 from otel_calico.sources.lock import XtablesLock
 from otel_calico.sources.source import SourceError
 from tests.node.namespace import Namespace
@@ -57,8 +57,8 @@ class Reader:
 def main(backend: str = "", wait: str = "2.0") -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     ahead = 0.0
-    settings = IptablesSettings(Backend(backend) if backend else None, XtablesLock(wait=float(wait)))
-    source = IptablesSource(settings, clock=lambda: time.monotonic() + ahead)
+    settings = KernelSettings([Backend(backend)] if backend else list(Backend), XtablesLock(wait=float(wait)))
+    source = KernelSource(settings, clock=lambda: time.monotonic() + ahead)
     for line in sys.stdin:
         order, _, seconds = line.strip().partition(" ")
         if order == "wait":
@@ -68,7 +68,7 @@ def main(backend: str = "", wait: str = "2.0") -> None:
         sys.stdout.flush()
 
 
-def _answer(source: IptablesSource) -> dict[str, Any]:
+def _answer(source: KernelSource) -> dict[str, Any]:
     try:
         dumps = source.read()
     except SourceError as error:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pytest
 
 from otel_calico.model import IPVersion
+from otel_calico.ruleset.parse import parse
 from otel_calico.sources.file import FileSource
 from otel_calico.sources.source import Dump, SourceError
 from tests.felix import Era, render
@@ -45,6 +47,24 @@ def test_a_file_holds_the_dumps_of_one_or_two_ip_versions(tmp_path: Path, text: 
     assert [outcome(dump.text) for dump in dumps] == [outcome({4: V4, 6: V6}[version]) for version in versions]
 
 
+def test_a_file_may_hold_lists_of_nft(tmp_path: Path) -> None:
+    rule = {"chain": "filter-cali-a", "handle": 1, "expr": [{"counter": {"packets": 7, "bytes": 420}}, {"drop": None}]}
+    lists = [
+        {"nftables": [
+            {"table": {"family": family, "name": "calico"}},
+            {"chain": {"family": family, "table": "calico", "name": "filter-cali-a", "handle": 1}},
+            {"rule": {"family": family, "table": "calico", **rule}},
+            {"rule": {"family": "ip", "table": "kube-proxy", **rule}},
+        ]}
+        for family in ("ip", "ip6")
+    ]  # fmt: skip
+    for text in ("\n".join(map(json.dumps, lists)), "\n".join(json.dumps(each, indent=2) for each in lists)):
+        dumps = read(tmp_path, text)
+        assert [dump.ip_version for dump in dumps] == [4, 6]
+        assert [parse(dump.text).chains["cali-a"].counters([0]) for dump in dumps] == [[(7, 420)], [(7, 420)]]
+        assert [parse(dump.text).rules for dump in dumps] == [1, 1]
+
+
 def test_a_file_is_read_anew_for_every_scan(tmp_path: Path) -> None:
     path = tmp_path / "saved"
     path.write_text(V4)
@@ -55,13 +75,13 @@ def test_a_file_is_read_anew_for_every_scan(tmp_path: Path) -> None:
 
 
 def test_standard_input_is_read_once_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(V4))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((V4).encode())))
     source = FileSource("-")
     assert [source.read()[0].text, source.read()[0].text] == [V4, V4]
 
 
 def test_a_file_that_is_no_dump_is_told(tmp_path: Path) -> None:
-    for text in ("", "hello", NAT):
+    for text in ("", "hello", NAT, '{"nftables": []}'):
         with pytest.raises(SourceError) as refused:
             read(tmp_path, text)
         assert refused.value.kind == "empty"

@@ -14,7 +14,7 @@ import pytest
 from otel_calico.model import IPVersion
 from otel_calico.sources.backends import Backend
 from otel_calico.sources.command import Commands, Limits
-from otel_calico.sources.iptables import IptablesSettings, IptablesSource
+from otel_calico.sources.kernel import KernelSettings, KernelSource
 from otel_calico.sources.source import SourceError
 from tests.felix import Era, render
 from tests.felix.example import example_node
@@ -42,8 +42,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     return write
 
 
-def source(limits: Limits | None = None, clock: Callable[[], float] = time.monotonic) -> IptablesSource:
-    return IptablesSource(IptablesSettings(Backend.NFT, limits=limits or Limits()), clock)
+def source(limits: Limits | None = None, clock: Callable[[], float] = time.monotonic) -> KernelSource:
+    return KernelSource(KernelSettings([Backend.NFT], limits=limits or Limits()), clock)
 
 
 def both(install: Install, script: str) -> None:

@@ -29,7 +29,12 @@ def series(metric: Metric, *labels: Labels, since: int = FIRST_SCAN) -> SeriesSe
 
 def snapshot(*readings: Readings, taken: float = FIRST_SCAN / 1e9) -> Snapshot:
     """A good scan of a node."""
-    report = ScanReport("nft", {"read": 0.02, "parse": 0.3}, {"ipv4": 120, "ipv6": 80}, {"ipv4": 9_000, "ipv6": 7_000})
+    report = ScanReport(
+        backend="nft",
+        seconds={"read": 0.02, "parse": 0.3},
+        rules={"ipv4": 120, "ipv6": 80},
+        bytes={"ipv4": 9_000, "ipv6": 7_000},
+    )
     return Snapshot(taken, readings, report=report)
 
 

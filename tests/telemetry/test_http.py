@@ -8,17 +8,28 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPResponse
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
+from otel_calico.explain.look import Look
+from otel_calico.lookups import Lookups
 from otel_calico.series import ScanFailure, Snapshot
-from otel_calico.telemetry.http import HttpServer, ListenError
+from otel_calico.telemetry.endpoints import Rules
 from otel_calico.telemetry.settings import Exporter, TelemetrySettings
 from otel_calico.telemetry.telemetry import Telemetry
+from otel_calico.web.connection import TimeLimits
+from otel_calico.web.message import Request, Response, plain
+from otel_calico.web.server import HttpServer, ListenError
 from tests.telemetry.snapshots import Node, example
+
+
+def nothing(_: Request) -> Response:
+    """An application that has no pages."""
+    return plain(HTTPStatus.NOT_FOUND, "nothing")
 
 
 class Served:
@@ -28,7 +39,9 @@ class Served:
         self.node = Node(example())
         self.status = DatastoreStatus({"policies": KindStatus(in_sync=True, connected=True, held=3)})
         settings = TelemetrySettings("node<1>", exporters, listen_port=0)
-        self.telemetry = Telemetry(settings, self.node.take, lambda: self.status)
+        self.telemetry = Telemetry(
+            settings, self.node.take, lambda: self.status, rules=Rules(lambda: Look(0.0), Lookups())
+        )
         self.telemetry.start()
         self.port = self.telemetry.port
 
@@ -92,7 +105,7 @@ def test_readiness_names_what_is_missing(served: Served) -> None:
 def test_the_index_is_a_page_for_people(served: Served) -> None:
     response, body = served.ask("/")
     assert (response.status, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    for text in ("node&lt;1&gt;", "<td>nft</td>", "3 held, watched", 'href="/metrics"', "Ready."):
+    for text in ("node&lt;1&gt;", "<dd>nft</dd>", 'href="/metrics"', "Ready"):
         assert text in body.decode()
 
 
@@ -139,7 +152,7 @@ def test_slow_clients_do_not_hold_up_the_others(served: Served) -> None:
 
 
 def test_a_client_that_drips_is_cut_when_its_time_is_over() -> None:
-    server = HttpServer(lambda *_: [], "127.0.0.1", 0, request_seconds=0.5)
+    server = HttpServer(nothing, "127.0.0.1", 0, limits=TimeLimits(request=0.5))
     server.start()
     try:
         begun = time.monotonic()
@@ -165,7 +178,7 @@ def test_fifty_scrapers_at_once_all_get_the_page(served: Served) -> None:
 def test_a_port_in_use_is_said_with_the_remedy() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        server = HttpServer(lambda *_: [], "127.0.0.1", port)
+        server = HttpServer(nothing, "127.0.0.1", port)
         with pytest.raises(ListenError, match=f"127.0.0.1 port {port} is in use .* METRICS_SERVER_PORT"):
             server.start()
 

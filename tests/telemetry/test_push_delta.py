@@ -6,6 +6,7 @@ import pytest
 
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT
 from otel_calico.series import Readings, ScanFailure, ScanReport, Snapshot
+from otel_calico.telemetry.policy_exporter import POINTS_PER_REQUEST
 from otel_calico.telemetry.settings import Temporality
 from otel_calico.telemetry.streams import Delta
 from tests.telemetry.pushing import pushing
@@ -87,7 +88,7 @@ def test_of_several_requests_those_that_arrived_are_not_sent_again() -> None:
     with RefusesTheSecond() as receiver:
         with pushing(node, receiver.url, temporality=Temporality.DELTA) as push:
             push.push()
-            assert len(receiver.points("no_policy_drop_counter")) == 2_000
+            assert len(receiver.points("no_policy_drop_counter")) == POINTS_PER_REQUEST
             receiver.requests.append(receiver.requests[0].__class__())  # the second has been refused once
             push.push()
         assert sum(point.value for point in receiver.points("no_policy_drop_counter")) == 3_000

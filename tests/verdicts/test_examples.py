@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from otel_calico.verdicts.planner import SeriesChoice
 from tests.verdicts.node import WEB, WEB_LABELS, ScannedNode, dump, page
 
 EXAMPLES = Path(__file__).parent / "examples"
+POLICY = re.compile(r'calico\.policy\.\w+="[^"]*"')
 BLOCK = (
     'calico.direction="ingress",calico.policy.kind="GlobalNetworkPolicy",calico.policy.name="default.block-9090",'
     'calico.policy.namespace="",calico.policy.tier="default",calico.verdict="deny"'
@@ -20,6 +22,7 @@ ALLOW = (
     'calico.policy.name="default/knp.default.allow-web",calico.policy.namespace="default",'
     'calico.policy.tier="default",calico.verdict="allow"'
 )
+HITS = [f"calico.policy.last_hit.time{{{','.join(POLICY.findall(labels))}}}" for labels in (BLOCK, ALLOW)]
 NODE = [
     f"calico.policy.bytes{{{BLOCK}}} 180",
     f"calico.policy.bytes{{{ALLOW}}} 420",
@@ -63,7 +66,8 @@ def test_every_metric_of_an_example_says_what_happened(example: str, allowing: s
     snapshot = node.scan(dump((EXAMPLES / f"{example}.txt").read_text()))
 
     assert snapshot.failure is None
-    assert page(snapshot) == sorted([*accountant(allowing), *NODE, *groups])
+    hits = [f"{series} {int(snapshot.taken)}" for series in HITS]
+    assert page(snapshot) == sorted([*accountant(allowing), *NODE, *hits, *groups])
     report = snapshot.report
     assert (report.malformed_lines, report.chains_without_name, report.interfaces_without_workload) == (0, (), ())
 
@@ -88,7 +92,8 @@ def test_rejecting_denies_count_like_dropping_ones(example: str) -> None:
     text = dump((EXAMPLES / f"{example}.txt").read_text())
     rejects = text.replace("-j DROP", "-j REJECT --reject-with icmp-port-unreachable").replace("Drop ", "Reject ")
 
-    assert page(rejecting.scan(rejects)) == page(dropping.scan(text))
+    rejected, dropped = page(rejecting.scan(rejects)), page(dropping.scan(text))
+    assert [line for line in rejected if "last_hit" not in line] == [line for line in dropped if "last_hit" not in line]
 
 
 @pytest.mark.parametrize("family", ["accountant", "policy"])

@@ -89,5 +89,6 @@ def test_host_endpoint_chains_name_policies_but_are_no_workloads() -> None:
         node.start()
         snapshot = node.scan(dump(lines))
         assert snapshot.report.interfaces_without_workload == ()
-        assert [line.partition("{")[0] for line in page(snapshot)] == ["calico.policy.bytes", "calico.policy.packets"]
+        names = [line.partition("{")[0] for line in page(snapshot)]
+        assert names == ["calico.policy.bytes", "calico.policy.last_hit.time", "calico.policy.packets"]
         assert 'calico.policy.name="kcnp.kube-admin.cluster-default-deny"' in page(snapshot)[1]

@@ -190,7 +190,8 @@ class ApiServer:
 
 def _refusal(response: http.client.HTTPResponse) -> Refusal:
     body = response.read(CHUNK)
-    response.read()
+    while response.read(CHUNK):  # to its end, without holding it
+        pass
     try:
         message = msgspec.json.decode(body, type=Status).message
     except (msgspec.MsgspecError, UnicodeDecodeError):

@@ -14,6 +14,7 @@ from otel_calico.datastores.decode import (
     CLUSTER_INFORMATIONS,
     CLUSTER_NETWORK_POLICIES,
     GLOBAL_NETWORK_POLICIES,
+    HOST_ENDPOINTS,
     KUBERNETES_NETWORK_POLICIES,
     NETWORK_POLICIES,
     PODS,
@@ -53,12 +54,12 @@ _KUBERNETES = {
 _CALICO = (NETWORK_POLICIES, GLOBAL_NETWORK_POLICIES, TIERS, CLUSTER_INFORMATIONS)
 
 KUBERNETES_KINDS = (*_KUBERNETES, *_CALICO)
-"""The kinds a Kubernetes datastore holds."""
+"""The kinds a Kubernetes datastore always holds."""
 
 
 def is_calico(kind: str) -> bool:
     """Whether the group of a kind depends on the cluster."""
-    return kind in _CALICO
+    return kind in _CALICO or kind == HOST_ENDPOINTS
 
 
 def api_resource(kind: str, *, native: bool) -> ApiResource:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from otel_calico.datastores.decode import PODS, Decoder
+from otel_calico.datastores.decode import HOST_ENDPOINTS, PODS, Decoder
 from otel_calico.datastores.kubernetes.access import Access
 from otel_calico.datastores.kubernetes.api import ClientPace
 from otel_calico.datastores.kubernetes.api_resources import KUBERNETES_KINDS
@@ -22,6 +22,8 @@ PACE = Pace(spread=2)
 class KubernetesDatastore(SyncedDatastore):
     """Keeps the lookups equal to the cluster's objects. Needs what config/kubernetes-rbac.yaml grants.
 
+    `host_endpoints` asks for that kind too, which only family `workload` needs.
+
     Raises ValueError for an access that cannot work; whether the server answers shows in the status.
     """
 
@@ -33,6 +35,7 @@ class KubernetesDatastore(SyncedDatastore):
         lookups: Lookups,
         *,
         native: bool | None = None,
+        host_endpoints: bool = False,
         client_pace: ClientPace | None = None,
         pace: Pace = PACE,
         ask_absent_again: float = ASK_ABSENT_AGAIN,
@@ -43,7 +46,8 @@ class KubernetesDatastore(SyncedDatastore):
             access, client_pace or ClientPace(), node_name, native=native, ask_absent_again=ask_absent_again
         )
         decoder = ReleaseDecoder(node_name, interface_prefix, lambda: self.list_again(PODS))
-        super().__init__(source, KUBERNETES_KINDS, decoder, lookups, pace)
+        kinds = (*KUBERNETES_KINDS, HOST_ENDPOINTS) if host_endpoints else KUBERNETES_KINDS
+        super().__init__(source, kinds, decoder, lookups, pace)
 
 
 class ReleaseDecoder:

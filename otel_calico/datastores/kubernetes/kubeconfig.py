@@ -7,7 +7,6 @@ among several is passed over, paths in a file start from its directory.
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +16,7 @@ import msgspec
 import yaml
 
 from otel_calico.datastores.kubernetes.access import Access
+from otel_calico.files import LARGEST_CONFIGURATION, read_bounded
 
 _T = TypeVar("_T")
 
@@ -95,7 +95,7 @@ def access_from_text(text: str, context: str = "") -> Access:
 
 def _read(file: Path) -> Kubeconfig:
     try:
-        return _parse(file.read_text(encoding="utf-8"), f"kubeconfig {file}")
+        return _parse(read_bounded(file, LARGEST_CONFIGURATION).decode(), f"kubeconfig {file}")
     except (OSError, UnicodeDecodeError) as error:
         raise KubeconfigError(f"kubeconfig {file} cannot be read: {getattr(error, 'strerror', error)}") from error
 
@@ -103,7 +103,7 @@ def _read(file: Path) -> Kubeconfig:
 def _parse(text: str, name: str) -> Kubeconfig:
     try:
         return msgspec.convert(yaml.safe_load(text) or {}, Kubeconfig)
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         place = getattr(error, "problem_mark", None)
         reason = (
             f"no YAML{f' (line {place.line + 1})' if place else ''}" if isinstance(error, yaml.YAMLError) else error
@@ -162,5 +162,5 @@ def _path(path: str, at: Path) -> str:
 def _decoded(text: str, name: str) -> str:
     try:
         return base64.b64decode("".join(text.split()), validate=True).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, or no ASCII in it or of it
         raise KubeconfigError(f"{name} is not PEM in base64") from None

@@ -20,6 +20,8 @@ from otel_calico.datastores.datastore import DatastoreError
 _BEGIN = re.compile(rb'"items"\s*:\s*\[\s*')
 _FIRST_KEY = re.compile(rb'\{\s*"[^"\\]*"\s*:')
 WORTH_CUTTING = 65536  # bytes
+LARGEST_LIST = 256 << 20
+"""Bytes held at once; only a list that cannot be cut comes near it."""
 
 
 class ListMetadata(msgspec.Struct, rename="camel", frozen=True):
@@ -73,6 +75,8 @@ class ItemStream:
         head, rest, patience = b"", b"", WORTH_CUTTING
         for chunk in self._chunks:
             rest += chunk
+            if len(rest) > LARGEST_LIST:
+                raise DatastoreError(f"the API server sent a list with {LARGEST_LIST >> 20} MiB in one piece")
             if len(rest) < patience:
                 continue
             if not head:

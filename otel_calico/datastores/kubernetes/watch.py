@@ -15,6 +15,10 @@ from otel_calico.datastores.source import Batch, HistoryLostError
 _GONE = 410
 
 
+LARGEST_EVENT = 16 << 20
+"""Bytes; etcd takes no object of more than 1.5 MB."""
+
+
 class _Event(msgspec.Struct, frozen=True):
     type: str
     object: msgspec.Raw
@@ -61,6 +65,8 @@ def _whole_lines(chunks: Iterator[bytes], closed: Callable[[], bool]) -> Iterato
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n") if b"\n" in chunk else (rest + chunk,)
+        if len(rest) > LARGEST_EVENT:
+            raise DatastoreError(f"the API server sent a watch event of more than {LARGEST_EVENT >> 20} MiB")
         if whole := [line for line in lines if line.strip()]:
             yield whole
     if rest.strip() and not closed():

@@ -1,0 +1,124 @@
+"""What is fuzzed: each target takes bytes, and raises only if a promise breaks."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from otel_calico.config import ConfigError, load
+from otel_calico.datastores.datastore import DatastoreError
+from otel_calico.datastores.decode import CALICO_KINDS, PODS, POLICY_KINDS, Decoder
+from otel_calico.datastores.exports import ExportError, exported_objects
+from otel_calico.datastores.kubernetes.kubeconfig import KubeconfigError, access_from_text
+from otel_calico.datastores.kubernetes.lists import ItemStream
+from otel_calico.datastores.resources import InvalidResourceError
+from otel_calico.ruleset.dump import DumpError
+from otel_calico.ruleset.nft_json import calico_tables
+from otel_calico.ruleset.parse import parse
+from otel_calico.ruleset.ruleset import MalformedCounterError, Ruleset
+from otel_calico.web.config_file import WebConfigError
+from otel_calico.web.config_file import read as read_web_config
+
+Target = Callable[[bytes], None]
+
+KINDS = tuple(sorted({*CALICO_KINDS, PODS, *POLICY_KINDS}))
+_COUNTERS = re.compile(r"^\[(\d{1,15}):(\d{1,15})\]", re.MULTILINE)
+
+
+def ruleset(data: bytes) -> None:
+    """A dump of either form. Read after another scan it means what it means when read alone."""
+    text = data.decode("utf-8", "replace")
+    try:
+        first = parse(text)
+    except (DumpError, MalformedCounterError):
+        return
+    moved = _COUNTERS.sub(lambda found: f"[{int(found[1]) + 7}:{int(found[2]) + 420}]", text)
+    for later in (text, moved, text.replace("-j DROP", "-j RETURN")):
+        assert _said(parse(later, first)) == _said(parse(later)), "reading on differs from reading anew"  # noqa: S101
+
+
+def nft_export(data: bytes) -> None:
+    """JSON of nft in any layout; each table found can be parsed."""
+    try:
+        tables = calico_tables(data.decode("utf-8", "replace"))
+        for text in tables.values():
+            parse(text)
+    except (DumpError, MalformedCounterError):
+        pass
+
+
+def resource(data: bytes) -> None:
+    """A stored resource; the first byte says of which kind."""
+    kind = KINDS[data[0] % len(KINDS)] if data else KINDS[0]
+    with suppress(InvalidResourceError):
+        Decoder("node-1").decode(kind, "default/name", data[1:])
+
+
+def export(data: bytes) -> None:
+    """A file that a user mails in, and each object in it."""
+    try:
+        objects = exported_objects(data.decode("utf-8", "replace"))
+    except ExportError:
+        return
+    for one in objects:
+        with suppress(InvalidResourceError):
+            Decoder(None).decode(one.kind, f"{one.namespace}/{one.name}", one.raw)
+
+
+def api_list(data: bytes) -> None:
+    """A list of the API server, whole and in pieces: the same items."""
+    pieces = [data[start : start + 97] for start in range(0, len(data), 97)]
+    assert _items([data]) == _items(pieces), "pieces differ from the whole"  # noqa: S101
+
+
+def kubeconfig(data: bytes) -> None:
+    """The text of a kubeconfig."""
+    with suppress(KubeconfigError):
+        access_from_text(data.decode("utf-8", "replace"))
+
+
+def settings(data: bytes) -> None:
+    """Our own configuration file."""
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
+        Path(file.name).write_bytes(data)
+        with suppress(ConfigError):
+            load({"NODENAME": "node-1"}, file=Path(file.name))
+
+
+def web_config(data: bytes) -> None:
+    """The file of TLS and users."""
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
+        Path(file.name).write_bytes(data)
+        with suppress(WebConfigError):
+            read_web_config(Path(file.name))
+
+
+TARGETS: dict[str, Target] = {
+    target.__name__: target
+    for target in (ruleset, nft_export, resource, export, api_list, kubeconfig, settings, web_config)
+}
+
+
+def _said(table: Ruleset) -> object:
+    """All that later rooms can see of a ruleset."""
+    return {name: _chain(table, name) for name in table.chains}, table.rules, table.skipped, table.malformed
+
+
+def _chain(table: Ruleset, name: str) -> object:
+    chain = table.chains[name]
+    try:
+        counters = chain.counters(range(len(chain.layout)))
+    except MalformedCounterError:
+        counters = []
+    return chain.text, counters, chain.layout.rules, chain.layout.hashes
+
+
+def _items(chunks: list[bytes]) -> object:
+    stream = ItemStream(chunks)
+    try:
+        return list(stream), stream.metadata
+    except DatastoreError:
+        return None

@@ -1,0 +1,44 @@
+"""When each policy last decided about a packet, seen from scan to scan (part of family `policy`). Pure.
+
+Nothing is said of the time before the first scan: a counter that was not zero then tells that the policy was hit, but
+not when. So 0 means the same for every policy: not hit since the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from otel_calico.metrics import POLICY_LAST_HIT
+from otel_calico.series import Labels, Readings, SeriesSet
+
+PolicyKey = frozenset[tuple[str, str]]
+
+_OF_RULES = {"calico.direction", "calico.verdict"}
+
+
+def policy_key(labels: Labels) -> PolicyKey:
+    """What the series of one policy have in common, whichever direction and verdict they are of."""
+    return frozenset((name, value) for name, value in labels.items() if name not in _OF_RULES)
+
+
+@dataclass(slots=True)
+class LastHits:
+    """The policies of a node, scan after scan."""
+
+    _times: dict[PolicyKey, int] = field(default_factory=dict)  # Unix seconds
+    _readings: Readings | None = None
+
+    def read(self, policies: Mapping[PolicyKey, None], hit: Collection[PolicyKey], taken: int) -> Readings:
+        """The times of these policies, some of them hit since the last scan; `taken` is now, in Unix nanoseconds.
+
+        The former object if none was hit.
+        """
+        former, self._times = self._times, {key: self._times.get(key, 0) for key in policies}
+        if self._readings is None or list(self._times) != list(former):
+            series = SeriesSet(POLICY_LAST_HIT, [dict(sorted(key)) for key in policies], [0] * len(policies))
+            self._readings = Readings(series, list(self._times.values()))
+        if hit:
+            self._times |= dict.fromkeys(hit, taken // 10**9)
+            self._readings = Readings(self._readings.series, list(self._times.values()))
+        return self._readings

@@ -1,0 +1,106 @@
+"""One sentence on what became of the packets of one endpoint. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from otel_calico.chains import ALL_INTERFACES
+from otel_calico.explain.counts import Count, Trust
+from otel_calico.explain.path import Endpoint, EndpointPath, OtherDrop, PolicyStep, TierStep
+from otel_calico.model import Direction, IPVersion
+
+REASONS = {
+    "admin_disabled": "because the endpoint is disabled",
+    "conntrack_invalid": "because connection tracking calls them invalid",
+    "encap": "because workloads may not send {detail}",
+    "packet_rate": "because they were over its packet rate limit",
+    "connection_limit": "because they were over its connection limit",
+    "no_profile": "because no profile accepted them",
+}
+"""Why a rule outside the tiers drops, as the end of a sentence."""
+
+_ENCAPSULATIONS = {"vxlan": "VXLAN", "ipip": "IP in IP"}
+
+
+def conclusion(path: EndpointPath, since: str = "") -> str:
+    """What matters most about a path: the largest drop; without one, what was accepted.
+
+    With `since` (a time of day) it speaks of what moved since the former look.
+    """
+    in_all = not since
+    packets, text = max(_drops(path, in_all=in_all), key=lambda drop: drop[0], default=(0, ""))
+    if packets:
+        number = f"{packets:,} packet{'' if packets == 1 else 's'}"
+        sentence = f"{number} {traffic_of(path.endpoint)} {'was' if packets == 1 else 'were'} {text}."
+    else:
+        sentence = f"no packet {traffic_of(path.endpoint)} {_without_drops(path, in_all=in_all)}."
+    return f"Since {since} {sentence}" if since else sentence[0].upper() + sentence[1:]
+
+
+def traffic_of(endpoint: Endpoint) -> str:
+    """Whose packets these are: `to shop/web`, `from shop/web over IPv6`."""
+    over = " over IPv6" if endpoint.ip_version is IPVersion.V6 else ""
+    if endpoint.traffic:
+        way = "that came in through" if endpoint.direction is Direction.INGRESS else "that went out through"
+        return f"{way} {_interface(endpoint)} ({endpoint.traffic}){over}"
+    return f"{'to' if endpoint.direction is Direction.INGRESS else 'from'} {endpoint.name}{over}"
+
+
+def _interface(endpoint: Endpoint) -> str:
+    if endpoint.host_endpoint:
+        return f"host endpoint {endpoint.host_endpoint}"
+    return "all interfaces" if endpoint.interface == ALL_INTERFACES else f"interface {endpoint.interface}"
+
+
+def because_of(drop: OtherDrop, packets: str = "them") -> str:
+    """Why a rule outside the tiers drops packets, as the end of a sentence that calls them so."""
+    detail = _ENCAPSULATIONS.get(drop.detail, drop.detail)
+    return REASONS[drop.reason].format(detail=detail).replace(" them", f" {packets}")
+
+
+def _drops(path: EndpointPath, *, in_all: bool) -> Iterator[tuple[int, str]]:
+    """Numbers of dropped packets, each with the rest of the sentence about them."""
+    for tier in path.tiers:
+        if tier.dropped:
+            packets = _packets(tier.dropped, in_all=in_all)
+            yield packets, f"dropped at the end of tier {tier.name}: {_undecided_by(tier, path.endpoint, packets)}"
+        for step in tier.policies:
+            if step.denied and step.denied.trust is not Trust.UNRELIABLE:
+                yield _packets(step.denied, in_all=in_all), f"denied by {_policy(step)}"
+    for drop in path.drops:
+        packets = _packets(drop.dropped, in_all=in_all)
+        yield packets, f"dropped {because_of(drop, _pronoun(packets))}"
+
+
+def _undecided_by(tier: TierStep, endpoint: Endpoint, packets: int) -> str:
+    members, way = tier.members, endpoint.direction.value
+    if len(members) == 1:
+        return f"its only {way} policy, {members[0].name}, did not accept {_pronoun(packets)}"
+    return f"none of its {len(members)} {way} policies accepted {_pronoun(packets)}"
+
+
+def _policy(step: PolicyStep) -> str:
+    if not step.is_group:
+        return f"policy {step.name}"
+    return f"a policy of the group {', '.join(member.name for member in step.members)}"
+
+
+def _without_drops(path: EndpointPath, *, in_all: bool) -> str:
+    accepted = {
+        "policies": sum(_packets(step.accepted, in_all=in_all) for tier in path.tiers for step in tier.policies),
+        "profiles": sum(_packets(profile.accepted, in_all=in_all) for profile in path.profiles),
+    }
+    said = [f"{who} accepted {packets:,}" for who, packets in accepted.items() if packets]
+    if said:
+        return f"was dropped: {' and '.join(said)}"
+    return "has met its policies" if path.tiers else "has met its profiles, and no policy applies"
+
+
+def _packets(count: Count, *, in_all: bool) -> int:
+    if in_all:
+        return count.total.packets
+    return count.moved.packets if count.moved else 0
+
+
+def _pronoun(packets: int) -> str:
+    return "it" if packets == 1 else "them"

@@ -1,0 +1,26 @@
+"""What one scan saw, for those who explain it. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from otel_calico.model import IPVersion
+from otel_calico.ruleset.ruleset import Ruleset
+from otel_calico.verdicts.plan import RulesetPlan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RulesetLook:
+    """The ruleset of one IP version in one scan, and its plan."""
+
+    ip_version: IPVersion
+    ruleset: Ruleset
+    plan: RulesetPlan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """A node's rulesets in one scan; none where the scan failed. `taken` is in Unix seconds."""
+
+    taken: float
+    rulesets: tuple[RulesetLook, ...] = ()

@@ -1,0 +1,137 @@
+"""The way of a packet through one endpoint's rules, step by step, with what each step counted. Pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from otel_calico.explain.counts import Count
+from otel_calico.model import Direction, IPVersion, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Whose traffic a chain sees, and which.
+
+    `namespace` and `pod` are empty where the datastore does not tell, and for what is no pod. `host_endpoint` is its
+    name if the datastore tells, and `traffic` is `local` or `forwarded` for the chains of a host endpoint, else empty.
+    """
+
+    chain: str
+    interface: str
+    direction: Direction
+    ip_version: IPVersion
+    namespace: str = ""
+    pod: str = ""
+    host_endpoint: str = ""
+    traffic: str = ""
+
+    @property
+    def name(self) -> str:
+        """`namespace/pod`, else the host endpoint, else the interface."""
+        if self.pod:
+            return f"{self.namespace}/{self.pod}" if self.namespace else self.pod
+        return self.host_endpoint or self.interface
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTotals:
+    """What one policy decided on this node, for all endpoints together, in one direction and IP version.
+
+    `name` is canonical, or that of the chain where nothing tells whose it is; then `kind` is empty. `verdicts` has
+    those that some rule of the policy can give.
+    """
+
+    name: str
+    kind: str
+    namespace: str
+    tier: str
+    chain: str
+    direction: Direction
+    ip_version: IPVersion
+    verdicts: Mapping[Verdict, Count]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyStep:
+    """A policy, or a group of policies that share a chain, met by the packets of one endpoint.
+
+    `denied` and `passed` are None where no rule gives that verdict, or where it cannot be told how often; then
+    `denied_or_passed` may tell both together. `members` are in the order of evaluation: a group has several, a policy
+    is its own only one.
+    """
+
+    name: str
+    chain: str
+    is_group: bool
+    members: tuple[PolicyTotals, ...]
+    entered: Count
+    accepted: Count
+    denied: Count | None
+    passed: Count | None
+    denied_or_passed: Count | None
+
+    def can(self, verdict: Verdict) -> bool:
+        """True if some rule of a member gives this verdict."""
+        return any(verdict in member.verdicts for member in self.members)
+
+    @property
+    def tells_all(self) -> bool:
+        """True if each verdict that can be given to this endpoint's packets is counted for it."""
+        denies = self.denied is not None or not self.can(Verdict.DENY)
+        return denies and (self.passed is not None or not self.can(Verdict.PASS))
+
+
+@dataclass(frozen=True, slots=True)
+class TierStep:
+    """A tier. `dropped` is None where the tier passes on what no policy decided, `left` where nothing counts it."""
+
+    name: str
+    policies: tuple[PolicyStep, ...]
+    dropped: Count | None
+    left: Count | None
+
+    @property
+    def members(self) -> tuple[PolicyTotals, ...]:
+        """All its policies, those in groups too."""
+        return tuple(member for step in self.policies for member in step.members)
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileStep:
+    """A profile: what applies where no policy does."""
+
+    name: str
+    chain: str
+    entered: Count
+    accepted: Count
+
+
+@dataclass(frozen=True, slots=True)
+class OtherDrop:
+    """What a rule outside the tiers dropped. `reason` and `detail` are those of family `workload`."""
+
+    reason: str
+    detail: str
+    dropped: Count
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPath:
+    """All that one endpoint's chain tells, in the order in which a packet meets it.
+
+    `established` are packets of known connections, which meet no policy.
+    """
+
+    endpoint: Endpoint
+    established: Count | None
+    tiers: tuple[TierStep, ...]
+    profiles: tuple[ProfileStep, ...]
+    drops: tuple[OtherDrop, ...]
+
+    @property
+    def counts_anything(self) -> bool:
+        """True if any packet has come this way."""
+        steps = [step.entered for tier in self.tiers for step in tier.policies]
+        counts = [*steps, *(step.entered for step in self.profiles), *(drop.dropped for drop in self.drops)]
+        return any(count.total.packets for count in (*counts, *filter(None, [self.established])))

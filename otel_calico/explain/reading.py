@@ -1,0 +1,100 @@
+"""Reads one endpoint's chain into the way of a packet through it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from otel_calico.chains import GROUP_PREFIXES, PROFILE_PREFIXES
+from otel_calico.explain.counts import ChainCounts, Count, at_most
+from otel_calico.explain.path import Endpoint, EndpointPath, OtherDrop, PolicyStep, PolicyTotals, ProfileStep, TierStep
+from otel_calico.model import Verdict
+from otel_calico.ruleset.rule import Rule
+from otel_calico.ruleset.ruleset import Chain
+from otel_calico.verdicts.denies import denied, passed
+from otel_calico.verdicts.endpoint_chain import PolicyJump, TierBlock, read_endpoint_chain
+from otel_calico.verdicts.plan import Difference
+from otel_calico.verdicts.targets import Targets
+
+_PROFILE_COMMENT = re.compile(r"Profile (\S+) (?:ingress|egress)")
+_GROUP_TARGETS = tuple(GROUP_PREFIXES.values())
+_PROFILE_TARGETS = tuple(PROFILE_PREFIXES.values())
+
+Members = Mapping[str, tuple[PolicyTotals, ...]]
+"""The policies behind each policy or group chain."""
+
+
+def read_path(
+    endpoint: Endpoint, chains: Mapping[str, Chain], counts: ChainCounts, targets: Targets, members: Members
+) -> EndpointPath:
+    """The way through the endpoint's chain, whose counters are `counts`."""
+    rules = chains[endpoint.chain].layout.rules
+    chain = read_endpoint_chain(rules)
+    return EndpointPath(
+        endpoint=endpoint,
+        established=counts.rule(chain.established) if chain.established is not None else None,
+        tiers=tuple(_tier(tier, counts, targets, members) for tier in chain.tiers),
+        profiles=tuple(_profiles(rules, chains, counts)),
+        drops=tuple(OtherDrop(drop.reason, drop.detail, counts.rule(drop.rule)) for drop in chain.other_drops),
+    )
+
+
+def _tier(tier: TierBlock, counts: ChainCounts, targets: Targets, members: Members) -> TierStep:
+    existing = replace(tier, jumps=tuple(jump for jump in tier.jumps if jump.target in targets))
+    return TierStep(
+        name=tier.tier,
+        policies=tuple(_policy(existing, jump, counts, targets, members) for jump in existing.jumps),
+        dropped=counts.rule(tier.drop) if tier.drop is not None else None,
+        left=counts.rule(tier.leaving) if tier.leaving is not None else None,
+    )
+
+
+def _policy(tier: TierBlock, jump: PolicyJump, counts: ChainCounts, targets: Targets, members: Members) -> PolicyStep:
+    target, policies = targets[jump.target], members[jump.target]
+    told = {Verdict.DENY: denied(tier, jump, targets), Verdict.PASS: passed(tier, jump, targets)}
+    both = None
+    if target.can_deny and target.can_pass and None in told.values() and jump.following is not None:
+        both = Difference(jump.entered, (jump.accepted, jump.following))
+    return PolicyStep(
+        name=target.label,
+        chain=jump.target,
+        is_group=jump.target.startswith(_GROUP_TARGETS),
+        members=policies,
+        entered=counts.rule(jump.entered),
+        accepted=counts.rule(jump.accepted),
+        denied=_part_of(policies, Verdict.DENY, told[Verdict.DENY], counts),
+        passed=_part_of(policies, Verdict.PASS, told[Verdict.PASS], counts),
+        denied_or_passed=counts.difference(both) if both else None,
+    )
+
+
+def _part_of(
+    policies: Sequence[PolicyTotals], verdict: Verdict, difference: Difference | None, counts: ChainCounts
+) -> Count | None:
+    """The difference, which is part of what the policies' own rules counted for the whole node."""
+    if difference is None:
+        return None
+    node = sum(policy.verdicts[verdict].total.packets for policy in policies if verdict in policy.verdicts)
+    return at_most(counts.difference(difference), node)
+
+
+def _profiles(rules: Sequence[Rule | None], chains: Mapping[str, Chain], counts: ChainCounts) -> Iterator[ProfileStep]:
+    """Each profile's jump, with the line after it that returns what the profile accepted."""
+    for place, rule in enumerate(rules):
+        if rule is None or not rule.target or not rule.target.startswith(_PROFILE_TARGETS):
+            continue
+        after = rules[place + 1] if place + 1 < len(rules) else None
+        if after and after.target == "RETURN" and after.mark and after.mark.all_set:
+            name = _profile_name(rule.target, chains.get(rule.target))
+            yield ProfileStep(name, rule.target, counts.rule(place), counts.rule(place + 1))
+
+
+def _profile_name(chain_name: str, chain: Chain | None) -> str:
+    """The name in the chain's first comment (v3.22+), else what the chain's own name holds."""
+    first = chain.layout.rules[0] if chain and chain.layout.rules else None
+    for comment in first.comments if first else ():
+        if match := _PROFILE_COMMENT.fullmatch(comment):
+            return match[1]
+    prefix = next(prefix for prefix in _PROFILE_TARGETS if chain_name.startswith(prefix))
+    return chain_name if chain_name.startswith(prefix + "_") else chain_name.removeprefix(prefix)

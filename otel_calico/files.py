@@ -1,0 +1,27 @@
+"""Reads a file that somebody else wrote, and no more of it than a file of its kind can hold."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from pathlib import Path
+
+STANDARD_INPUT = "-"
+LARGEST_DUMP = 256 << 20
+"""Bytes of saved rules: 50,000 rules are 10 MB."""
+LARGEST_EXPORT = 256 << 20
+"""Bytes of a datastore export: 50,000 policies are 50 MB."""
+LARGEST_CONFIGURATION = 1 << 20
+"""Bytes of a file with settings: a ConfigMap holds no more."""
+
+
+def read_bounded(path: str | Path, most: int) -> bytes:
+    """The bytes of a file, or of standard input for `-`. Raises OSError, also for more than `most` bytes."""
+    if str(path) == STANDARD_INPUT:
+        data = sys.stdin.buffer.read(most + 1)
+    else:
+        with Path(path).open("rb") as file:
+            data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"larger than {most >> 20} MiB")
+    return data

@@ -1,0 +1,139 @@
+"""What the first page tells, taken from snapshots. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from otel_calico.explain.path import Endpoint
+from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP, POLICY_PACKETS
+from otel_calico.node_page.movement import Moved, Movement
+from otel_calico.series import Labels
+
+ROWS = 10
+"""Of each table, unless something is searched for."""
+FOUND_ROWS = 200
+
+_TO_WORKLOAD = "tw"
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Packets of one workload that one tier or policy dropped. `moved` and `total` are packets, the rate is a second's;
+    `share` is of the greatest in the table, from 0 to 1.
+    """
+
+    workload: str
+    direction: str
+    policy: str
+    tier: str
+    ip_version: str
+    moved: int
+    total: int
+    per_second: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyActivity:
+    """What one policy decided on the whole node, by verdict: packets since the start, and those that moved."""
+
+    name: str
+    kind: str
+    direction: str
+    totals: dict[str, int]
+    moved: dict[str, int]
+    per_second: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The tables of the first page. `seconds` is the time over which packets moved; 0 right after the start."""
+
+    seconds: float
+    drops: Sequence[Drop]
+    more_drops: int
+    policies: Sequence[PolicyActivity]
+    more_policies: int
+    workloads: Sequence[str]
+    more_workloads: int
+
+
+def overview(movement: Movement, endpoints: Iterable[Endpoint], sought: str = "") -> Overview:
+    """The tables, or the rows of them that the text sought is in. `endpoints` are those of the rules."""
+    rows = FOUND_ROWS if sought else ROWS
+    drops = [drop for drop in _drops(movement) if _has(sought, drop.workload, drop.policy, drop.tier)]
+    policies = [one for one in _policies(movement) if _has(sought, one.name, one.kind)]
+    workloads = [one.name for one in endpoints if _has(sought, one.name, one.interface, one.chain)]
+    workloads = sorted(set(workloads))
+    return Overview(
+        movement.seconds,
+        drops[:rows],
+        len(drops[rows:]),
+        policies[:rows],
+        len(policies[rows:]),
+        workloads[:FOUND_ROWS],
+        len(workloads[FOUND_ROWS:]),
+    )
+
+
+def _drops(movement: Movement) -> list[Drop]:
+    """Those that dropped anything ever, the busiest now first."""
+    found = [*movement.of(NO_POLICY_DROP), *movement.of(POLICY_ACCEPT_DROP)]
+    dropped = sorted((one for one in found if one.total), key=lambda one: (-one.gained, -one.total))
+    most = max((one.gained for one in dropped), default=0)
+    return [_drop(one, movement.seconds, most) for one in dropped]
+
+
+def _drop(one: Moved, seconds: float, most: int) -> Drop:
+    labels = one.labels
+    return Drop(
+        workload=_workload_name(labels),
+        direction="to" if labels.get("type") == _TO_WORKLOAD else "from",
+        policy=labels.get("policy", ""),
+        tier=labels.get("tier", "default"),
+        ip_version=labels.get("ip_version", "4"),
+        moved=one.gained,
+        total=one.total,
+        per_second=_rate(one.gained, seconds),
+        share=one.gained / most if most else 0.0,
+    )
+
+
+def _policies(movement: Movement) -> list[PolicyActivity]:
+    """Those that decided anything ever, the busiest now first; denials count most."""
+    found: dict[tuple[str, str, str], dict[str, Moved]] = {}
+    for one in movement.of(POLICY_PACKETS):
+        labels = one.labels
+        key = (labels["calico.policy.name"], labels["calico.policy.kind"], labels["calico.direction"])
+        found.setdefault(key, {})[labels["calico.verdict"]] = one
+    used = {key: verdicts for key, verdicts in found.items() if any(one.total for one in verdicts.values())}
+    activities = [_activity(key, verdicts, movement.seconds) for key, verdicts in used.items()]
+    return sorted(activities, key=lambda one: (-sum(one.moved.values()), -sum(one.totals.values()), one.name))
+
+
+def _activity(key: tuple[str, str, str], verdicts: dict[str, Moved], seconds: float) -> PolicyActivity:
+    name, kind, direction = key
+    return PolicyActivity(
+        name,
+        kind,
+        direction,
+        {verdict: one.total for verdict, one in verdicts.items()},
+        {verdict: one.gained for verdict, one in verdicts.items()},
+        {verdict: _rate(one.gained, seconds) for verdict, one in verdicts.items()},
+    )
+
+
+def _workload_name(labels: Labels) -> str:
+    """As endpoints of the rules call themselves, from the labels of family `accountant`."""
+    pod = labels.get("pod") or labels.get("interface", "")
+    namespace = labels.get("pod_namespace", "")
+    return f"{namespace}/{pod}" if namespace else pod
+
+
+def _rate(gained: int, seconds: float) -> float:
+    return gained / seconds if seconds > 0 else 0.0
+
+
+def _has(sought: str, *texts: str) -> bool:
+    return any(sought.lower() in text.lower() for text in texts)

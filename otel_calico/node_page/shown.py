@@ -1,0 +1,30 @@
+"""What all pages are made from. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from otel_calico.explain.node import NodeView
+from otel_calico.lookups import Lookups
+from otel_calico.node_page.history import Scan
+from otel_calico.node_page.movement import Movement
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The latest scan of a node, and a former one to compare it with."""
+
+    former: Scan | None
+    latest: Scan
+    lookups: Lookups
+
+    @property
+    def movement(self) -> Movement:
+        """What its series gained."""
+        return Movement(self.former.snapshot if self.former else None, self.latest.snapshot)
+
+    @cached_property
+    def view(self) -> NodeView:
+        """Its rules, explained."""
+        return NodeView(self.latest.look, self.lookups, self.former.look if self.former else None)

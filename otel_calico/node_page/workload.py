@@ -1,0 +1,77 @@
+"""What the traffic of one workload or host endpoint meets, as `otel-calico explain` tells it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from otel_calico.explain.conclusion import conclusion
+from otel_calico.explain.node import NodeView
+from otel_calico.explain.path import Endpoint, EndpointPath
+from otel_calico.lookups import Lookups
+from otel_calico.model import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One direction of the traffic in one IP version. `now` is a sentence on what moved, empty if that is unknown;
+    `ever` one on all since Felix wrote the rules.
+    """
+
+    path: EndpointPath
+    now: str
+    ever: str
+
+    @property
+    def title(self) -> str:
+        """What goes this way."""
+        endpoint = self.path.endpoint
+        inward = endpoint.direction is Direction.INGRESS
+        if endpoint.traffic:
+            return f"{endpoint.traffic.capitalize()} traffic, {'in' if inward else 'out'}"
+        return f"{'To' if inward else 'From'} the workload"
+
+    @property
+    def drops_now(self) -> bool:
+        """Whether any of its traffic was dropped since the former look."""
+        tiers = self.path.tiers
+        counts = [
+            *(tier.dropped for tier in tiers),
+            *(step.denied for tier in tiers for step in tier.policies),
+            *(drop.dropped for drop in self.path.drops),
+        ]
+        return any(count and count.moved and count.moved.packets for count in counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Without ways the rules do not know it. `interfaces` are the node's sides of its network interfaces."""
+
+    name: str
+    ways: Sequence[Way]
+    interfaces: Sequence[str]
+    addresses: Sequence[str]
+    owner: str
+
+
+def workload(view: NodeView, name: str, lookups: Lookups) -> Workload:
+    """The workload of this name, interface or chain. Raises MalformedCounterError."""
+    found = [endpoint for endpoint in view.endpoints if name in {endpoint.name, endpoint.interface, endpoint.chain}]
+    interfaces = list(dict.fromkeys(endpoint.interface for endpoint in found))
+    known = [one for interface in interfaces if (one := lookups.endpoint(interface))]
+    return Workload(
+        name=found[0].name if found else name,
+        ways=[_way(view, endpoint) for endpoint in found],
+        interfaces=interfaces,
+        addresses=[address for one in known for address in one.addresses],
+        owner=next((one.owner for one in known if one.owner), ""),
+    )
+
+
+def _way(view: NodeView, endpoint: Endpoint) -> Way:
+    path = view.path(endpoint)
+    if view.former is None:
+        return Way(path, "", conclusion(path))
+    since = datetime.fromtimestamp(view.former.taken, UTC)
+    return Way(path, conclusion(path, f"{since:%H:%M:%S} UTC,"), conclusion(path))

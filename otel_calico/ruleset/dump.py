@@ -1,0 +1,79 @@
+"""What every printed form of a filter table offers to `parse`. Pure.
+
+There are two: `iptables-save -c` (`iptables_save`) and `nft -j list table ip calico` (`nft_list`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from otel_calico.ruleset.rule import Rule
+
+RuleOf = dict[str, Rule | None]
+"""Rules read before, by their text: pods of one kind have the same ones."""
+
+
+class DumpError(ValueError):
+    """The text is no whole filter table. `kind` is `empty`, `truncated` or `no_counters`."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Form(Protocol):
+    """How a chain's lines (one for each rule) are written. A counter is the text that stands for both numbers."""
+
+    def line_count(self, text: str) -> int:
+        """How many lines there are."""
+
+    def counters_in(self, text: str, lines: int = -1) -> list[str]:
+        """The counter of each line, or of so many from the first on."""
+
+    def packets(self, counters: Sequence[str], rules: Iterable[int]) -> list[int]:
+        """Packets of the rules at these positions. Raises ValueError."""
+
+    def numbers(self, counter: str) -> tuple[int, int]:
+        """Packets and bytes. Raises ValueError."""
+
+    def frame(self, text: str) -> list[str]:
+        """The lines in parts, with an empty one for each counter: text, counter, text, … counter, text."""
+
+    def read_rules(self, text: str, rule_of: RuleOf) -> tuple[tuple[str, ...], tuple[Rule | None, ...]]:
+        """The hash of each rule, and what it says; None for one that cannot be read."""
+
+
+class Table(Protocol):
+    """Where a filter table stands in a dump: its rules from `rules` on.
+
+    The text is neither cut nor searched for its end beforehand: that would cost as much as reading it.
+    """
+
+    @property
+    def form(self) -> Form:
+        """How its chains are written."""
+
+    @property
+    def text(self) -> str:
+        """The dump."""
+
+    @property
+    def rules(self) -> int:
+        """Where the first rule starts."""
+
+    @property
+    def declared(self) -> str:
+        """The part that names Calico's chains, empty if there are none."""
+
+    def ends_at(self, position: int) -> bool:
+        """True if no rule comes here or later."""
+
+    def chain_at(self, position: int) -> str | None:
+        """The chain of the line that starts here; None if the line is no rule."""
+
+    def chain_end(self, position: int) -> int:
+        """Where the neighbouring lines of the chain of this line end."""
+
+    def skip(self, position: int) -> int:
+        """Where the line after one that is no rule starts. Raises DumpError and MalformedCounterError."""

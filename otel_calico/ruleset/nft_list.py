@@ -1,0 +1,191 @@
+"""The form of `nft -j -t list table ip calico`: one line of JSON, in which a rule's counter stands amid its text. Pure.
+
+Decoding all of it would cost more than everything else a scan does. So it is cut where rules begin, and only a rule
+not seen before is decoded. Chains of other layers than `filter` keep their prefix, and are never looked into.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from otel_calico.ruleset.dump import DumpError, RuleOf
+from otel_calico.ruleset.nft_json import IPV4, calico_tables
+from otel_calico.ruleset.nft_rule import read_rule
+from otel_calico.ruleset.rule import MalformedRuleError, Rule
+
+# A quote within a JSON string is escaped: none of these can stand inside a comment.
+_START = ', {"rule": {'
+_COUNTER = '{"counter": {"packets": '
+_BETWEEN = ', "bytes": '
+_CHAIN = re.compile(r', \{"rule": \{"family": "[^"]*", "table": "calico", "chain": "(filter-)?([^"]*)", ')
+_RULE = re.compile(_CHAIN.pattern + r'"handle": \d+(?:, "comment": "((?:[^"\\]|\\.)*)")?, "expr": (.*)\}\}', re.DOTALL)
+_HASH_COMMENT = re.compile(r"cali:([A-Za-z0-9_-]{16}); ?")
+_LAYER = "filter-"
+_NOT_COUNTED = ""
+
+
+class NftForm:
+    """Lines like `, {"rule": {…, "expr": […, {"counter": {"packets": PACKETS, "bytes": BYTES}}, …]}}`.
+
+    Some rules have no counter; theirs is an empty text, which stands for zero.
+    """
+
+    def line_count(self, text: str) -> int:
+        """How many lines there are."""
+        return text.count(_START)
+
+    def counters_in(self, text: str, lines: int = -1) -> list[str]:
+        """The counter of each line, or of so many from the first on."""
+        parted = text.split(_START, lines + 1 if lines >= 0 else -1)
+        return [_counter(line) for line in parted[1 : lines + 1 if lines >= 0 else None]]
+
+    def packets(self, counters: Sequence[str], rules: Iterable[int]) -> list[int]:
+        """Packets of the rules at these positions. Raises ValueError."""
+        return [int(counters[rule].partition(",")[0] or 0) for rule in rules]
+
+    def numbers(self, counter: str) -> tuple[int, int]:
+        """Packets and bytes. Raises ValueError."""
+        if counter == _NOT_COUNTED:
+            return 0, 0
+        packets, octets = counter.split(_BETWEEN)
+        return int(packets), int(octets)
+
+    def frame(self, text: str) -> list[str]:
+        """The lines in parts, with an empty one for each counter."""
+        frame = [""]
+        for line in text.split(_START)[1:]:
+            before, after = _parted(_START + line)
+            frame[-1] += before
+            frame += ["", after]
+        return frame
+
+    def read_rules(self, text: str, rule_of: RuleOf) -> tuple[tuple[str, ...], tuple[Rule | None, ...]]:
+        """The hash of each rule, and what it says; None for one that cannot be read."""
+        rules: list[Rule | None] = []
+        hashes: list[str] = []
+        for position, line in enumerate(text.split(_START)[1:]):
+            found = _RULE.fullmatch(_START + line)
+            if found is None:
+                raise _no_whole_rule(line)
+            _, _, comment, expressions = found.groups(default="")
+            hashed = _HASH_COMMENT.match(comment)
+            free = comment[hashed.end() :] if hashed else comment
+            before, after = _parted(expressions)
+            body = f"{free}\n{before}{after}"
+            # A rule without a hash is not Felix's: told apart by its place and text.
+            hashes.append(hashed[1] if hashed else f"{position}{body}")
+            if body not in rule_of:
+                rule_of[body] = _read_rule(free, f"{before}0{_BETWEEN}0{after}" if after else before)
+            rules.append(rule_of[body])
+        return tuple(hashes), tuple(rules)
+
+
+FORM = NftForm()
+
+
+@dataclass(frozen=True, slots=True)
+class NftTable:
+    """The table `calico` in a list: chains and maps up to `rules`, rules up to `end`."""
+
+    text: str
+    rules: int
+    end: int
+    form: NftForm = FORM
+
+    @property
+    def declared(self) -> str:
+        """The part that names Calico's chains, empty if there are none."""
+        first = self.text.find(f'"name": "{_LAYER}cali-', 0, self.rules)
+        return self.text[first : self.rules] if first >= 0 else ""
+
+    def ends_at(self, position: int) -> bool:
+        """True if no rule comes here or later."""
+        return position >= self.end
+
+    def chain_at(self, position: int) -> str | None:
+        """The chain of the rule that starts here; None if it is none."""
+        found = _CHAIN.match(self.text, position)
+        return found[2] if found and found[1] else found and found[2]
+
+    def chain_end(self, position: int) -> int:
+        """Where the neighbouring rules of the chain of this rule end."""
+        found = _CHAIN.match(self.text, position)
+        start = found[0] if found else _START
+        while self.text.startswith(start, position):
+            position = self.text.find(_START, position + 1, self.end)
+            if position < 0:
+                return self.end
+        return position
+
+    def skip(self, position: int) -> NoReturn:
+        """Between the rules of a list stands nothing else. Raises DumpError."""
+        raise _no_whole_rule(self.text[position:])
+
+
+def calico_table(text: str) -> NftTable:
+    """The table in a list of one IP version. Raises DumpError."""
+    table = _table(text)
+    if table is None or table.rules == table.end:  # printed by another program, or cut before the first rule
+        texts = calico_tables(text)
+        if not texts:
+            raise DumpError("empty", "the list has no table calico: save it with `nft -j list table ip calico`")
+        table = _table(texts.get(IPV4) or next(iter(texts.values())))
+    if table is None:
+        raise DumpError("truncated", "the list of rules has an unknown form")
+    if table.rules < table.end and _COUNTER not in table.text and calico_tables(text):
+        raise DumpError("no_counters", "the rules have no counters: save them without `-s`")
+    return table
+
+
+def _table(text: str) -> NftTable | None:
+    """The table if the text is as nft prints it, to the end."""
+    rules, end = text.find(_START), text.rfind("]}")
+    if not text.startswith('{"nftables": [') or end < 0 or text[end + 2 :].strip():
+        return None
+    if rules < 0:
+        return NftTable(text, end, end)
+    last = text.rfind(_START) + len(", ")
+    whole = _RULE.match(text, rules, _end_of_first(text, rules, end)) and _is_json(text[last:end])
+    return NftTable(text, rules, end) if whole else None
+
+
+def _end_of_first(text: str, rules: int, end: int) -> int:
+    second = text.find(_START, rules + 1)
+    return end if second < 0 else second
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _counter(line: str) -> str:
+    start = line.find(_COUNTER)
+    if start < 0:
+        return _NOT_COUNTED
+    start += len(_COUNTER)
+    return line[start : line.find("}", start)]
+
+
+def _parted(line: str) -> tuple[str, str]:
+    """What stands before and after the counter; nothing comes after where there is none."""
+    before, found, rest = line.partition(_COUNTER)
+    return before + found, rest[rest.find("}") :] if found else ""
+
+
+def _read_rule(comment: str, expressions: str) -> Rule | None:
+    try:
+        return read_rule(comment, expressions)
+    except MalformedRuleError:
+        return None
+
+
+def _no_whole_rule(text: str) -> DumpError:
+    return DumpError("truncated", f"the list of rules breaks off, or has something else among them: {text[:80]}")

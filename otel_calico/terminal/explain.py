@@ -1,0 +1,125 @@
+"""`otel-calico explain TARGET`: the way of a packet, and what became of it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from rich.text import Text
+
+from otel_calico.config import Settings
+from otel_calico.explain.conclusion import conclusion
+from otel_calico.explain.counts import Trust
+from otel_calico.explain.finding import Found, find
+from otel_calico.explain.node import NodeView
+from otel_calico.explain.path import EndpointPath, PolicyStep, PolicyTotals
+from otel_calico.terminal.explanation import path_lines, policy_lines, untold, user_line
+from otel_calico.terminal.node import NodeError, open_node
+from otel_calico.terminal.output import show, show_json, show_notes, time_of_day, waiting
+from otel_calico.terminal.selecting import pod_hint, suggestion
+from otel_calico.terminal.table import legend
+
+OK, CANNOT_TELL = 0, 2
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainRequest:
+    """`interval` is in seconds; 0 shows totals alone."""
+
+    target: str
+    interval: float = 0.0
+    output: Literal["text", "json"] = "text"
+
+
+def run(settings: Settings, request: ExplainRequest) -> int:
+    """Print the explanation. Returns the exit code."""
+    try:
+        with open_node(settings) as node:
+            former, look = None, node.look()
+            show_notes(node.notes)
+            found = find(node.view(look), request.target)
+            if not found.endpoints and not found.policies:
+                raise _unknown(request.target, found, node.view(look))
+            if request.interval:
+                with waiting(request.interval):
+                    time.sleep(request.interval)
+                former, look = look, node.look()
+            view = node.view(look, former)
+            found = find(view, request.target)
+    except NodeError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return CANNOT_TELL
+    except KeyboardInterrupt:
+        return OK
+    if request.output == "json":
+        show_json(_as_json(view, found))
+    else:
+        show(Text("\n").join(Text(line, "bold" if _is_heading(line) else "") for line in _lines(view, found)))
+    return OK
+
+
+def _unknown(target: str, found: Found, view: NodeView) -> NodeError:
+    hint = pod_hint(view) if "/" in target else ""
+    return NodeError(f'nothing on this node is called "{target}"{suggestion(found.near, hint)}')
+
+
+def _lines(view: NodeView, found: Found) -> Iterator[str]:
+    since = _since(view)
+    trusts: set[Trust] = set()
+    for endpoint in found.endpoints:
+        path = view.path(endpoint)
+        trusts |= {trust for tier in path.tiers for step in tier.policies for trust in _trusts(step)}
+        yield from path_lines(path, since, view.seconds)
+        yield ""
+    for policy in found.policies:
+        trusts.add(Trust.SHARED)
+        yield from policy_lines(policy, view.seconds)
+        for path, step in _users(view, policy):
+            trusts |= set(_trusts(step))
+            yield f"  {user_line(path, step, view.seconds)}"
+        yield ""
+    yield from (line.plain for line in legend(trusts)[1:])
+
+
+def _is_heading(line: str) -> bool:
+    return line[:1].isalpha()
+
+
+def _since(view: NodeView) -> str:
+    return time_of_day(view.former.taken) if view.former else ""
+
+
+def _users(view: NodeView, policy: PolicyTotals) -> Iterator[tuple[EndpointPath, PolicyStep]]:
+    """Where endpoints' packets meet a policy."""
+    for endpoint in view.endpoints:
+        if endpoint.ip_version is policy.ip_version:
+            path = view.path(endpoint)
+            for tier in path.tiers:
+                yield from ((path, step) for step in tier.policies if policy in step.members)
+
+
+def _trusts(step: PolicyStep) -> Iterable[Trust]:
+    """What the marks of a step's numbers say."""
+    counts = (step.denied, step.passed, step.denied_or_passed)
+    yield from (count.trust for count in counts if count is not None)
+    if step.is_group or untold(step):
+        yield Trust.SHARED
+
+
+def _as_json(view: NodeView, found: Found) -> object:
+    since = _since(view)
+    paths = [view.path(endpoint) for endpoint in found.endpoints]
+    return {
+        "seconds": view.seconds,
+        "paths": [{"conclusion": conclusion(path, since), "path": path} for path in paths],
+        "policies": [
+            {
+                "policy": policy,
+                "used_by": [{"endpoint": path.endpoint, "step": step} for path, step in _users(view, policy)],
+            }
+            for policy in found.policies
+        ],
+    }

@@ -1,0 +1,115 @@
+"""A path, a policy or a chain in plain lines: what `explain` prints for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from otel_calico.explain.conclusion import because_of, conclusion, traffic_of
+from otel_calico.explain.counts import Count, Trust
+from otel_calico.explain.path import EndpointPath, PolicyStep, PolicyTotals, ProfileStep, TierStep
+from otel_calico.model import IPVersion, Verdict
+from otel_calico.terminal.table import MARKS, rate
+
+_VERBS = {Verdict.ALLOW: "allowed", Verdict.DENY: "denied", Verdict.PASS: "passed on"}
+_INDENT = "  "
+
+
+def path_lines(path: EndpointPath, since: str, seconds: float) -> Iterator[str]:
+    """The way through one endpoint's chain: the conclusion first, then each step in the order a packet meets it."""
+    endpoint = path.endpoint
+    yield f"Packets {traffic_of(endpoint)}: interface {endpoint.interface}, chain {endpoint.chain}"
+    yield f"{_INDENT}{conclusion(path, since)}"
+    if not path.counts_anything and endpoint.ip_version is IPVersion.V6:
+        return
+    yield ""
+    for line in _steps(path, seconds):
+        yield f"{_INDENT}{line}"
+
+
+def policy_lines(policy: PolicyTotals, seconds: float) -> Iterator[str]:
+    """What a policy decided on the whole node."""
+    kind = f"{policy.kind} " if policy.kind else ""
+    yield f"{kind}{policy.name}: {policy.direction.value}, IPv{policy.ip_version}, chain {policy.chain}"
+    yield f"{_INDENT}{_node_counts(policy, seconds)}"
+
+
+def user_line(path: EndpointPath, step: PolicyStep, seconds: float) -> str:
+    """How often a policy, or the group it is in, accepted packets of one endpoint."""
+    group = f" (in a group of {len(step.members)})" if step.is_group else ""
+    return f"packets {traffic_of(path.endpoint)}{group}: {_step_counts(step, seconds)}"
+
+
+def _steps(path: EndpointPath, seconds: float) -> Iterator[str]:
+    for drop in path.drops:
+        if drop.dropped.total.packets and drop.reason != "no_profile":
+            yield f"dropped {because_of(drop)}: {_count(drop.dropped, seconds)}"
+    if path.established:
+        yield f"established connections, which meet no policy: {_count(path.established, seconds)}"
+    for tier in path.tiers:
+        yield from _tier(tier, seconds)
+    if not path.tiers:
+        yield "no policy applies: the profiles decide"
+    for profile in path.profiles:
+        yield _profile(profile, seconds)
+    for drop in path.drops:
+        if drop.reason == "no_profile":
+            yield f"dropped {because_of(drop)}: {_count(drop.dropped, seconds)}"
+
+
+def _tier(tier: TierStep, seconds: float) -> Iterator[str]:
+    yield f"tier {tier.name}"
+    for place, step in enumerate(tier.policies, 1):
+        named = f"group of {len(step.members)} policies" if step.is_group else f"policy {step.name}"
+        yield f"{_INDENT}{place}. {named}, chain {step.chain}"
+        yield f"{_INDENT * 2} {_step_counts(step, seconds)}"
+        if step.is_group:
+            for member in step.members:
+                yield f"{_INDENT * 2} - {member.name}: {_node_counts(member, seconds)}"
+        else:
+            yield from (f"{_INDENT * 2} of all endpoints: {_node_counts(one, seconds)}" for one in untold(step))
+    if tier.dropped:
+        yield f"{_INDENT}end of tier, dropped: {_count(tier.dropped, seconds)}"
+    else:
+        yield f"{_INDENT}end of tier: what no policy decided goes on"
+
+
+def untold(step: PolicyStep) -> tuple[PolicyTotals, ...]:
+    """The policy, where its denies or passes of this endpoint are not known."""
+    return () if step.tells_all else step.members
+
+
+def _step_counts(step: PolicyStep, seconds: float) -> str:
+    counts = {
+        "entered": step.entered,
+        "accepted": step.accepted,
+        "denied": step.denied,
+        "passed on": step.passed,
+        "denied or passed on": step.denied_or_passed,
+    }
+    return ", ".join(f"{verb} {_number(count, seconds)}" for verb, count in counts.items() if count is not None)
+
+
+def _node_counts(policy: PolicyTotals, seconds: float) -> str:
+    if not policy.verdicts:
+        return "has no rules that decide"
+    return ", ".join(f"{_VERBS[verdict]} {_number(count, seconds)}" for verdict, count in policy.verdicts.items())
+
+
+def _profile(profile: ProfileStep, seconds: float) -> str:
+    entered, accepted = _number(profile.entered, seconds), _number(profile.accepted, seconds)
+    return f"profile {profile.name}: entered {entered}, accepted {accepted}"
+
+
+def _count(count: Count, seconds: float) -> str:
+    packets = count.total.packets
+    return f"{_number(count, seconds)} packet{'' if packets == 1 else 's'}"
+
+
+def _number(count: Count, seconds: float) -> str:
+    mark = "" if count.trust is Trust.EXACT else MARKS[count.trust]
+    text = f"{count.total.packets:,}{mark}"
+    if not seconds:
+        return text
+    if count.moved is None:
+        return f"{text} (not known since)"
+    return f"{text} (+{count.moved.packets:,}, {rate(count.moved.packets, seconds)}/s)"

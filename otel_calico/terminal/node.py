@@ -1,0 +1,92 @@
+"""One node to look at: its rules, live or saved, and what a datastore adds to them if one answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from otel_calico.chains import first_interface_prefix
+from otel_calico.collector import Collector, CollectorSettings
+from otel_calico.config import Settings
+from otel_calico.datastores.datastore import Datastore, DatastoreError, NoDatastore
+from otel_calico.explain.look import Look
+from otel_calico.explain.node import NodeView
+from otel_calico.lookups import Lookups
+from otel_calico.rooms import StartError, build_datastore, build_source
+from otel_calico.verdicts.planner import SeriesChoice
+
+_PATIENCE = 5.0
+"""Seconds to wait for a datastore; without it the rules tell the names they hold."""
+
+
+class NodeError(Exception):
+    """There is nothing to show. The message says why and what to do."""
+
+
+class Node:
+    """`notes` say what is missing, and what to do about it."""
+
+    def __init__(self, collector: Collector, lookups: Lookups, interface_prefix: str, notes: list[str]) -> None:
+        self._collector = collector
+        self._lookups = lookups
+        self._interface_prefix = interface_prefix
+        self.notes = notes
+
+    def look(self) -> Look:
+        """Read the rules now. Raises NodeError."""
+        snapshot = self._collector.snapshot()
+        if snapshot.failure:
+            raise NodeError(snapshot.failure.message)
+        return self._collector.look()
+
+    def view(self, look: Look, former: Look | None = None) -> NodeView:
+        """What a look shows."""
+        return NodeView(look, self._lookups, former, self._interface_prefix)
+
+
+@contextmanager
+def open_node(settings: Settings) -> Iterator[Node]:
+    """The node that the settings name. Raises NodeError for files that cannot be used.
+
+    With a saved ruleset no server is asked: whose rules they are, only a file can tell.
+    """
+    lookups = Lookups()
+    notes: list[str] = []
+    datastore = _datastore(settings, lookups, notes)
+    collector = Collector(
+        build_source(settings.iptables), lookups, CollectorSettings(SeriesChoice(families=()), freshness=0.0)
+    )
+    try:
+        _wait_for(datastore, notes)
+        yield Node(collector, lookups, first_interface_prefix(settings.node.interface_prefix), notes)
+    finally:
+        datastore.stop()
+        collector.close()
+
+
+def _datastore(settings: Settings, lookups: Lookups, notes: list[str]) -> Datastore:
+    is_file = settings.datastore.type == "file"
+    if settings.iptables.ruleset_file and not is_file:
+        return NoDatastore()
+    try:
+        datastore = build_datastore(settings, lookups)
+        datastore.start()
+    except (StartError, DatastoreError) as error:
+        if is_file:
+            raise NodeError(str(error)) from error
+        notes.append(f"no datastore, so names come from the rules alone: {error}")
+        return NoDatastore()
+    return datastore
+
+
+def _wait_for(datastore: Datastore, notes: list[str]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not datastore.status().in_sync and time.monotonic() < deadline:
+        time.sleep(0.02)
+    kinds = datastore.status().kinds
+    reasons = {kind.last_error or "no answer" for kind in kinds.values() if not kind.in_sync}
+    for reason in sorted(reasons):
+        notes.append(f"the datastore is not in sync after {_PATIENCE:g} s, so some names may be missing: {reason}")
+    if failures := sum(kind.decode_failures for kind in kinds.values()):
+        notes.append(f"{failures} objects of the datastore could not be read")

@@ -1,0 +1,102 @@
+"""`otel-calico report`: what the policies of this node decide."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from otel_calico.config import Settings
+from otel_calico.explain.look import Look
+from otel_calico.explain.node import NodeView
+from otel_calico.terminal.node import Node, NodeError, open_node
+from otel_calico.terminal.output import console, show, show_json, show_notes, time_of_day, waiting
+from otel_calico.terminal.rows import Selection, report_rows, unused_policies
+from otel_calico.terminal.selecting import check_selection
+from otel_calico.terminal.table import report_table, unused_table
+
+OK, CANNOT_TELL = 0, 2
+_WATCH_INTERVAL = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """What to show. `interval` is in seconds; 0 shows totals alone."""
+
+    selection: Selection = field(default_factory=Selection)
+    unused: bool = False
+    interval: float = 0.0
+    watch: bool = False
+    output: Literal["table", "json"] = "table"
+
+
+def run(settings: Settings, request: ReportRequest) -> int:
+    """Print the report. Returns the exit code."""
+    try:
+        with open_node(settings) as node:
+            look = node.look()
+            show_notes(node.notes)
+            check_selection(node.view(look), request.selection)
+            return _watch(node, request, look) if request.watch else _once(node, request, look)
+    except NodeError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return CANNOT_TELL
+    except KeyboardInterrupt:
+        return OK
+
+
+def _once(node: Node, request: ReportRequest, look: Look) -> int:
+    former = None
+    if request.interval:
+        with waiting(request.interval):
+            time.sleep(request.interval)
+        former, look = look, node.look()
+    view = node.view(look, former)
+    if request.output == "json":
+        show_json(_as_json(view, request))
+    else:
+        show(_as_table(view, request))
+    return OK
+
+
+def _watch(node: Node, request: ReportRequest, look: Look) -> int:
+    """Show the report again and again until told to stop: in place on a terminal, else one after another."""
+    interval = request.interval or _WATCH_INTERVAL
+    terminal = console()
+    if not terminal.is_terminal:
+        _follow(node, look, interval, lambda view: show(_headed(view, request)))
+        return OK
+    with Live(Text("counting …"), console=terminal, screen=True, auto_refresh=False, vertical_overflow="crop") as live:
+        _follow(node, look, interval, lambda view: live.update(_headed(view, request), refresh=True))
+    return OK
+
+
+def _follow(node: Node, former: Look, interval: float, show_view: Callable[[NodeView], None]) -> None:
+    while True:
+        time.sleep(interval)
+        look = node.look()
+        show_view(node.view(look, former))
+        former = look
+
+
+def _headed(view: NodeView, request: ReportRequest) -> RenderableType:
+    heading = f"{time_of_day(view.look.taken)}, rates of the last {view.seconds:.1f} s; Ctrl-C ends"
+    return Group(Text(heading, "dim"), Text(), _as_table(view, request), Text())
+
+
+def _as_table(view: NodeView, request: ReportRequest) -> RenderableType:
+    if request.unused:
+        return unused_table(unused_policies(view, request.selection))
+    return report_table(report_rows(view, request.selection), view.seconds)
+
+
+def _as_json(view: NodeView, request: ReportRequest) -> object:
+    if request.unused:
+        return {"unused": unused_policies(view, request.selection)}
+    return {"seconds": view.seconds, "rows": report_rows(view, request.selection)}

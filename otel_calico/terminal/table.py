@@ -1,0 +1,87 @@
+"""The rows of `report` as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from otel_calico.explain.counts import Count, Trust
+from otel_calico.explain.path import PolicyTotals
+from otel_calico.terminal.rows import DROPPING, Row
+
+MARKS = {Trust.EXACT: "", Trust.COMPUTED: "~", Trust.SHARED: "*", Trust.UNRELIABLE: "?"}
+_LEGEND = {
+    Trust.COMPUTED: "~ worked out from several rules: true unless Felix rewrote only some of them",
+    Trust.SHARED: "* all endpoints of this node together: only that is counted",
+    Trust.UNRELIABLE: "? not reliable: Felix rewrote only some of the rules it is worked out from; try --interval",
+}
+_STYLES = {"allow": "green", "pass": "cyan"}
+
+
+def report_table(rows: Sequence[Row], seconds: float = 0.0) -> RenderableType:
+    """The rows, and what their marks mean. With `seconds` also what moved in that time, for each second."""
+    if not rows:
+        return Text("No packet has met these rules: nothing was counted.")
+    table = _table("WORKLOAD", "DIRECTION", "TIER", "POLICY", "VERDICT")
+    for heading in ("PACKETS", "", "BYTES", *(("PACKETS/S", "BYTES/S") if seconds else ())):
+        table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
+    for row in rows:
+        style = "red" if row.verdict in DROPPING else _STYLES[row.verdict]
+        cells = (_endpoint(row), row.direction, row.tier, _decided_by(row))
+        total = row.count.total
+        numbers = (f"{total.packets:,}", MARKS[row.count.trust], f"{total.bytes:,}", *_rates(row.count, seconds))
+        table.add_row(*map(Text, cells), Text(row.verdict, style), *map(Text, numbers))
+    return Group(table, *legend({row.count.trust for row in rows}))
+
+
+def unused_table(policies: Sequence[PolicyTotals]) -> RenderableType:
+    """Policies that nothing has met."""
+    if not policies:
+        return Text("Every policy of this node has been used.")
+    table = _table("POLICY", "KIND", "DIRECTION", "NOTE")
+    for policy in policies:
+        note = "" if policy.verdicts else "has no rules: what it selects is dropped at the end of its tier"
+        table.add_row(*map(Text, (policy.name, policy.kind, policy.direction.value, note)))
+    return table
+
+
+def legend(trusts: set[Trust]) -> list[Text]:
+    """What the marks in use mean, after an empty line."""
+    lines = [Text(text, "dim") for trust, text in _LEGEND.items() if trust in trusts]
+    return [Text(), *lines] if lines else []
+
+
+def rate(packets: int, seconds: float) -> str:
+    """Per second, short: `0`, `0.2`, `1,234`."""
+    value = packets / seconds
+    return f"{value:,.1f}" if 0 < value < 10 else f"{value:,.0f}"
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _endpoint(row: Row) -> str:
+    if not row.endpoint:
+        return "(whole node)"
+    return f"{row.endpoint} ({row.traffic})" if row.traffic else row.endpoint
+
+
+def _decided_by(row: Row) -> str:
+    if row.policies:
+        return ", ".join(row.policies)
+    return f"profile {row.profile}" if row.profile else f"({row.reason.replace('_', ' ')})"
+
+
+def _rates(count: Count, seconds: float) -> tuple[str, ...]:
+    if not seconds:
+        return ()
+    if count.moved is None:
+        return "-", "-"
+    return rate(count.moved.packets, seconds), rate(count.moved.bytes, seconds)

@@ -1,0 +1,1 @@
+"""What became of packets, told from the counters of rules."""

@@ -1,0 +1,1 @@
+"""The page for people: what it says, and what a browser makes of it."""

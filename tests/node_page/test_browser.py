@@ -1,0 +1,112 @@
+"""The page in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from otel_calico.explain.look import Look
+from otel_calico.lookups import Lookups
+from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP
+from otel_calico.series import Readings
+from otel_calico.telemetry.endpoints import Rules
+from otel_calico.telemetry.settings import TelemetrySettings
+from otel_calico.telemetry.telemetry import Telemetry
+from otel_calico.web.protection import ProtectionFile
+from tests.end_to_end.live_node import LiveNode
+from tests.felix import Era
+from tests.node_page.browser import PHONE, browser
+from tests.telemetry.snapshots import WEB, Node, series, snapshot
+from tests.web.site import Site, hashed
+
+pytestmark = pytest.mark.node
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'</script><script>document.title='taken'</script>"
+RULES = Rules(lambda: Look(0.0), Lookups())
+REFRESHED = 15_000  # milliseconds: three refreshes, on a busy machine
+
+
+@pytest.fixture
+def node() -> Iterator[LiveNode]:
+    with LiveNode.of_era(Era.E, "nft") as made:
+        yield made
+
+
+def test_a_drop_of_real_packets_shows_up_by_itself_and_leads_to_its_workload(node: LiveNode, tmp_path: Path) -> None:
+    service = node.service().start()
+    with browser(tmp_path, node.namespace) as tab:
+        tab.page.goto(f"http://{service.address}/")
+        assert "Ready" in tab.main()
+        assert "Nothing was dropped." in tab.main()
+        node.send({5353: 3})
+        row = tab.page.locator("section", has_text="Dropped").locator("tbody tr")
+        row.wait_for(timeout=REFRESHED)
+        words = " ".join(row.inner_text().split())
+        assert words.startswith("default/web-0 to the workload: no policy of tier default accepted it ")
+        assert words.endswith(" 3")
+        row.get_by_role("link").click()
+        tab.page.get_by_role("heading", name="default/web-0").wait_for()
+        assert "3 packets to default/web-0 were dropped at the end of tier default: none of its" in tab.main()
+        assert tab.barriers() == []
+        assert tab.barriers() == []
+        assert tab.complaints == []
+
+
+@pytest.mark.parametrize(("size", "dark"), [((1280, 900), False), (PHONE, True)])
+def test_hostile_names_are_only_names_and_nobody_is_kept_out(
+    tmp_path: Path, size: tuple[int, int], *, dark: bool
+) -> None:
+    labels = {**WEB, "pod": HOSTILE, "policy": HOSTILE, "tier": HOSTILE}
+    shown = snapshot(
+        Readings(series(NO_POLICY_DROP, labels, WEB), (3, 4)), Readings(series(POLICY_ACCEPT_DROP, labels), (2,))
+    )
+    telemetry = Telemetry(
+        TelemetrySettings("node-1", listen_port=0, listen_address="127.0.0.1"), Node(shown).take, rules=RULES
+    )
+    telemetry.start()
+    try:
+        with browser(tmp_path, size=size, dark=dark) as tab:
+            tab.page.goto(f"http://127.0.0.1:{telemetry.port}/")
+            assert HOSTILE in tab.main()
+            assert tab.page.locator("img").count() == 0
+            assert tab.page.title() == "node-1 · otel-calico"
+            assert tab.barriers() == []
+            assert tab.page.evaluate("document.documentElement.scrollWidth") == size[0]
+            tab.page.keyboard.press("Tab")
+            assert tab.page.evaluate("document.activeElement.textContent") == "Skip to content"
+            tab.page.get_by_role("searchbox").fill(HOSTILE)
+            tab.page.keyboard.press("Enter")
+            tab.page.get_by_text("Show everything").wait_for()
+            assert HOSTILE in tab.main()
+            assert tab.complaints == []
+    finally:
+        telemetry.stop()
+
+
+def test_without_a_script_all_is_there_and_behind_tls_and_a_password_too(tmp_path: Path) -> None:
+    site = Site(tmp_path).write(
+        tls_server_config={"cert_file": "cert.pem", "key_file": "key.pem"},
+        basic_auth_users={"me": hashed("secret")},
+    )
+    shown = snapshot(Readings(series(NO_POLICY_DROP, WEB), (3,)))
+    telemetry = Telemetry(
+        TelemetrySettings("node-1", listen_port=0, listen_address="127.0.0.1"),
+        Node(shown).take,
+        rules=RULES,
+        protection=ProtectionFile(site.path),
+    )
+    telemetry.start()
+    try:
+        with browser(tmp_path, script=False, login=("me", "secret")) as tab:
+            tab.page.goto(f"https://localhost:{telemetry.port}/")
+            assert "no policy of tier default accepted it" in tab.main()
+            assert not tab.page.get_by_role("button", name="Live").is_visible()
+            tab.page.get_by_role("searchbox").fill("nowhere")
+            tab.page.keyboard.press("Enter")
+            tab.page.get_by_text("Nothing found.").wait_for()
+            tab.page.get_by_role("link", name="Refresh").click()
+            assert "Nothing found." in tab.main()
+    finally:
+        telemetry.stop()

@@ -1,0 +1,82 @@
+"""A node under watch: packets go through its rules and to the model; what the service publishes is held against it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Protocol
+
+from otel_calico.collector import CollectorSettings
+from otel_calico.metrics import WORKLOAD_POLICY
+from otel_calico.model import WorkloadEndpoint
+from otel_calico.verdicts.planner import SeriesChoice
+from tests.accounting.kernel import SIZE, Kernel, Packet
+from tests.felix import Node, Ruleset, render
+from tests.packets.histories import INTERFACES, Batch, History
+from tests.packets.model import Decision, Truth, Way
+from tests.verdicts.node import ScannedNode
+
+_PODS = tuple(WorkloadEndpoint(interface, "shop", f"pod-{interface}") for interface in INTERFACES)
+
+Values = Mapping[Decision, int]
+"""Packets of the series of `calico.workload.policy.packets`."""
+
+
+class Rules(Protocol):
+    """A kernel, small or real, with the rules of one IP version."""
+
+    def write(self, ruleset: Ruleset) -> None:
+        """Change the rules as Felix does."""
+
+    def send(self, packet: Packet, times: int) -> None:
+        """Let equal packets through."""
+
+    def dump(self) -> str:
+        """What `iptables-save -c` prints."""
+
+
+def small_kernel(history: History) -> Kernel:
+    """A kernel of the tests' own with the first rules of the history."""
+    return Kernel(render(history.nodes[0]), history.backend)
+
+
+class WatchedNode:
+    """The service over a kernel, from before Felix wrote anything."""
+
+    def __init__(self, kernel: Rules, node: Node) -> None:
+        self.service = ScannedNode(*_PODS, settings=CollectorSettings(SeriesChoice(("workload",)), freshness=0.0))
+        self.service.start()
+        self.kernel = kernel
+        self.node = node
+        self.truth = Truth()
+
+    def write(self, node: Node) -> None:
+        """Let Felix change the rules."""
+        self.kernel.write(render(node))
+        self.node = node
+
+    def send(self, batch: Batch) -> None:
+        """Let packets through; those of pods that are gone are lost on the way."""
+        present = {endpoint.interface for endpoint in self.node.endpoints}
+        for packet, times in batch:
+            if packet.interface in present:
+                self.kernel.send(packet, times)
+                self.truth.send(self.node, packet, times)
+
+    def look(self) -> Values:
+        """What is published now. Every packet has one size, so bytes tell what packets tell."""
+        return published(self.service, self.kernel.dump())
+
+
+def published(service: ScannedNode, dump: str) -> Values:
+    """The packets that policies decided, as a scan of this dump publishes them."""
+    found: dict[str, Counter[Decision]] = {metric.name: Counter() for metric in WORKLOAD_POLICY}
+    for readings in service.scan(dump).readings:
+        if readings.series.metric in WORKLOAD_POLICY:
+            for labels, value in zip(readings.series.labels, readings.values, strict=True):
+                way = Way(labels["k8s.pod.name"], labels["calico.direction"])
+                decision = Decision(way, labels["calico.tier"], labels["calico.policy.name"], labels["calico.verdict"])
+                found[readings.series.metric.name][decision] = value
+    packets, octets = (found[metric.name] for metric in WORKLOAD_POLICY)
+    assert octets == {decision: SIZE * value for decision, value in packets.items()}
+    return packets

@@ -1,0 +1,1 @@
+"""What is released and how: the image and the workflows."""

@@ -1,0 +1,1 @@
+"""`report` and `explain`, as people and programs see them."""

@@ -1,0 +1,1 @@
+"""The HTTP server, asked by real clients over real TLS."""
