@@ -1,4 +1,4 @@
-"""`python -m benchmarks [ROW …] [--write FILE]`: measure, tell progress on standard error, print the table.
+"""`python -m benchmarks [ROW …]`: measure, tell progress on standard error, print the table.
 
 Each benchmark runs in a fresh process, so that none pays for another's memory. Needs root and `make setup`.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks import cache, churn, families, first, memory, native, profile, push, scrape, scrapers
 from benchmarks.shapes import Scale
-from benchmarks.table import Row, markdown, progress, write
+from benchmarks.table import Row, markdown, progress, quote, write
 
 BENCHMARKS: dict[str, Callable[[Scale], list[Row]]] = {
     "scrape": scrape.measure,
@@ -48,6 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure otel-calico on its real parts.")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"one of {', '.join(BENCHMARKS)}; all if none is given")
     parser.add_argument("--write", type=Path, metavar="FILE", help="also put the table into this document")
+    parser.add_argument("--quote", type=Path, metavar="FILE", help="also renew the rows that this document quotes")
     given = parser.parse_args()
     if unknown := [name for name in given.rows if name not in BENCHMARKS]:
         parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
@@ -55,6 +56,8 @@ def main() -> None:
     print(table)
     if given.write:
         write(given.write, table)
+    if given.quote:
+        quote(given.quote, table)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,17 @@ def write(path: Path, table: str) -> None:
     path.write_text(_MARKER.join([parts[0], f"\n{table}\n", parts[2]]))
 
 
+def quote(path: Path, table: str) -> None:
+    """Renew the rows that a document quotes of a table, each told by what it is of."""
+    rows = {_what(line): line for line in table.splitlines() if line.startswith("| ")}
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*(rows.get(_what(line), line) for line in lines), ""]))
+
+
+def _what(line: str) -> str:
+    return line.split(" | ", maxsplit=1)[0]
+
+
 def progress(text: str) -> None:
     """Tell on standard error what is being measured."""
     print(text, file=sys.stderr, flush=True)

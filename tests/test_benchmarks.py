@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.shapes import Scale, Shape
-from benchmarks.table import Row, compared, markdown, write
+from benchmarks.table import Row, compared, markdown, quote, write
 
 TINY = Scale(
     shapes=(Shape(3, 4),),
@@ -62,3 +62,22 @@ def test_the_table_in_a_document_is_replaced(tmp_path: Path) -> None:
     document.write_text("no place\n")
     with pytest.raises(ValueError, match="needs <!-- benchmark --> twice"):
         write(document, table)
+
+
+def test_a_document_that_quotes_rows_gets_them_anew(tmp_path: Path) -> None:
+    document = tmp_path / "README.md"
+    document.write_text("| What | Measured |\n|---|---|\n| memory | 90 MB |\n| speed | 1 ms |\n\nmemory | is text\n")
+    quote(document, "| memory | 70 MB |\n| other | 1 |")
+    assert (
+        document.read_text()
+        == "| What | Measured |\n|---|---|\n| memory | 70 MB |\n| speed | 1 ms |\n\nmemory | is text\n"
+    )
+
+
+def test_the_readme_quotes_nothing_that_was_not_measured() -> None:
+    root = Path(__file__).parent.parent
+    costs = (root / "README.md").read_text().split("costs -->")[1]
+    measured = (root / "docs" / "performance.md").read_text().splitlines()
+    rows = [line for line in costs.splitlines() if line.startswith("| ")]
+    assert len(rows) > 5
+    assert [row for row in rows if row not in measured] == []
