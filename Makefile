@@ -11,14 +11,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # What the tests start for real: iptables in network namespaces, etcd, Prometheus.
-SYSTEM_PACKAGES := iptables nftables ipset iproute2 util-linux libcap2-bin procps etcd-server prometheus libfaketime chromium fonts-dejavu-core
+SYSTEM_PACKAGES := iptables nftables ipset iproute2 util-linux libcap2-bin procps etcd-server prometheus prometheus-alertmanager libfaketime chromium fonts-dejavu-core
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick lint bench soak faults fuzz audit chart image setup system clean
+.PHONY: help demo test quick lint bench soak faults fuzz audit chart monitoring image setup system clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target words; do \
-		printf '  make %-8s %s\n' "$$target" "$$words"; done
+		printf '  make %-10s %s\n' "$$target" "$$words"; done
 
 demo: $(VENV)/.installed ## serve a recorded node with moving counters (PORT=9009); needs no root and no cluster
 	@$(BIN)/otel-calico demo --port $(PORT)
@@ -61,6 +61,9 @@ audit: $(VENV)/.developed ## ask PyPI for known vulnerabilities of what is insta
 
 chart: $(VENV)/.developed ## write what is generated around the Helm chart: its schema, the plain manifest
 	@$(BIN)/python -m scripts.chart
+
+monitoring: $(VENV)/.developed ## write the dashboards, and the rule file that the chart's alerts make
+	@$(BIN)/python -m monitoring
 
 image: ## build the container image (IMAGE=otel-calico:latest, CONTAINER=docker)
 	$(CONTAINER) build --tag $(IMAGE) .

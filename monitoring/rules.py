@@ -36,6 +36,12 @@ def groups(values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     return found
 
 
+def alert_names() -> tuple[str, ...]:
+    """All alerts that there are, switched on or off."""
+    sections = yaml.safe_load((CHART / "rules.yaml").read_text(encoding="utf-8"))["groups"]
+    return tuple(rule["alert"] for section in sections for rule in section["rules"] if "alert" in rule)
+
+
 def rule_file() -> str:
     """config/prometheus-rules.yml."""
     key_policies = {"alerts": {"CalicoKeyPolicyQuiet": {"policies": [EXAMPLE_POLICY]}}}

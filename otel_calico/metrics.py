@@ -89,7 +89,7 @@ POLICY_GROUP_INFO = Metric(
     name="calico.policy.group.info",
     exposed="calico_policy_group_info",
     family="policy",
-    unit="1",
+    unit="",
     help="Members of a policy group chain, which Felix makes of consecutive policies with one selector: 1 per "
     "group and member, with the member's place in the order of evaluation.",
     gauge=True,

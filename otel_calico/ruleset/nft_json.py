@@ -12,8 +12,8 @@ from otel_calico.ruleset.dump import DumpError
 
 IPV4, IPV6 = "ip", "ip6"
 _RULE_KEYS = ("family", "table", "chain", "handle", "comment", "expr")
+_PLACES = {key: place for place, key in enumerate((*_RULE_KEYS[:2], "name", *_RULE_KEYS[2:], "packets", "bytes"))}
 _TABLE_OF = {"table": "name", "chain": "table", "map": "table", "rule": "table"}
-_DECODER = json.JSONDecoder()
 
 
 def calico_tables(text: str) -> Mapping[str, str]:
@@ -25,7 +25,7 @@ def calico_tables(text: str) -> Mapping[str, str]:
             continue
         family = str(found.get("family"))
         if family in {IPV4, IPV6}:
-            families.setdefault(family, []).append(json.dumps({kind: _in_order(kind, found)}, ensure_ascii=False))
+            families.setdefault(family, []).append(json.dumps({kind: _whole(kind, found)}, ensure_ascii=False))
     return {family: _list(objects) for family, objects in families.items()}
 
 
@@ -35,11 +35,19 @@ def _list(objects: list[str]) -> str:
     return '{"nftables": [' + ", ".join(['{"metainfo": {}}', *objects]) + "]}\n"
 
 
-def _in_order(kind: str, found: dict[str, object]) -> dict[str, object]:
+def _whole(kind: str, found: dict[str, object]) -> dict[str, object]:
     if kind != "rule":
         return found
     whole = {"handle": 0, **found}
     return {key: whole[key] for key in _RULE_KEYS if key in whole}
+
+
+def _in_order(found: dict[str, object]) -> dict[str, object]:
+    """An object with its keys in nft's order, in which they are looked for; `jq -S` sorts them."""
+    return dict(sorted(found.items(), key=lambda item: _PLACES.get(item[0], len(_PLACES))))
+
+
+_DECODER = json.JSONDecoder(object_hook=_in_order)
 
 
 def _objects(text: str) -> Iterator[dict[str, object]]:

@@ -109,7 +109,7 @@ class NftTable:
     def chain_at(self, position: int) -> str | None:
         """The chain of the rule that starts here; None if it is none."""
         found = _CHAIN.match(self.text, position)
-        return found[2] if found and found[1] else found and found[2]
+        return found[2] if found else None
 
     def chain_end(self, position: int) -> int:
         """Where the neighbouring rules of the chain of this rule end."""

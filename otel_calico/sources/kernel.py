@@ -80,8 +80,8 @@ class KernelSource:
         if self._chosen is None or not self._ip_versions or self._clock() >= self._look_at:
             return self._look()
         texts = self._texts(self._chosen, self._ip_versions)
-        if not any(map(has_calico_chains, texts.values())):
-            self._look_at = 0.0  # Felix may have switched its backend: look everywhere at the next scan
+        if not all(map(has_calico_chains, texts.values())):
+            return self._look()  # Felix may have switched its backend, or ended IPv6
         return _dumps(texts)
 
     def close(self) -> None:

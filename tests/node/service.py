@@ -47,8 +47,12 @@ class Service(Program):
         command = [*self._through, sys.executable, "-m", "otel_calico", "serve", *self._arguments]
         self.launch(command_in(self._namespace, command), self._env)
         if wait_for:
-            self.wait(lambda: answers(f"http://{self.address}{wait_for}", namespace=self._namespace), wait_for)
+            self.await_path(wait_for)
         return self
+
+    def await_path(self, path: str) -> None:
+        """Wait until a path answers 200, for who has started several with `wait_for=""`."""
+        self.wait(lambda: answers(f"http://{self.address}{path}", namespace=self._namespace), path)
 
     def end(self, seconds: float = 10.0) -> int:
         """Wait until the service has ended by itself; returns its exit code."""

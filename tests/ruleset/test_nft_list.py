@@ -185,6 +185,18 @@ def test_a_list_is_read_however_it_is_set() -> None:
     assert outcome(json.dumps(decoded, indent=2)) == wanted
 
 
+def test_a_list_whose_keys_were_sorted_says_the_same() -> None:
+    table = calico_tables(RECORDED)["ip"]
+    as_printed, as_sorted = (
+        parse(calico_tables(text)["ip"]) for text in (table, json.dumps(json.loads(table), sort_keys=True))
+    )
+    assert as_sorted.chains.keys() == as_printed.chains.keys()
+    for name, chain in as_printed.chains.items():
+        other, everything = as_sorted.chains[name], range(len(chain.layout))
+        assert (other.layout.rules, other.layout.hashes) == (chain.layout.rules, chain.layout.hashes)
+        assert other.counters(everything) == chain.counters(everything)
+
+
 def test_both_ip_versions_may_stand_in_one_text() -> None:
     table = calico_tables(RECORDED)["ip"]
     table6 = table.replace('"family": "ip"', '"family": "ip6"')

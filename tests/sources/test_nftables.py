@@ -108,11 +108,25 @@ def test_a_switch_to_the_native_dataplane_and_back_is_followed(
     for chain in ("-F", "-X"):
         namespace.run("iptables-nft", chain)
     load_table(namespace, TABLE.restore())
-    assert "nftables" in [reader.read()["backend"] for _ in range(2)]
+    assert reader.read()["backend"] == "nftables"
 
     delete_table(namespace)
     load(namespace, RULESET.restore(), "nft")
-    assert "nft" in [reader.read()["backend"] for _ in range(2)]
+    assert reader.read()["backend"] == "nft"
+
+
+def test_an_ip_version_whose_table_goes_takes_nothing_from_the_other(
+    namespace: Namespace, readers: Callable[..., Reader]
+) -> None:
+    load_table(namespace, TABLE.restore())
+    load_table(namespace, TABLE6.restore())
+    reader = readers()
+    assert sorted(reader.read()["texts"]) == ["4", "6"]
+
+    delete_table(namespace, 6)
+    for texts in (reader.read()["texts"] for _ in range(2)):
+        assert texts["4"] == list_table(namespace)
+        assert texts.get("6") != ""
 
 
 def test_iptables_alone_is_read_where_that_is_asked_for(namespace: Namespace, readers: Callable[..., Reader]) -> None:
