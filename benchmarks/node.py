@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from benchmarks.shapes import Shape
@@ -89,9 +88,7 @@ class BenchmarkNode:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._parts.close()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import socket
-from types import TracebackType
 from typing import Self
 
 from benchmarks.process import cpu_of
@@ -51,9 +50,7 @@ class Scraper:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._hang_up()
 
     def _hang_up(self) -> None:

@@ -90,7 +90,7 @@ def _namespace() -> Iterator[Part]:
         "Dropped: no policy matches",
         f"By workload. {_WAY}",
         Query(
-            promql.rate(promql.unmatched(promql.IN_NAMESPACE), "pod_namespace, pod, type"),
+            promql.busiest(promql.unmatched(promql.IN_NAMESPACE), "pod_namespace, pod, type"),
             "{{pod_namespace}}/{{pod}} {{type}}",
         ),
     )
@@ -98,7 +98,7 @@ def _namespace() -> Iterator[Part]:
         "Denied",
         f"By workload and policy, where the rules tell. {_WAY}",
         Query(
-            promql.rate(promql.denied(promql.IN_NAMESPACE), "pod_namespace, pod, type, policy"),
+            promql.busiest(promql.denied(promql.IN_NAMESPACE), "pod_namespace, pod, type, policy"),
             "{{pod_namespace}}/{{pod}} {{type}}: {{policy}}",
         ),
     )
@@ -122,25 +122,25 @@ def _workload() -> Iterator[Part]:
         "Dropped: no policy matches",
         f"By tier (none is the default tier) and address. {_WAY}",
         Query(
-            promql.rate(promql.unmatched(promql.WORKLOAD), "pod, type, tier, ip"),
+            promql.busiest(promql.unmatched(promql.WORKLOAD), "pod, type, tier, ip"),
             "{{pod}} {{type}} {{tier}} {{ip}}",
         ),
     ).span(8)
     yield lines(
         "Denied by",
         f"A deny rule of the policy dropped them. {_WAY}",
-        Query(promql.rate(promql.denied(promql.WORKLOAD), "type, policy"), "{{type}} {{policy}}"),
+        Query(promql.busiest(promql.denied(promql.WORKLOAD), "type, policy"), "{{type}} {{policy}}"),
     ).span(8)
     yield lines(
         "Accepted by",
         f"Policies that share a selector are counted as one. {_NEW} {_WAY}",
-        Query(promql.rate(promql.accepted(promql.WORKLOAD), "type, policy"), "{{type}} {{policy}}"),
+        Query(promql.busiest(promql.accepted(promql.WORKLOAD), "type, policy"), "{{type}} {{policy}}"),
     ).span(8)
     yield lines(
         "Dropped for other reasons",
         "Only with family `workload`: no profile, invalid, limits.",
         Query(
-            promql.rate(
+            promql.busiest(
                 f'calico_workload_dropped_packets_total{{{_K8S},reason!="end_of_tier"}}',
                 "k8s_pod_name, calico_direction, reason",
             ),
@@ -151,7 +151,7 @@ def _workload() -> Iterator[Part]:
         "Established",
         "Only with family `workload`: packets of connections that were let in before.",
         Query(
-            promql.rate(f"calico_workload_established_packets_total{{{_K8S}}}", "k8s_pod_name, calico_direction"),
+            promql.busiest(f"calico_workload_established_packets_total{{{_K8S}}}", "k8s_pod_name, calico_direction"),
             "{{k8s_pod_name}} {{calico_direction}}",
         ),
     )
@@ -164,7 +164,7 @@ def _policy() -> Iterator[Part]:
         "What it decides",
         f"On all nodes and workloads. {_NEW}",
         Query(
-            promql.rate(promql.of_policy(promql.POLICY), decided),
+            promql.busiest(promql.of_policy(promql.POLICY), decided),
             "{{calico_policy_name}} {{calico_direction}} {{calico_verdict}}",
         ),
     )

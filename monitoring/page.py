@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 from grafana_foundation_sdk.builders.dashboard import (
     Dashboard,
@@ -11,20 +12,18 @@ from grafana_foundation_sdk.builders.dashboard import (
     QueryVariable,
     Row,
 )
-from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     DashboardLinkType,
-    Panel,
     VariableOption,
     VariableRefresh,
     VariableSort,
 )
 
-from monitoring.panels import SOURCE
+from monitoring.panels import SOURCE, Shown
 
 TAG = "otel-calico"
-Part = Row | Builder[Panel]
+Part = Row | Shown
 """A row's title, or a panel below it."""
 _ALL = VariableOption(selected=True, text="All", value="$__all")
 
@@ -42,12 +41,12 @@ def page(title: str, uid: str, description: str) -> Dashboard:
 
 def filled(whole: Dashboard, *sections: Iterable[Part]) -> Dashboard:
     """The dashboard with its rows and panels, in their order."""
-    for section in sections:
-        for part in section:
-            if isinstance(part, Row):
-                whole.with_row(part)
-            else:
-                whole.with_panel(part)
+    for number, part in enumerate(chain.from_iterable(sections), 1):
+        part.id(number)
+        if isinstance(part, Row):
+            whole.with_row(part)
+        else:
+            whole.with_panel(part)
     return whole
 
 

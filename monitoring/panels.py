@@ -13,6 +13,7 @@ from grafana_foundation_sdk.models import dashboard, prometheus
 
 SOURCE = dashboard.DataSourceRef(type_val="prometheus", uid="${datasource}")
 PER_SECOND = "pps"
+Shown = stat.Panel | timeseries.Panel | table.Panel | bargauge.Panel
 LEAST_STEP = "1m"
 """Rates look at four times as much, which is enough for scrapes and for OTLP's interval of a minute."""
 
@@ -45,7 +46,7 @@ def lines(title: str, meaning: str, *queries: Query, unit: str = PER_SECOND) -> 
     legend.placement(common_models.LegendPlacement.BOTTOM).calcs(["lastNotNull", "max"]).sort_by("Max").sort_desc(True)  # noqa: FBT003
     tooltip = common.VizTooltipOptions().mode(common_models.TooltipDisplayMode.MULTI)
     panel.legend(legend).tooltip(tooltip.sort(common_models.SortOrder.DESCENDING)).min(0).fill_opacity(10)
-    return panel.targets([_over_time(query) for query in queries])
+    return panel.targets([_over_time(query, letter) for query, letter in zip(queries, "ABCDEF", strict=False)])
 
 
 def bars(title: str, meaning: str, query: Query, *, unit: str = "short") -> bargauge.Panel:
@@ -70,14 +71,14 @@ def link(address: str) -> list[dashboard.DynamicConfigValue]:
     return [dashboard.DynamicConfigValue("links", [{"title": "Show only this", "url": address}])]
 
 
-def _over_time(query: Query) -> prometheus_builders.Dataquery:
-    return _target(query).range()
+def _over_time(query: Query, letter: str = "A") -> prometheus_builders.Dataquery:
+    return _target(query, letter).range()
 
 
 def _now(query: Query) -> prometheus_builders.Dataquery:
-    return _target(query).instant()
+    return _target(query, "A").instant()
 
 
-def _target(query: Query) -> prometheus_builders.Dataquery:
-    target = prometheus_builders.Dataquery().expr(query.promql).datasource(SOURCE).interval(LEAST_STEP)
+def _target(query: Query, letter: str) -> prometheus_builders.Dataquery:
+    target = prometheus_builders.Dataquery().ref_id(letter).expr(query.promql).datasource(SOURCE).interval(LEAST_STEP)
     return target.legend_format(query.legend) if query.legend else target

@@ -39,6 +39,11 @@ def rate(selector: str, by: str = "") -> str:
     return f"sum{f' by ({by})' if by else ''} (rate({selector}[$__rate_interval]))"
 
 
+def busiest(selector: str, by: str) -> str:
+    """The highest rates; a cluster has more workloads than a panel has room."""
+    return f"topk(20, {rate(selector, by)})"
+
+
 def increase(selector: str, by: str, offset: str = "") -> str:
     """Packets in the time that the dashboard shows, or in the time before it."""
     return f"sum by ({by}) (increase({selector}[$__range]{f' offset {offset}' if offset else ''}))"

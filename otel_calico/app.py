@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import time
 from types import FrameType
 
 import structlog
@@ -14,6 +13,7 @@ from otel_calico import __version__, logs, memory
 from otel_calico.collector import Collector
 from otel_calico.config import Settings
 from otel_calico.datastores.datastore import Datastore, DatastoreError
+from otel_calico.datastores.waiting import wait_in_sync
 from otel_calico.lookups import Lookups
 from otel_calico.rooms import (
     StartError,
@@ -103,14 +103,8 @@ def _run(settings: Settings, collector: Collector, datastore: Datastore, lookups
 
 def _first_scan(collector: Collector, datastore: Datastore, stop: threading.Event) -> None:
     """Scan once at the start: it says in the log what is wrong, and counters since the start begin with it."""
-    deadline = time.monotonic() + _WAIT_FOR_DATASTORE
-    while not datastore.status().in_sync and time.monotonic() < deadline and not stop.wait(0.05):
-        pass
-    reasons: dict[str, list[str]] = {}
-    for kind, status in datastore.status().kinds.items():
-        if not status.in_sync:
-            reasons.setdefault(status.last_error or "no answer yet", []).append(kind)
-    for reason, kinds in reasons.items():
+    status = wait_in_sync(datastore, _WAIT_FOR_DATASTORE, stop)
+    for reason, kinds in status.waiting_for.items():
         log.warning("datastore_not_in_sync", kinds=kinds, reason=reason)
     collector.snapshot()
     memory.settle()

@@ -127,11 +127,6 @@ def veth_name(namespace: str, pod: str, prefix: str = "cali") -> str:
     return prefix + digest[:11]
 
 
-def first_interface_prefix(prefixes: str) -> str:
-    """The prefix that counts in a `FELIX_INTERFACEPREFIX` list: the first, or `cali` if there is none."""
-    return prefixes.split(",", maxsplit=1)[0].strip() or "cali"
-
-
 def _hash(ident: str) -> str:
     digest = hashlib.sha256(ident.encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")

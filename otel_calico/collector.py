@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from otel_calico.accounting.cardinality import Cardinality, CardinalityChoice
+from otel_calico.accounting.cardinality import Cardinality, CardinalityChoice, count_by_metric
 from otel_calico.accounting.planned import PlannedRuleset
 from otel_calico.accounting.plausibility import fell_together
 from otel_calico.accounting.policies import PolicyAccount
@@ -20,7 +20,7 @@ from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.ruleset import MalformedCounterError, Ruleset
 from otel_calico.scan import RulesetScan, Stopwatch, dataplane_of
 from otel_calico.scan_log import ScanLog
-from otel_calico.series import EBPF_DATAPLANE, Readings, ScanFailure, ScanReport, Snapshot
+from otel_calico.series import EBPF_DATAPLANE, Readings, ScanFailure, ScanReport, SeriesSet, Snapshot
 from otel_calico.sources.source import Dump, Source, SourceError
 from otel_calico.verdicts.planner import SeriesChoice
 
@@ -121,15 +121,16 @@ class Collector:
         watch.lap("attribute")
         dataplane = dataplane_of(rulesets)
         failure = _UNUSABLE.get(dataplane)
-        left_out = not failure and _below(planned, self._settings.minimum_counter)
-        readings = () if left_out else self._account(planned, taken)
+        below_minimum = not failure and _below(planned, self._settings.minimum_counter)
+        readings = () if below_minimum else self._account(planned, taken)
+        left_out = () if below_minimum else self._cardinality.left_out
         watch.lap("account")
-        report = self._report(watch, dumps, planned, left_out=left_out)
+        report = self._report(watch, dumps, planned, left_out, below_minimum=below_minimum)
         if failure:
             self._look = Look(taken / 1e9)
             return Snapshot(taken / 1e9, failure=failure, report=report)
         self._look = Look(taken / 1e9, tuple(RulesetLook(one.ip_version, one.ruleset, one.plan) for one in planned))
-        return Snapshot(taken / 1e9, readings, report=report)
+        return Snapshot(taken / 1e9, readings, left_out, report=report)
 
     def _believable(self, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
         """Read until the counters can be believed: at once, but for legacy tables read without the lock."""
@@ -179,7 +180,13 @@ class Collector:
         return self._cardinality.shown(readings)
 
     def _report(
-        self, watch: Stopwatch, dumps: Sequence[Dump], planned: Sequence[PlannedRuleset], *, left_out: bool
+        self,
+        watch: Stopwatch,
+        dumps: Sequence[Dump],
+        planned: Sequence[PlannedRuleset],
+        left_out: Sequence[SeriesSet],
+        *,
+        below_minimum: bool,
     ) -> ScanReport:
         plans = [ruleset.plan for ruleset in planned]
         return ScanReport(
@@ -191,8 +198,8 @@ class Collector:
             malformed_lines=sum(ruleset.ruleset.malformed for ruleset in planned),
             interfaces_without_workload=tuple({name for plan in plans for name in plan.interfaces_without_workload}),
             chains_without_name=tuple({chain for plan in plans for chain in plan.chains_without_name}),
-            below_minimum=left_out,
-            series_left_out={} if left_out else self._cardinality.left_out,
+            below_minimum=below_minimum,
+            series_left_out=count_by_metric(left_out),
             unlocked=self._source.unlocked,
         )
 
@@ -208,13 +215,16 @@ class Collector:
 
 
 def _below(planned: Sequence[PlannedRuleset], minimum: int) -> bool:
-    """True if a minimum is set and no kernel's value reaches it."""
-    return minimum > 0 and all(
-        max(ruleset.ruleset.chains[name].packets(raw.rules)) < minimum
+    """True if a minimum is set and there are kernel's values, none of which reaches it."""
+    if not minimum:
+        return False
+    highest = [
+        max(ruleset.ruleset.chains[name].packets(raw.rules))
         for ruleset in planned
         for name, plan in ruleset.plan.endpoints.items()
         for raw in plan.raw
-    )
+    ]
+    return bool(highest) and max(highest) < minimum
 
 
 def _label(version: IPVersion) -> str:

@@ -12,7 +12,7 @@ LARGEST_DUMP = 256 << 20
 LARGEST_EXPORT = 256 << 20
 """Bytes of a datastore export: 50,000 policies are 50 MB."""
 LARGEST_CONFIGURATION = 1 << 20
-"""Bytes of a file with settings: a ConfigMap holds no more."""
+"""Bytes of a file with settings, a certificate or a token: a ConfigMap or Secret holds no more."""
 
 
 def read_bounded(path: str | Path, most: int) -> bytes:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FIRST_PACKETS = "Policy rules see new connections, about one packet each; established traffic is accepted before them."
-KERNEL_VALUE = "Raw counter of one iptables rule."
+KERNEL_VALUE = "Raw counter of one rule."
 SINCE_START = "Counted since otel-calico started."
 
 

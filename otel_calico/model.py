@@ -104,7 +104,6 @@ class ClusterInformation:
     """The cluster-wide state object (`clusterinformations/default`)."""
 
     calico_version: str = ""
-    datastore_ready: bool = True
 
 
 Resource = WorkloadEndpoint | HostEndpoint | Policy | Tier | ClusterInformation

@@ -83,6 +83,17 @@ def from_comment(comment: str) -> ProgrammedName | None:
     return ProgrammedName(namespace or "", name, kind) if kind else None
 
 
+def says_kind(comment: str) -> bool | None:
+    """Whether a naming comment tells the policy's kind, as from v3.32 on; None if it is another comment.
+
+    It may be cut, as long ones are in nftables.
+    """
+    word, _, _ = comment.partition(" ")
+    if word == "Policy":
+        return False
+    return True if word in _KIND_OF_NAME else None
+
+
 def from_nflog_prefix(prefix: str, scheme: IdScheme) -> ProgrammedName | None:
     """Read the id in a policy rule's NFLOG prefix (v3.30+, `felix/rules/nflogprefix.go`); None if it is hashed."""
     match = _NFLOG.fullmatch(prefix)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from otel_calico.accounting.cardinality import CardinalityChoice
-from otel_calico.chains import first_interface_prefix
 from otel_calico.collector import CollectorSettings
-from otel_calico.config import IptablesSettings as IptablesOptions
-from otel_calico.config import MetricsSettings, Settings, WebSettings
+from otel_calico.config import IptablesSettings, MetricsSettings, Settings, WebSettings
 from otel_calico.datastores.datastore import Datastore, NoDatastore
 from otel_calico.datastores.file import FileDatastore
 from otel_calico.lookups import Lookups
@@ -33,7 +31,7 @@ class StartError(Exception):
     """The service cannot start. The message says why and what to do."""
 
 
-def build_source(settings: IptablesOptions) -> Source:
+def build_source(settings: IptablesSettings) -> Source:
     """The kernel's rulesets, or a saved one."""
     if settings.ruleset_file:
         return FileSource(settings.ruleset_file)
@@ -46,7 +44,7 @@ def build_source(settings: IptablesOptions) -> Source:
     )
 
 
-def felix_backends(settings: IptablesOptions) -> list[Backend]:
+def felix_backends(settings: IptablesSettings) -> list[Backend]:
     """Where Felix may write, as far as its settings say."""
     if settings.nftables_mode == "Enabled" or settings.backend == "nftables":
         return [Backend.NFTABLES]
@@ -59,7 +57,7 @@ def build_datastore(settings: Settings, lookups: Lookups) -> Datastore:
     node = settings.node
     if settings.datastore.type == "file":
         node_name = None if settings.iptables.ruleset_file else node.name
-        return FileDatastore(settings.datastore.file, node_name, first_interface_prefix(node.interface_prefix), lookups)
+        return FileDatastore(settings.datastore.file, node_name, node.interface_prefix, lookups)
     if settings.datastore.type == "etcdv3":
         return _etcd(settings, lookups)
     if settings.iptables.ruleset_file and not settings.kubernetes.names_a_server:
@@ -69,8 +67,8 @@ def build_datastore(settings: Settings, lookups: Lookups) -> Datastore:
 
 def _etcd(settings: Settings, lookups: Lookups) -> Datastore:
     # The client and its gRPC weigh 20 MB: loaded only where etcd is the datastore.
-    from otel_calico.datastores.etcd import EtcdDatastore  # noqa: PLC0415
-    from otel_calico.datastores.settings import EtcdSettings  # noqa: PLC0415
+    from otel_calico.datastores.etcd import EtcdDatastore  # noqa: PLC0415 - 20 MB
+    from otel_calico.datastores.settings import EtcdSettings  # noqa: PLC0415 - needed with it alone
 
     given = settings.etcd
     if given.discovery_srv and not given.endpoints:
@@ -121,7 +119,7 @@ def _kubernetes(settings: Settings, lookups: Lookups) -> Datastore:
         return datastore.KubernetesDatastore(
             base.overridden(overrides),
             settings.node.name,
-            first_interface_prefix(settings.node.interface_prefix),
+            settings.node.interface_prefix,
             lookups,
             native=given.api_group.startswith(api_resources.NATIVE_GROUP) if given.api_group else None,
             host_endpoints="workload" in settings.metrics.families,

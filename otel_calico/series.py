@@ -99,10 +99,12 @@ class ScanReport:
 class Snapshot:
     """Everything one scan found. `readings` is empty when `failure` is set or the scan was left out.
 
-    `taken` is Unix time in seconds when the scan began.
+    `taken` is Unix time in seconds when the scan began. `left_out` are the series that live on and are not in
+    `readings` because of the limit on series; the same object as long as they are the same.
     """
 
     taken: float
     readings: Sequence[Readings] = ()
+    left_out: Sequence[SeriesSet] = ()
     failure: ScanFailure | None = None
     report: ScanReport = field(default_factory=ScanReport)

@@ -17,7 +17,7 @@ from helm_python import Chart
 
 from otel_calico.config import OPTIONS, Settings
 from otel_calico.config.option import Option
-from otel_calico.config.reporting import FAMILIES
+from otel_calico.metrics import FAMILIES
 
 ROOT = Path(__file__).parent.parent
 CHART = ROOT / "charts" / "otel-calico"

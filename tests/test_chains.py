@@ -8,7 +8,6 @@ from otel_calico.chains import (
     HostEndpointChain,
     IdScheme,
     chain_name,
-    first_interface_prefix,
     host_endpoint_chain,
     policy_id,
     programmed_name,
@@ -176,24 +175,24 @@ def test_the_tier_that_a_stored_name_stands_for(name: str, tier: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("namespace", "pod", "prefixes", "interface"),
+    ("namespace", "pod", "prefix", "interface"),
     [
         # libcalico-go/lib/backend/k8s/conversion/conversion_test.go, …/resources/workloadendpoint_test.go
-        ("namespace", "podname", "eni,veth,foo", "eni82111e10a96"),
-        ("default", "podA", "", "cali7f94ce7c295"),
-        ("default", "podB", "", "cali92cf1f5e9f6"),
-        ("testNamespace", "simplePod", "", "caliedff4356bd6"),
-        ("testNamespace", "simplePod2", "", "cali4274eb44391"),
-        ("testNamespace", "termPod", "", "calidfce31fd9be"),
-        ("testNamespace", "termPod2", "", "cali9591578421e"),
+        ("namespace", "podname", "eni", "eni82111e10a96"),
+        ("default", "podA", "cali", "cali7f94ce7c295"),
+        ("default", "podB", "cali", "cali92cf1f5e9f6"),
+        ("testNamespace", "simplePod", "cali", "caliedff4356bd6"),
+        ("testNamespace", "simplePod2", "cali", "cali4274eb44391"),
+        ("testNamespace", "termPod", "cali", "calidfce31fd9be"),
+        ("testNamespace", "termPod2", "cali", "cali9591578421e"),
         # computed
-        ("kube-system", "coredns-5d78c9869d-abcde", "", "cali4d5f75c480c"),
-        ("shop", "web-7d4b9c6f5d-x2x8k", "", "calid4242b28b9e"),
-        ("default", "web-0", "", "cali0d7763386da"),
+        ("kube-system", "coredns-5d78c9869d-abcde", "cali", "cali4d5f75c480c"),
+        ("shop", "web-7d4b9c6f5d-x2x8k", "cali", "calid4242b28b9e"),
+        ("default", "web-0", "cali", "cali0d7763386da"),
     ],
 )
-def test_interface_names_of_pods(namespace: str, pod: str, prefixes: str, interface: str) -> None:
-    assert veth_name(namespace, pod, first_interface_prefix(prefixes)) == interface
+def test_interface_names_of_pods(namespace: str, pod: str, prefix: str, interface: str) -> None:
+    assert veth_name(namespace, pod, prefix) == interface
 
 
 @pytest.mark.parametrize(

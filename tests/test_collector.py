@@ -17,6 +17,7 @@ from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP, POLICY_PACKE
 from otel_calico.model import Direction, WorkloadEndpoint
 from otel_calico.series import Readings, Snapshot
 from otel_calico.sources.source import Dump, SourceError
+from otel_calico.verdicts.planner import SeriesChoice
 from tests.accounting.kernel import Kernel, Packet
 from tests.felix import Era, render
 from tests.felix.example import INTERFACE, example_node
@@ -171,6 +172,12 @@ def test_scans_below_the_minimum_counter_are_left_out() -> None:
     assert (bool(shown.readings), shown.report.below_minimum) == (True, False)
 
 
+def test_a_minimum_counter_leaves_no_scan_out_that_shows_no_kernels_value() -> None:
+    of_node = CollectorSettings(SeriesChoice(("policy",)), freshness=0.0, minimum_counter=3)
+    snapshot = ScannedNode(WEB, settings=of_node).scan(example_kernel().dump())
+    assert (bool(snapshot.readings), snapshot.report.below_minimum) == (True, False)
+
+
 def test_by_default_no_scan_is_left_out() -> None:
     node = ScannedNode(WEB)
     snapshot = node.scan(example_kernel().dump())
@@ -237,8 +244,7 @@ def test_the_history_of_another_backend_is_not_traffic() -> None:
 
     assert since_start(after_switch) == {"allow": 0, "deny": 0, "policy_accept_drop_counter": 0}
     assert since_start(later) == {"allow": 1, "deny": 2, "policy_accept_drop_counter": 2}
-    history = [number for readings in later.readings for number in readings.first]
-    assert max(history) == 1000
+    assert max(number for readings in later.readings for number in readings.first) == 1000
 
 
 def since_start(snapshot: Snapshot) -> dict[str, int]:

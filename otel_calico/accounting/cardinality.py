@@ -95,9 +95,13 @@ def _part(whole: Readings, kept: _Kept | None, former: _Part | None) -> _Part:
             return former
         series = former.part.series
     else:
-        series = SeriesSet(whole.series.metric, _pick(whole.series.labels, kept), _pick(whole.series.since, kept))
+        series = _chosen(whole.series, kept)
     values, lost, first = (_pick(column, kept) for column in (whole.values, whole.lost, whole.first))
     return _Part(whole, kept, Readings(series, values, lost, first))
+
+
+def _chosen(series: SeriesSet, kept: _Kept) -> SeriesSet:
+    return SeriesSet(series.metric, _pick(series.labels, kept), _pick(series.since, kept))
 
 
 def _pick(column: Sequence[_T], kept: _Kept) -> list[_T]:
@@ -106,10 +110,10 @@ def _pick(column: Sequence[_T], kept: _Kept) -> list[_T]:
 
 @dataclass(slots=True)
 class Cardinality:
-    """Chooses scan after scan. `left_out` counts what the limit left out of the last one, by metric."""
+    """Chooses scan after scan. `left_out` is what the limit left out of the last one."""
 
     choice: CardinalityChoice
-    left_out: Mapping[Metric, int] = field(default_factory=dict)
+    left_out: Sequence[SeriesSet] = ()
     _nonzero: _Parts = field(default_factory=_Parts)
     _limited: _Parts = field(default_factory=_Parts)
     _offered: Sequence[SeriesSet] = ()
@@ -124,7 +128,7 @@ class Cardinality:
         offered = [one.series for one in readings]
         if offered != self._offered:
             self._offered, self._within = offered, _within(self.choice.limit, offered)
-            self.left_out = _count_left_out(self._within)
+            self.left_out = [_chosen(series, [not one for one in kept]) for series, kept in self._within.items()]
             self._limited.choose_anew()
         return self._limited.of(readings, lambda one: self._within.get(one.series)) if self._within else readings
 
@@ -163,8 +167,9 @@ def _first_by_labels(limit: int, sets: Sequence[SeriesSet]) -> Mapping[SeriesSet
     return {series: [key <= last for key in of_set] for series, of_set in zip(sets, keys, strict=True)}
 
 
-def _count_left_out(kept: Mapping[SeriesSet, _Kept]) -> Mapping[Metric, int]:
-    left_out: Counter[Metric] = Counter()
-    for series, each in kept.items():
-        left_out[series.metric] += each.count(False)
-    return left_out
+def count_by_metric(sets: Iterable[SeriesSet]) -> Mapping[Metric, int]:
+    """How many series there are of each metric that has any."""
+    found: Counter[Metric] = Counter()
+    for series in sets:
+        found[series.metric] += len(series.labels)
+    return +found

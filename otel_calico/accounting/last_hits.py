@@ -32,13 +32,14 @@ class LastHits:
     def read(self, policies: Mapping[PolicyKey, None], hit: Collection[PolicyKey], taken: int) -> Readings:
         """The times of these policies, some of them hit since the last scan; `taken` is now, in Unix nanoseconds.
 
-        The former object if none was hit.
+        The former object if no time changed.
         """
         former, self._times = self._times, {key: self._times.get(key, 0) for key in policies}
         if self._readings is None or list(self._times) != list(former):
             series = SeriesSet(POLICY_LAST_HIT, [dict(sorted(key)) for key in policies], [0] * len(policies))
             self._readings = Readings(series, list(self._times.values()))
-        if hit:
-            self._times |= dict.fromkeys(hit, taken // 10**9)
-            self._readings = Readings(self._readings.series, list(self._times.values()))
+        self._times |= dict.fromkeys(hit, taken // 10**9)
+        times = list(self._times.values())
+        if times != self._readings.values:
+            self._readings = Readings(self._readings.series, times)
         return self._readings

@@ -28,9 +28,9 @@ _REPORTING = (
 def main() -> None:
     """Metrics of Project Calico's policy verdicts: which policy accepted or dropped the packets of which pod.
 
-    otel-calico runs on a Kubernetes node, reads the counters of the iptables rules that Calico wrote, joins them
-    with the workloads and policies of the Calico datastore, and reports them: scraped by Prometheus at /metrics,
-    pushed over OTLP to a collector.
+    otel-calico runs on a Kubernetes node, reads the counters of the rules that Calico wrote into iptables or nftables,
+    joins them with the workloads and policies of the Calico datastore, and reports them: scraped by Prometheus at
+    /metrics, pushed over OTLP to a collector.
 
     \b
     See what it does, without a cluster:   otel-calico demo
@@ -94,7 +94,7 @@ def demo(**parameters: str | None) -> None:
 def check(**parameters: str | None) -> None:
     """Find out whether this node can be reported, and what to do if not.
 
-    Looks at the node's name, the datastore, the iptables backend, capabilities, the lock file and Calico's chains.
+    Looks at the node's name, capabilities, programs, the datastore, Calico's rules, the lock file and names.
     Each line is ok, warn or fail with its remedy; the exit code is 1 if one is fail. Give it the settings that
     serve would get.
 

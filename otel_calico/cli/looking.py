@@ -83,7 +83,7 @@ def report(  # noqa: PLR0913 - a flag each
         )
     settings = _settings(parameters, moving=bool(interval) or watch)
     from otel_calico.terminal import report as command  # noqa: PLC0415 - imports rich
-    from otel_calico.terminal.rows import Selection  # noqa: PLC0415
+    from otel_calico.terminal.rows import Selection  # noqa: PLC0415 - the same
 
     request = command.ReportRequest(Selection(drops, pod, namespace, policy), unused, interval, watch, output)
     sys.exit(command.run(settings, request))

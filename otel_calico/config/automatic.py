@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from otel_calico.config.calico import DatastoreSettings, EtcdSettings, KubernetesSettings, NodeSettings
 from otel_calico.config.given import Given
 from otel_calico.config.kinds import is_file
-from otel_calico.config.reporting import OtlpSettings, TelemetrySettings
 from otel_calico.config.settings import Settings
+from otel_calico.config.telemetry import OtlpSettings, TelemetrySettings
+from otel_calico.files import LARGEST_CONFIGURATION, read_bounded
 
 SERVICE_NAME = "otel-calico"
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -51,7 +52,7 @@ def _node(
 def _first_line(file: str) -> str:
     """Calico does not strip the name; a name cannot hold a line end, so only a hand-written file differs."""
     try:
-        return Path(file).read_text(encoding="utf-8").strip()
+        return read_bounded(file, LARGEST_CONFIGURATION).decode().strip()
     except (OSError, UnicodeDecodeError):
         return ""
 

@@ -33,9 +33,9 @@ class NodeSettings:
         env=("CALICO_NODENAME_FILE",),
     )
     interface_prefix: str = setting(
-        kinds.text,
+        kinds.first_of_list,
         "cali",
-        "Prefix of the host interfaces of workloads; of a comma list the first counts.",
+        "Prefix of the host interfaces of workloads.",
         env=("FELIX_INTERFACEPREFIX",),
     )
 

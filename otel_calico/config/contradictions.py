@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from otel_calico.config.given import Given
-from otel_calico.config.kinds import STDIN
 from otel_calico.config.settings import Settings
+from otel_calico.files import STANDARD_INPUT
 
 _ETCD_FILES = ("etcd.ca_cert_file", "etcd.cert_file", "etcd.key_file")
 _ETCD_INLINE = ("etcd.ca_cert", "etcd.cert", "etcd.key")
@@ -16,6 +17,9 @@ _CERTIFICATES_AND_KEYS = (
     ("etcd.cert", "etcd.key"),
     ("kubernetes.cert_file", "kubernetes.key_file"),
 )
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_]")
+"""What Prometheus has `_` for in names of labels."""
+
 _THIS_NODE = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -28,6 +32,7 @@ def contradictions(settings: Settings, given: Mapping[str, Given]) -> Iterator[s
     yield from _exporters(settings, given)
     yield from _otlp_endpoint(settings, given)
     yield from _namespaces(settings, given)
+    yield from _pod_labels(settings, given)
 
 
 def _etcd(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
@@ -50,7 +55,7 @@ def _certificates(given: Mapping[str, Given]) -> Iterator[str]:
 
 
 def _standard_input(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
-    if settings.iptables.ruleset_file == STDIN == settings.datastore.file:
+    if settings.iptables.ruleset_file == STANDARD_INPUT == settings.datastore.file:
         yield (
             f"{_both(given, 'iptables.ruleset_file', 'datastore.file')}: standard input can be read once; "
             "give one of them a file"
@@ -87,6 +92,15 @@ def _namespaces(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]
     if both := [name for name in settings.metrics.include_namespaces if name in excluded]:
         where = _both(given, "metrics.include_namespaces", "metrics.exclude_namespaces")
         yield f"{where}: {both[0]} is in both lists; take it out of one"
+
+
+def _pod_labels(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
+    taken: dict[str, str] = {}
+    for label in settings.metrics.workload_pod_labels:
+        name = _NOT_IN_NAMES.sub("_", label)
+        if (other := taken.setdefault(name, label)) != label:
+            source = given["metrics.workload_pod_labels"].source
+            yield f"{source}: {other} and {label} have one name at /metrics, k8s_pod_label_{name}; keep one"
 
 
 def _both(given: Mapping[str, Given], one: str, other: str) -> str:

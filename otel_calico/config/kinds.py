@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+from otel_calico.files import STANDARD_INPUT
+
 T = TypeVar("T")
 Name = TypeVar("Name", bound=str)
 
-STDIN = "-"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -36,12 +37,11 @@ class Kind(Generic[T]):
     show: Callable[[T], str] = str
 
 
-def _text(given: str) -> str:
-    return given
-
-
-def _trimmed(given: str) -> str:
-    return given.strip()
+def _first(given: str) -> str:
+    first = given.split(",", maxsplit=1)[0].strip()
+    if not first:
+        raise ValueError("begins with nothing")
+    return first
 
 
 def is_file(path: Path) -> bool:
@@ -63,7 +63,7 @@ def _existing_file(given: str) -> str:
 
 def _file_or_stdin(given: str) -> str:
     try:
-        return given if given == STDIN or Path(given).is_fifo() else _existing_file(given)
+        return given if given == STANDARD_INPUT or Path(given).is_fifo() else _existing_file(given)
     except OSError as error:
         raise ValueError(f"cannot be reached: {error.strerror}") from None
 
@@ -227,11 +227,12 @@ def choices(*names: Name) -> Kind[tuple[Name, ...]]:
     return Kind(parse, f"a comma list of {one.allowed}", ",".join)
 
 
-text = Kind(_trimmed, "")
-verbatim = Kind(_text, "")
+text = Kind(str.strip, "")
+verbatim = Kind(str, "")
+first_of_list = Kind(_first, "a name, or a comma list of which the first counts")
 existing_file = Kind(_existing_file, "a file that exists")
-file_or_stdin = Kind(_file_or_stdin, f"a file, or {STDIN} for standard input")
-path = Kind(_trimmed, "")
+file_or_stdin = Kind(_file_or_stdin, f"a file, or {STANDARD_INPUT} for standard input")
+path = Kind(str.strip, "")
 pem = Kind(_pem, "PEM text")
 boolean = Kind(_boolean, "true or false", _show_boolean)
 only_true_or_false = Kind(_only_true_or_false, "true or false", _show_boolean)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from otel_calico.config.calico import DatastoreSettings, EtcdSettings, KubernetesSettings, NodeSettings
+from otel_calico.config.iptables import IptablesSettings
+from otel_calico.config.metrics import MetricsSettings
 from otel_calico.config.option import options_of
-from otel_calico.config.reporting import (
-    IptablesSettings,
+from otel_calico.config.telemetry import (
     LogSettings,
-    MetricsSettings,
     OtlpSettings,
     PrometheusSettings,
     TelemetrySettings,

@@ -124,7 +124,4 @@ def _policy(kind: str, namespace: str, name: str, raw: Raw) -> Policy | None:
 
 
 def _cluster_information(raw: Raw) -> ClusterInformation:
-    spec = read(raw, ClusterInformationResource).spec
-    return ClusterInformation(
-        calico_version=spec.calico_version or "", datastore_ready=spec.datastore_ready is not False
-    )
+    return ClusterInformation(read(raw, ClusterInformationResource).spec.calico_version or "")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.settings import EtcdSettings
+from otel_calico.files import LARGEST_CONFIGURATION, read_bounded
 
 _BUNDLE = "ca-certificates.crt"  # in the directory of roots on Debian, Alpine and their kin
 
@@ -44,6 +45,6 @@ def _pem(text: str, file: str) -> bytes | None:
     if not file:
         return None
     try:
-        return Path(file).read_bytes()
+        return read_bounded(file, LARGEST_CONFIGURATION)
     except OSError as error:
         raise DatastoreError(f"cannot read the certificate file {file}: {error.strerror}") from error

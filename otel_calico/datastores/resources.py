@@ -87,7 +87,6 @@ class TierResource(Struct, frozen=True):
 
 class ClusterInformationSpec(Struct, frozen=True):
     calico_version: str | None = None
-    datastore_ready: bool | None = None
 
 
 class ClusterInformationResource(Struct, frozen=True):

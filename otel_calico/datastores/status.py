@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -33,6 +33,15 @@ class DatastoreStatus:
     def in_sync(self) -> bool:
         """Whether every kind was listed once."""
         return all(kind.in_sync for kind in self.kinds.values())
+
+    @property
+    def waiting_for(self) -> Mapping[str, Sequence[str]]:
+        """Kinds that are not in sync, by what keeps them from it."""
+        found: dict[str, list[str]] = {}
+        for name, status in self.kinds.items():
+            if not status.in_sync:
+                found.setdefault(status.last_error or "no answer yet", []).append(name)
+        return found
 
     @property
     def unready_reasons(self) -> tuple[str, ...]:

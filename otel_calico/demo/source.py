@@ -1,4 +1,4 @@
-"""Offers the recorded node as if iptables had just been read."""
+"""Offers the recorded node as if its rules had just been read."""
 
 from __future__ import annotations
 

@@ -9,13 +9,13 @@ from otel_calico.explain.counts import Count, Trust
 from otel_calico.explain.path import Endpoint, EndpointPath, OtherDrop, PolicyStep, TierStep
 from otel_calico.model import Direction, IPVersion
 
-REASONS = {
+_REASONS = {
     "admin_disabled": "because the endpoint is disabled",
-    "conntrack_invalid": "because connection tracking calls them invalid",
+    "conntrack_invalid": "because connection tracking calls {packets} invalid",
     "encap": "because workloads may not send {detail}",
     "packet_rate": "because they were over its packet rate limit",
     "connection_limit": "because they were over its connection limit",
-    "no_profile": "because no profile accepted them",
+    "no_profile": "because no profile accepted {packets}",
 }
 """Why a rule outside the tiers drops, as the end of a sentence."""
 
@@ -55,7 +55,7 @@ def _interface(endpoint: Endpoint) -> str:
 def because_of(drop: OtherDrop, packets: str = "them") -> str:
     """Why a rule outside the tiers drops packets, as the end of a sentence that calls them so."""
     detail = _ENCAPSULATIONS.get(drop.detail, drop.detail)
-    return REASONS[drop.reason].format(detail=detail).replace(" them", f" {packets}")
+    return _REASONS[drop.reason].format(detail=detail, packets=packets)
 
 
 def _drops(path: EndpointPath, *, in_all: bool) -> Iterator[tuple[int, str]]:

@@ -69,11 +69,6 @@ class NodeView:
             for chain, group in view.look.plan.groups.items()
         }
 
-    def policy_plan(self, policy: PolicyTotals) -> tuple[PolicyPlan, Chain | None]:
-        """The plan of one of `policies`, and its chain as it stands; None where it has no rules."""
-        view = next(view for view in self._views if view.look.ip_version is policy.ip_version)
-        return view.look.plan.policies[policy.chain], view.look.ruleset.chains.get(policy.chain)
-
     def _endpoint(self, chain: str, ip_version: IPVersion) -> Endpoint | None:
         for direction, prefix in WORKLOAD_PREFIXES.items():
             if chain.startswith(prefix):

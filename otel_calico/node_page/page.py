@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from otel_calico import __version__
 from otel_calico.datastores.status import DatastoreStatus
-from otel_calico.explain.conclusion import REASONS
+from otel_calico.explain.conclusion import because_of
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_PACKETS, Metric
 from otel_calico.node_page.movement import Movement
 from otel_calico.node_page.overview import overview
@@ -39,7 +39,7 @@ class NodePage:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters["parts"] = _PARTS.findall
+        self._templates.filters |= {"parts": _PARTS.findall, "because_of": because_of}
         css, script = _inline("page.css"), _inline("page.js")
         self._headers = (
             ("Content-Type", "text/html; charset=utf-8"),
@@ -54,7 +54,6 @@ class NodePage:
             "css": Markup(css),  # noqa: S704 - our own file
             "script": Markup(script),  # noqa: S704 - our own file
             "verdicts": {"allow": "Allowed", "deny": "Denied", "pass": "Passed on"},
-            "reasons": REASONS,
             "names": {"ipv4": "IPv4", "ipv6": "IPv6"},
         }
 

@@ -26,6 +26,7 @@ _RULE = re.compile(_CHAIN.pattern + r'"handle": \d+(?:, "comment": "((?:[^"\\]|\
 _HASH_COMMENT = re.compile(r"cali:([A-Za-z0-9_-]{16}); ?")
 _LAYER = "filter-"
 _NOT_COUNTED = ""
+_64_BITS = (1 << 64) - 1  # nft prints a counter of 2^63 and more as a negative number
 
 
 class NftForm:
@@ -45,14 +46,14 @@ class NftForm:
 
     def packets(self, counters: Sequence[str], rules: Iterable[int]) -> list[int]:
         """Packets of the rules at these positions. Raises ValueError."""
-        return [int(counters[rule].partition(",")[0] or 0) for rule in rules]
+        return [int(counters[rule].partition(",")[0] or 0) & _64_BITS for rule in rules]
 
     def numbers(self, counter: str) -> tuple[int, int]:
         """Packets and bytes. Raises ValueError."""
         if counter == _NOT_COUNTED:
             return 0, 0
         packets, octets = counter.split(_BETWEEN)
-        return int(packets), int(octets)
+        return int(packets) & _64_BITS, int(octets) & _64_BITS
 
     def frame(self, text: str) -> list[str]:
         """The lines in parts, with an empty one for each counter."""

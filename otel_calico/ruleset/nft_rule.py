@@ -54,12 +54,8 @@ class _Reader:
             elif kind in {"continue", "vmap"}:
                 pass
             else:  # such as `limit` and `ct count`
-                self._restrict()
+                self._limited |= self._counted
         return self._rule
-
-    def _restrict(self) -> None:
-        self._limited |= self._counted
-        self._rule = replace(self._rule, matches=True)
 
     def _match(self, match: _Expression) -> None:
         left, right, inverted = match["left"], match["right"], match["op"] == "!="
@@ -67,10 +63,10 @@ class _Reader:
             self._rule = replace(self._rule, mark=Mark(int(right), mask), mark_inverted=inverted)
         elif left == {"ct": {"key": "state"}} and not inverted:
             states = [right] if isinstance(right, str) else right
-            self._restrict()
+            self._limited |= self._counted
             self._rule = replace(self._rule, ctstates=frozenset(state.upper() for state in states))
         else:
-            self._restrict()
+            self._limited |= self._counted
 
     def _act(self, kind: str, value: Any) -> None:
         if not self._counted:

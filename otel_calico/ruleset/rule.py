@@ -37,8 +37,7 @@ class Rule:
     """What one rule says; counters, chain and hash left off, so that equal rules can share it.
 
     `comments` are Felix's free texts in order. `target` is a built-in target or a chain, `None` for Felix's
-    placeholder rules. `mark` is what the packet mark must (`mark_inverted`: must not) be. `matches` tells
-    whether anything but comments and the mark restricts the rule.
+    placeholder rules. `mark` is what the packet mark must (`mark_inverted`: must not) be.
     """
 
     comments: tuple[str, ...] = ()
@@ -48,7 +47,6 @@ class Rule:
     set_mark: Mark | None = None
     ctstates: frozenset[str] = frozenset()
     nflog_prefix: str | None = None
-    matches: bool = False
 
     @property
     def drops(self) -> bool:
@@ -65,7 +63,7 @@ def parse_rule(text: str) -> Rule:
     comments: list[str] = []
     target: str | None = None
     mark: Mark | None = None
-    mark_inverted = inverted = matches = False
+    mark_inverted = inverted = False
     set_mark: Mark | None = None
     ctstates: frozenset[str] = frozenset()
     nflog_prefix: str | None = None
@@ -80,16 +78,12 @@ def parse_rule(text: str) -> Rule:
         elif word == "--set-xmark":
             set_mark = _mark(_value(words, word))
         elif word == "--ctstate":
-            ctstates, matches = frozenset(_value(words, word).split(",")), True
+            ctstates = frozenset(_value(words, word).split(","))
         elif word == "--nflog-prefix":
             nflog_prefix = _value(words, word)
-        elif word == "-m":
-            matches |= _value(words, word) not in {"comment", "mark"}
-        elif word in {"-s", "-d", "-i", "-o", "-p"}:
-            matches = True
         inverted = word == "!"
     free = tuple(comment for comment in comments if not _FELIX_HASH.fullmatch(comment))
-    return Rule(free, target, mark, mark_inverted, set_mark, ctstates, nflog_prefix, matches)
+    return Rule(free, target, mark, mark_inverted, set_mark, ctstates, nflog_prefix)
 
 
 def _words(text: str) -> Iterator[str]:

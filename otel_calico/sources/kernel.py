@@ -108,10 +108,11 @@ class KernelSource:
             raise _no_tables(self._settings.backends)
         self._looked = {candidate.backend: candidate.traffic() for candidate in candidates}
         self._look_at = self._clock() + _LOOK_AGAIN
-        if chosen.backend is not self._chosen and chosen.calico:
+        if chosen.calico and chosen.backend is not self._chosen:
             versions = [version.value for version in chosen.calico]
             log.info("backend_found", backend=chosen.backend.value, ip_versions=versions)
-        self._chosen, self._ip_versions = chosen.backend, chosen.calico
+            self._chosen = chosen.backend  # a table without Calico's chains tells nothing of Felix's choice
+        self._ip_versions = chosen.calico
         return _dumps({**dict.fromkeys(chosen.without_table, _NO_TABLE), **chosen.texts})
 
     def _rank(self, candidate: Candidate) -> tuple[bool, bool, bool, bool, tuple[bool, int], bool]:

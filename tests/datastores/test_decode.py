@@ -101,12 +101,7 @@ WEB = WorkloadEndpoint("calid4242b28b9e", "shop", "web-7d4b9c6f5d-x2x8k", ("192.
         ("tiers", "default", tier("default", 1e6), Tier("default", 1e6, "Deny")),
         ("tiers", "security", tier("security", 5, defaultAction="Pass"), Tier("security", 5, "Pass")),
         ("clusterinformations", "default", cluster_information("v3.32.1"), ClusterInformation("v3.32.1")),
-        (
-            "clusterinformations",
-            "default",
-            {"spec": {"datastoreReady": False}},
-            ClusterInformation("", datastore_ready=False),
-        ),
+        ("clusterinformations", "default", {"spec": {"datastoreReady": False}}, ClusterInformation("")),
     ],
 )
 def test_a_resource_in_either_form(kind: str, key: str, resource: Any, expected: Resource | None) -> None:

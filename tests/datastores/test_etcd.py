@@ -57,7 +57,7 @@ def test_what_etcd_holds_is_looked_up(etcd: EtcdServer, lookups: Lookups, follow
         Policy(PolicyKind.GLOBAL_NETWORK_POLICY, "", "security.block", "security", None),
     ]
     assert lookups.tiers() == {"security": Tier("security", 50, "Pass")}
-    assert lookups.cluster_information() == ClusterInformation("v3.29.1", datastore_ready=True)
+    assert lookups.cluster_information() == ClusterInformation("v3.29.1")
     eventually(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
     listed = KindStatus(in_sync=True, connected=True, held=1)
     assert datastore.status().kinds == {

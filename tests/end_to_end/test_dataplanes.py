@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from otel_calico.model import IPVersion
+from tests.end_to_end.cluster import CLIENT, WEB
 from tests.end_to_end.live_node import DATAPLANES, LiveNode
-from tests.end_to_end.test_packets import LATER, policy_series, send
+from tests.end_to_end.test_packets import EARLIER, LATER, NONE, policy_series, send
 from tests.end_to_end.traffic import expected
 from tests.felix import Era
 from tests.node.iptables import load
@@ -51,6 +52,26 @@ def test_the_pages_of_all_three_dataplanes_agree() -> None:
         assert found[backend]["otel_calico_backend_info"] == {frozenset({("backend", backend)}): 1}
         dataplane = "nftables" if backend == "nftables" else "iptables"
         assert found[backend]["otel_calico_dataplane_info"] == {frozenset({("dataplane", dataplane)}): 1}
+
+
+def test_felix_may_come_after_the_service_and_move_to_another_dataplane() -> None:
+    with LiveNode("nftables") as node:
+        node.namespace.run("iptables-nft", "-A", "INPUT", "-j", "ACCEPT")  # a filter table that is not Felix's
+        service = node.service().start("/healthz")
+        assert service.scrape()["otel_calico_scan_success"] == {frozenset(): 0}
+        for workload in (WEB, CLIENT):
+            node.run(workload)
+        node.install(Era.E)
+        send(node, LATER)
+        assert policy_series(service.scrape()) == expected(Era.E, LATER, LATER)
+        assert "backend_changed" not in service.log
+
+        node.backend = "nft"
+        node.install(Era.E)
+        assert policy_series(service.scrape()) == expected(Era.E, NONE, NONE)
+        send(node, EARLIER)
+        assert policy_series(service.scrape()) == expected(Era.E, EARLIER, EARLIER)
+        assert "backend_changed" in service.log
 
 
 def test_the_ebpf_dataplane_is_recognised_and_said_until_felix_writes_rules_again() -> None:

@@ -1,7 +1,8 @@
-"""A cluster under watch, shared by the tests that ask Prometheus."""
+"""A cluster under watch, shared by the tests of a module."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from tests.monitoring.alertmanager import Alertmanager
 from tests.monitoring.simulated_cluster import SimulatedCluster
 from tests.node.programs import wait_until
 from tests.node.prometheus import Prometheus
+
+STEP = 0.4
+"""Seconds between packets: Prometheus scrapes every second."""
 
 HASTE = {
     "runbookBaseUrl": "https://git.example.com/runbooks",
@@ -39,12 +43,13 @@ class Watched:
 
         def stepped() -> bool:
             self.cluster.step()
+            time.sleep(STEP)
             return ready()
 
         wait_until(stepped, what, seconds=60)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """Everything runs; the rules are those of the chart, in haste."""
     directory: Path = tmp_path_factory.mktemp("cluster")

@@ -10,7 +10,7 @@ from typing import Any
 
 from monitoring import dashboard_files
 
-WINDOW = "6s"
+WINDOW = "5s"
 """In place of minutes and hours: the cluster of the tests moves every second."""
 
 _VARIABLES = {"$__rate_interval": WINDOW, "$__range": WINDOW}

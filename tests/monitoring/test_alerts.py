@@ -56,7 +56,8 @@ def test_thresholds_of_the_values_stand_in_the_rules(tmp_path: Path) -> None:
         "alerts": {
             "CalicoWorkloadDropsFrequent": {"packets": 1000000, "window": "7m", "for": "1m", "keepFiringFor": "0m"},
             "CalicoKeyPolicyQuiet": {"policies": ["shop/default.a+b", "default.c"], "share": 0.75},
-            "OtelCalicoDown": {"enabled": False},
+            "OtelCalicoDown": {"job": r"team: \\d+: #1"},
+            "OtelCalicoAbsent": {"enabled": False},
         },
     })  # fmt: skip
     frequent, quiet = changed["CalicoWorkloadDropsFrequent"], changed["CalicoKeyPolicyQuiet"]
@@ -67,7 +68,8 @@ def test_thresholds_of_the_values_stand_in_the_rules(tmp_path: Path) -> None:
     assert frequent["labels"] == {"severity": "warning", "team": "network"}
     assert r'calico_policy_name=~"shop/default\\.a\\+b|default\\.c"' in quiet["expr"]
     assert ">= 0.75 *" in quiet["expr"]
-    assert "OtelCalicoDown" not in changed
+    assert r'up{job=~"team: \\d+: #1"}' in changed["OtelCalicoDown"]["expr"]
+    assert "OtelCalicoAbsent" not in changed
     (tmp_path / "rules.yml").write_text(rules.as_yaml({"groups": [{"name": "changed", "rules": [*changed.values()]}]}))
     promtool("check", "rules", "rules.yml", folder=tmp_path)
 

@@ -1,4 +1,4 @@
-"""Dashboards and rules at work: real Prometheus and Alertmanager over real otel-calico on nodes of different releases."""
+"""Dashboards and rules at work: real Prometheus and Alertmanager over otel-calico on nodes of different releases."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_every_panel_shows_something_of_a_cluster_that_has_everything(watched: W
     try:
         watched.go_on_until(all_shown, "data for every panel")
     except TimeoutError:
-        assert blank == set()  # noqa: PT017 - pytest shows which
+        assert blank == set()
     never = [query for query in shown.panel_queries() if query.panel in NEVER]
     assert [watched.prometheus.query(query.promql) for query in never] == [{}]
 
@@ -73,8 +73,8 @@ def test_alertmanager_receives_what_has_to_be_told_and_nothing_else(watched: Wat
     blind = alerts["OtelCalicoNoChains"]
     assert blind["annotations"] == {
         "summary": "No rules of Calico's to count on node-blind: no_calico_chains",
-        "description": "Felix has written no chains there. If calico-node does not run, nothing on this node is policed. "
-        "If it does, otel-calico looks at the wrong backend or network namespace. "
+        "description": "Felix has written no chains there. If calico-node does not run, nothing on this node is "
+        "policed. If it does, otel-calico looks at the wrong backend or network namespace. "
         "Run `otel-calico check` in the pod of that node.",
         "runbook_url": "https://git.example.com/runbooks/OtelCalicoNoChains.md",
     }

@@ -10,7 +10,6 @@ import ipaddress
 import socket
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Self
 
 from tests.node.namespace import Namespace
@@ -68,9 +67,7 @@ class Pod:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _connect(self, node: Namespace) -> None:

@@ -29,8 +29,9 @@ Labels = frozenset[tuple[str, str]]
 
 
 class Prometheus(Program):
-    """Scrapes `http://TARGET/metrics`; runs in the target's namespace if one is given. `rules` are rule files, `settings`
-    sections of its configuration that take the place of ours."""
+    """Scrapes `http://TARGET/metrics`; runs in the target's namespace if one is given. `rules` are rule files,
+    `settings` sections of its configuration that take the place of ours.
+    """
 
     def __init__(
         self,

@@ -18,9 +18,9 @@ RULESET = render(felix_node(Era.E))
 CHAIN = f"cali-tw-{WEB.interface}"
 
 
-def rule(text: str) -> str:
-    """The hash of the one rule of the web pod's ingress chain that has this text."""
-    chain = RULESET.chains[CHAIN]
+def rule(text: str, chain_name: str = CHAIN) -> str:
+    """The hash of the one rule of a chain that has this text."""
+    chain = RULESET.chains[chain_name]
     (found,) = [h for one, h in zip(chain.rules, chain.hashes, strict=True) if text in one.printed(h)]
     return found
 
@@ -58,6 +58,15 @@ def test_a_workload_is_told_the_way_of_its_packets_with_a_conclusion() -> None:
     text = said(watched.look("name=default%2Fweb-0"))
     assert " UTC, 7 packets to default/web-0 were dropped at the end of tier default" in text
     assert "End of tier default dropped, because no policy of the tier decided dropped" in text
+
+
+def test_what_no_policy_dropped_has_its_reason_in_the_words_of_explain() -> None:
+    watched = Watched()
+    vxlan = rule("VXLAN encapped packets", f"cali-fw-{WEB.interface}")
+    watched.source.dumps[IPVersion.V4] = RULESET.dump({vxlan: (3, 300)})
+    assert "Otherwise dropped because workloads may not send VXLAN dropped 3" in said(
+        watched.look("name=default%2Fweb-0")
+    )
 
 
 def test_a_workload_is_found_by_its_name_interface_or_chain_and_not_after_it_is_gone() -> None:

@@ -88,6 +88,6 @@ def _comparable(rules: tuple[Rule | None, ...], *, native: bool) -> list[object]
     assert native is False or len(kept) >= len(rules) - 1
     return [
         (rule.comments, "policy" if (rule.target or "").startswith(("cali-pi-", "cali-po-")) else rule.target,
-         rule.mark, rule.mark_inverted, rule.set_mark, rule.ctstates, rule.nflog_prefix, rule.matches)
+         rule.mark, rule.mark_inverted, rule.set_mark, rule.ctstates, rule.nflog_prefix)
         for rule in kept
     ]  # fmt: skip

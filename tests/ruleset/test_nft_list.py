@@ -118,6 +118,12 @@ def _both(read: Mapping[str, Any], chains: Chains) -> list[tuple[str, Any, list[
     return [(name.removeprefix("filter-"), read[name.removeprefix("filter-")], chains[name]) for name in chains]
 
 
+def test_a_counter_that_nft_prints_as_a_negative_number_is_what_the_kernel_counted() -> None:
+    ruleset = parse(printed({"filter-cali-a": [("", {"drop": None}, (-1, -(2**63)))]}))
+    assert ruleset.chains["cali-a"].counters([0]) == [(2**64 - 1, 2**63)]
+    assert ruleset.chains["cali-a"].packets([0]) == [2**64 - 1]
+
+
 def test_what_did_not_change_stays_the_same_object() -> None:
     drop, go_on = ("", {"drop": None}, (1, 1)), ("", {"continue": None}, None)
     chains: Chains = {"filter-cali-a": [drop], "filter-cali-b": [drop, go_on], "raw-cali-c": [drop, drop]}

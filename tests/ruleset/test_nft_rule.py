@@ -50,11 +50,11 @@ DROP: Expression = {"drop": None}
         ),
         (
             [match(STATE, "in", ["established", "related"]), COUNTER, {"accept": None}],
-            Rule(target="ACCEPT", ctstates=frozenset({"ESTABLISHED", "RELATED"}), matches=True),
+            Rule(target="ACCEPT", ctstates=frozenset({"ESTABLISHED", "RELATED"})),
         ),
         (
             [match(STATE, "in", "invalid"), COUNTER, DROP],
-            Rule(target="DROP", ctstates=frozenset({"INVALID"}), matches=True),
+            Rule(target="DROP", ctstates=frozenset({"INVALID"})),
         ),
         ([COUNTER, set_mark({"|": [MARK, 65536]})], Rule(target="MARK", set_mark=Mark(0x10000, 0x10000))),
         ([COUNTER, set_mark({"&": [MARK, 4294770687]})], Rule(target="MARK", set_mark=Mark(0, 0x30000))),
@@ -69,7 +69,7 @@ DROP: Expression = {"drop": None}
         ),
         ([COUNTER, {"log": {"prefix": "calico-packet: ", "level": "info"}}], Rule(target="LOG")),
         ([COUNTER, {"log": {"prefix": "calico-packet", "level": "info"}}], Rule(target="LOG")),
-        ([match(DPORT, "==", 53), COUNTER, DROP], Rule(target="DROP", matches=True)),
+        ([match(DPORT, "==", 53), COUNTER, DROP], Rule(target="DROP")),
         ([{"continue": None}], Rule()),
         ([{"vmap": {"key": {"meta": {"key": "iifname"}}, "data": "@filter-cali-from-wl-dispatch"}}], Rule()),
     ],
@@ -87,7 +87,7 @@ def test_every_rule_of_felix_is_read(expressions: list[Expression], rule: Rule) 
 )
 def test_a_counter_before_a_limit_counts_all_packets_so_the_rule_is_none_that_drops(limited: list[Expression]) -> None:
     rule = read_rule("Drop packets over ingress packet rate limit", text(COUNTER, *limited))
-    assert rule == Rule(("Drop packets over ingress packet rate limit",), matches=True)
+    assert rule == Rule(("Drop packets over ingress packet rate limit",))
 
 
 @pytest.mark.parametrize(

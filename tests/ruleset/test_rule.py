@@ -24,7 +24,6 @@ def test_options_are_read_by_name_in_any_order(options: tuple[str, ...]) -> None
         target="RETURN",
         mark=Mark(0x10000, 0x10000),
         ctstates=frozenset({"RELATED", "ESTABLISHED"}),
-        matches=True,
     )
 
 
@@ -58,17 +57,17 @@ def test_all_free_comments_are_kept_in_order_without_the_hash() -> None:
     [
         ("", Rule()),
         ('-m comment --comment "cali:VpJKk6gYd_2yp3I3"', Rule()),
-        ("-i cali1 -g cali-fw-cali1", Rule(target="cali-fw-cali1", matches=True)),
+        ("-i cali1 -g cali-fw-cali1", Rule(target="cali-fw-cali1")),
         ("-m mark ! --mark 0x0/0x30000 -j RETURN", Rule(target="RETURN", mark=Mark(0, 0x30000), mark_inverted=True)),
         ("-j MARK --set-xmark 0x0/0x20000", Rule(target="MARK", set_mark=Mark(0, 0x20000))),
         ("-m mark --mark 0x1 -j DROP", Rule(target="DROP", mark=Mark(1, 0xFFFFFFFF))),
-        ("! -p udp ! -s 10.0.0.0/8 -j DROP", Rule(target="DROP", matches=True)),
+        ("! -p udp ! -s 10.0.0.0/8 -j DROP", Rule(target="DROP")),
         ("-j REJECT --reject-with icmp6-port-unreachable", Rule(target="REJECT")),
         ("-j NFLOG --nflog-prefix DRI --nflog-group 1 --nflog-size 80", Rule(target="NFLOG", nflog_prefix="DRI")),
         ('-j NFLOG --nflog-prefix "DPI|default" --nflog-range 80', Rule(target="NFLOG", nflog_prefix="DPI|default")),
-        ("-m newfangled --never-seen 1 --also -j DROP", Rule(target="DROP", matches=True)),
+        ("-m newfangled --never-seen 1 --also -j DROP", Rule(target="DROP")),
         ("-m limit --limit 5/sec -j MARK --set-xmark 0x80000/0x80000",
-         Rule(target="MARK", set_mark=Mark(0x80000, 0x80000), matches=True)),
+         Rule(target="MARK", set_mark=Mark(0x80000, 0x80000))),
     ],
 )  # fmt: skip
 def test_every_form_of_rule_is_read(text: str, rule: Rule) -> None:

@@ -26,24 +26,6 @@ RULESET6 = render(example_node(Era.E), IPVersion.V6)
 BIGGER = render(example_node(Era.E, "cali0d7763386da", "cali2", "cali3"))
 
 
-@pytest.fixture
-def namespace() -> Iterator[Namespace]:
-    """A node: a network namespace with a /run of its own."""
-    with Namespace() as made:
-        yield made
-
-
-@pytest.fixture
-def readers(namespace: Namespace) -> Iterator[Callable[..., Reader]]:
-    """Starts sources in the namespace; they end with the test."""
-    with contextlib.ExitStack() as stack:
-
-        def start(*arguments: str, path: str = "") -> Reader:
-            return stack.enter_context(contextlib.closing(Reader(namespace, *arguments, path=path)))
-
-        yield start
-
-
 def rules(text: str) -> list[str]:
     """A dump without its dated comments."""
     return [line for line in text.split("\n") if not line.startswith("#")]

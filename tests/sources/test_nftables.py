@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,24 +25,6 @@ pytestmark = pytest.mark.node
 
 RULESET = render(example_node(Era.E))
 TABLE, TABLE6 = (render_nftables(example_node(Era.E), version) for version in IPVersion)
-
-
-@pytest.fixture
-def namespace() -> Iterator[Namespace]:
-    """A node: a network namespace with a /run of its own."""
-    with Namespace() as made:
-        yield made
-
-
-@pytest.fixture
-def readers(namespace: Namespace) -> Iterator[Callable[..., Reader]]:
-    """Starts sources in the namespace; they end with the test."""
-    with contextlib.ExitStack() as stack:
-
-        def start(*arguments: str, path: str = "") -> Reader:
-            return stack.enter_context(contextlib.closing(Reader(namespace, *arguments, path=path)))
-
-        yield start
 
 
 @pytest.mark.parametrize("explicit", [(), ("nftables",)])

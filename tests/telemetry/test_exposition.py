@@ -117,3 +117,10 @@ def test_any_name_a_user_may_give_comes_back_as_it_was(
     assert [(sample.labels, sample.value) for sample in family.samples] == [
         ({"calico_policy_name": "%d\\n" + name, "pod": name}, value) for value, name in enumerate(names)
     ]
+
+
+def test_a_label_may_be_called_what_a_pods_label_may_be_called() -> None:
+    labels = {"k8s.pod.label.app.kubernetes.io/part-of": "shop"}
+    text = rendered(Exposition(), [Readings(series(NO_POLICY_DROP, labels), (1,))], TextFormat.PROMETHEUS).decode()
+    (family,) = parse_text(text)
+    assert [sample.labels for sample in family.samples] == [{"k8s_pod_label_app_kubernetes_io_part_of": "shop"}]

@@ -145,9 +145,17 @@ def test_nothing_of_a_gone_pod_stays_in_memory(temporality: Temporality) -> None
         assert gone() is None
 
 
+def test_a_counter_larger_than_otlp_can_say_keeps_nothing_else_back() -> None:
+    drops = series(NO_POLICY_DROP, WEB, {**WEB, "pod": "web-1"})
+    node = Node(snapshot(Readings(drops, (2**64 - 1, 5), lost=(2**64 - 1, 1))))
+    with GrpcReceiver() as receiver, pushing(node, receiver.url) as push:
+        push.push()
+        assert [point.value for point in receiver.points("no_policy_drop_counter")] == [2**63 - 1, 6]
+
+
 def test_a_value_that_cannot_be_encoded_is_a_failed_export_and_the_next_works() -> None:
     drops = series(NO_POLICY_DROP, WEB)
-    node = Node(snapshot(Readings(drops, (2**70,))))
+    node = Node(snapshot(Readings(drops, (-(2**70),))))
     with GrpcReceiver() as receiver, pushing(node, receiver.url) as push:
         push.push()
         assert (push.tally.successes, push.tally.failures) == (0, 1)

@@ -49,6 +49,25 @@ def test_an_unhashed_chain_is_named_by_itself(chain: str, start: str, name: str)
     assert by_policy(snapshot, POLICY_ACCEPT) == {name: 7}
 
 
+@pytest.mark.parametrize(
+    ("comment", "chain", "name"),
+    [
+        (
+            "KubernetesNetworkPolicy shop/allow-fro",
+            "cali-pi-knp/shop/allow-from-web",
+            "shop/knp.default.allow-from-web",
+        ),
+        ("Policy shop/knp.default.allow-fro", "cali-pi-default/shop/knp.default.a", "shop/knp.default.a"),
+    ],
+)
+def test_a_naming_comment_that_nftables_cut_tells_how_to_read_the_chains_name(
+    comment: str, chain: str, name: str
+) -> None:
+    rules = f'[1:60] -A {chain} -m comment --comment "{comment}" -j DROP'
+    snapshot = ScannedNode(WEB).scan(dump(f"{rules}\n{tier_block(chain, 'Start of tier default')}"))
+    assert by_policy(snapshot, POLICY_ACCEPT) == {name: 7}
+
+
 def test_a_hashed_chain_without_any_name_in_it_is_named_by_the_datastore_as_soon_as_that_is_known() -> None:
     node, ruleset = ScannedNode(WEB), render(pod(ALLOW_WEB, era=Era.A1))
     chain = policy_chain_name(ALLOW_WEB, Direction.INGRESS, Era.A1)

@@ -10,7 +10,8 @@ import pytest
 from otel_calico.collector import CollectorSettings
 from otel_calico.model import Direction, IPVersion
 from otel_calico.verdicts.planner import SeriesChoice
-from otel_calico.verdicts.workload_family import ExtraAttributes
+from otel_calico.verdicts.workload_family import ExtraAttributes, workload_attributes
+from otel_calico.verdicts.workloads import Workload
 from tests.accounting.kernel import Kernel, Packet
 from tests.felix import Endpoint, Era, Node, PacketRate, render
 from tests.felix.example import INTERFACE, example_node
@@ -133,3 +134,8 @@ def test_owner_and_chosen_pod_labels_are_said_of_a_workload_that_has_them() -> N
         for labels in readings.series.labels
     }
     assert said == {("web", "shop", None)}
+
+
+def test_a_pod_that_a_pod_owns_keeps_its_own_name() -> None:
+    workload = Workload(replace(WEB, owner="Pod/driver"), Direction.INGRESS, IPVersion.V4)
+    assert workload_attributes(workload, ExtraAttributes(owner=True))["k8s.pod.name"] == WEB.pod

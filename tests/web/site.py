@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import bcrypt
@@ -72,9 +71,7 @@ class Site:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.server.stop()
 
     def trusting(self, certificate: trustme.LeafCert | None = None) -> ssl.SSLContext:

@@ -3,32 +3,32 @@
 {{- $all := index . 0 -}}
 {{- $rule := index . 1 -}}
 {{- $values := index $all.alerts $rule.alert -}}
-{{- $text := toYaml (pick $rule "expr" "annotations") -}}
-{{- range $name, $value := omit $values "enabled" "severity" "for" "keepFiringFor" "policies" -}}
-{{- $text = replace (printf "${%s}" $name) (toString $value) $text -}}
-{{- end -}}
-{{- $named := true -}}
-{{- if hasKey $values "policies" -}}
-{{- $named = not (empty $values.policies) -}}
-{{- $patterns := list -}}
-{{- range $values.policies -}}{{- $patterns = append $patterns (regexQuoteMeta . | replace "\\" "\\\\") -}}{{- end -}}
-{{- $text = replace "${policies}" (join "|" $patterns) $text -}}
-{{- end -}}
-{{- if and $values.enabled $named -}}
+{{- if and $values.enabled (or (not (hasKey $values "policies")) $values.policies) -}}
 - alert: {{ $rule.alert }}
   for: {{ $values.for }}
-  {{- if ne (toString $values.keepFiringFor) "0m" }}
+  {{- if ne $values.keepFiringFor "0m" }}
   keep_firing_for: {{ $values.keepFiringFor }}
   {{- end }}
-  labels:
-    severity: {{ $values.severity }}
-    {{- with $all.alertLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
-  {{- $parts := fromYaml $text }}
-  expr: {{ toYaml $parts.expr | nindent 4 | trim }}
+  labels: {{- toYaml (set (deepCopy $all.alertLabels) "severity" $values.severity) | nindent 4 }}
+  expr: {{ include "otel-calico.filled" (list $values $rule.expr) | toYaml | nindent 4 | trim }}
   annotations:
-    {{- toYaml $parts.annotations | nindent 4 }}
+    {{- range $name, $text := $rule.annotations }}
+    {{ $name }}: {{ include "otel-calico.filled" (list $values $text) | toYaml | nindent 6 | trim }}
+    {{- end }}
     runbook_url: {{ printf "%s/%s.md" (trimSuffix "/" $all.runbookBaseUrl) $rule.alert }}
 {{- end -}}
+{{- end -}}
+
+{{/* A text with values in place of ${name}; names of policies become one pattern: (list values text). */}}
+{{- define "otel-calico.filled" -}}
+{{- $text := index . 1 -}}
+{{- range $name, $value := index . 0 -}}
+{{- if kindIs "slice" $value -}}
+{{- $patterns := list -}}
+{{- range $value -}}{{- $patterns = append $patterns (regexQuoteMeta . | replace "\\" "\\\\") -}}{{- end -}}
+{{- $value = join "|" $patterns -}}
+{{- end -}}
+{{- $text = replace (printf "${%s}" $name) (toString $value) $text -}}
+{{- end -}}
+{{- $text -}}
 {{- end -}}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
 
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.kubernetes.access import Access
+from otel_calico.files import LARGEST_CONFIGURATION, read_bounded
 
 FRESH = 60.0
 """Seconds until a token is read anew; kubelet replaces it minutes before it expires."""
@@ -41,7 +41,7 @@ class BearerToken:
 
     def _read(self) -> str:
         try:
-            return Path(self._file).read_text(encoding="ascii").strip()
+            return read_bounded(self._file, LARGEST_CONFIGURATION).decode("ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", "it is no text")
             raise DatastoreError(f"cannot read the token file {self._file}: {reason}") from error

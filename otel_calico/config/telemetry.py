@@ -1,4 +1,4 @@
-"""Settings of what is read on the node, which metrics come of it, and where they and the log go.
+"""Settings of where metrics and the log go.
 
 OpenTelemetry's variables mean what its specification says; in addition a bad value stops the start.
 """
@@ -11,89 +11,6 @@ from typing import Literal
 from otel_calico.config import kinds
 from otel_calico.config.kinds import Kind
 from otel_calico.config.option import Variable, setting
-from otel_calico.config.selection import label_selector, namespace_list
-from otel_calico.label_selector import LabelSelector
-
-FAMILIES: tuple[str, ...] = ("accountant", "policy", "workload", "rule")
-DEFAULT_FAMILIES: tuple[str, ...] = ("accountant", "policy")
-
-
-@dataclass(frozen=True, slots=True)
-class IptablesSettings:
-    """How the node's rulesets are read. Times are in seconds."""
-
-    backend: Literal["auto", "legacy", "nft", "nftables"] = setting(
-        kinds.choice("auto", "legacy", "nft", "nftables"),
-        "auto",
-        "Which iptables Felix writes to, or nftables for its native nftables dataplane; auto finds out.",
-        flag="--iptables-backend",
-        env=("FELIX_IPTABLESBACKEND",),
-    )
-    nftables_mode: Literal["Auto", "Enabled", "Disabled"] = setting(
-        kinds.choice("Auto", "Enabled", "Disabled"),
-        "Auto",
-        "Whether Felix runs its native nftables dataplane; Auto looks for it, whichever iptables is set.",
-        env=("FELIX_NFTABLESMODE",),
-    )
-    ruleset_file: str = setting(
-        kinds.file_or_stdin,
-        "",
-        "Read a saved `iptables-save -c` or `nft -j list table ip calico` instead of the node's rules.",
-        flag="--ruleset",
-    )
-    lock_file: str = setting(
-        kinds.path,
-        "/run/xtables.lock",
-        "The lock that writers of legacy tables hold; a read without it may see counters near zero.",
-    )
-    lock_wait: float = setting(kinds.duration(zero=True), 2.0, "How long to wait for that lock.")
-    time_limit: float = setting(
-        kinds.duration(), 8.0, "How long all runs of iptables-save or nft of one scan may take together."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class MetricsSettings:
-    """Which series there are. `freshness` is in seconds."""
-
-    families: tuple[str, ...] = setting(
-        kinds.choices(*FAMILIES), DEFAULT_FAMILIES, "Families of metrics to report.", flag="--families"
-    )
-    include_namespaces: tuple[str, ...] = setting(
-        namespace_list, (), "Only workloads of these namespaces; none given: of all. Totals of policies stay whole."
-    )
-    exclude_namespaces: tuple[str, ...] = setting(namespace_list, (), "No workloads of these namespaces.")
-    pod_selector: LabelSelector = setting(  # noqa: RUF009 - `setting` makes a dataclass field
-        label_selector, LabelSelector(), "Only workloads whose labels this selects, written as for `kubectl get -l`."
-    )
-    omit_zero_series: bool = setting(
-        kinds.boolean, default=False, doc="Leave out counters that have not counted yet; one that has always stays."
-    )
-    series_limit: int = setting(
-        kinds.whole(0),
-        0,
-        "The most policy series to show; 0 is no limit. What is left out is logged and counted.",
-    )
-    app_labels: tuple[str, ...] = setting(
-        kinds.names, ("app",), "Pod labels to try in order for the value of the label `app`."
-    )
-    workload_owner: bool = setting(
-        kinds.boolean,
-        default=False,
-        doc="Family workload: also say what owns the pod, as k8s.deployment.name and the like.",
-    )
-    workload_pod_labels: tuple[str, ...] = setting(
-        kinds.names, (), "Family workload: labels of the pod to report too, as k8s.pod.label.KEY."
-    )
-    minimum_counter: int = setting(
-        kinds.whole(0),
-        0,
-        "Leave out a scan in which every value of the accountant family is below this number; 0 leaves out none.",
-        env=("MINIMUM_COUNTER",),
-    )
-    freshness: float = setting(
-        kinds.duration(zero=True), 1.0, "Requests within this time of a scan share its result; 0 scans for each."
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,61 @@
+"""What the documentation promises of itself: its links lead somewhere, and its map of the code is the code's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MADE_HERE = {".venv", ".pytest_cache", "build", "dist", "node_modules"}
+PAGES = sorted(path for path in ROOT.rglob("*.md") if not MADE_HERE & set(path.relative_to(ROOT).parts))
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+CODE_BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+
+
+def prose(page: Path) -> str:
+    """A page without its blocks of code."""
+    return CODE_BLOCK.sub("", page.read_text())
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors GitHub makes of headings, and those in HTML."""
+    text = prose(page)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    plain = (re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower() for heading in headings)
+    made = {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain}
+    return made | set(re.findall(r'<\w+ (?:id|name)="([^"]+)"', text))
+
+
+def dead_links(page: Path) -> Iterator[str]:
+    for link in LINK.findall(prose(page)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            yield link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_inside_the_repository_leads_somewhere(page: Path) -> None:
+    assert list(dead_links(page)) == []
+
+
+def test_a_dead_link_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# One `two`\n[a](#one-two) [b](#three) [c](gone.md) [d](page.md#four) [e](https://example.org/x)\n"
+    )
+    assert list(dead_links(page)) == ["#three", "gone.md", "page.md#four"]
+
+
+def test_the_design_names_every_room() -> None:
+    rooms_of_design = (ROOT / "docs" / "design.md").read_text().partition("## Rooms")[2].partition("\n## ")[0]
+    first_column = re.findall(r"^\| (`.*?) \|", rooms_of_design, re.MULTILINE)
+    named = set(re.findall(r"`(\w+)/?`", " ".join(first_column)))
+    package = ROOT / "otel_calico"
+    rooms = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert named == rooms - {"__init__", "__main__"}
