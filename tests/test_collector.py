@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from structlog.testing import capture_logs
 
-from otel_calico.accounting.cardinality import CardinalityChoice
 from otel_calico.collector import Collector, CollectorSettings
 from otel_calico.lookups import Lookups
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP, POLICY_PACKETS
@@ -182,29 +180,6 @@ def test_by_default_no_scan_is_left_out() -> None:
     node = ScannedNode(WEB)
     snapshot = node.scan(example_kernel().dump())
     assert (bool(snapshot.readings), snapshot.report.below_minimum) == (True, False)
-
-
-def test_what_is_wrong_is_logged_once_and_its_end_too() -> None:
-    node, kernel = ScannedNode(), example_kernel()
-    with capture_logs() as logs:
-        node.source.error = SourceError("time_limit", "too slow")
-        for _ in range(3):
-            node.scan()
-        node.source.error = None
-        for _ in range(3):
-            node.scan(kernel.dump())
-    assert [entry["event"] for entry in logs] == ["scan_failed", "scan_recovered", "interfaces_without_workload"]
-
-
-def test_a_limit_that_leaves_series_out_is_logged_when_it_begins_to() -> None:
-    settings = CollectorSettings(freshness=0.0, cardinality=CardinalityChoice(limit=5))
-    node, kernel = ScannedNode(WEB, settings=settings), example_kernel()
-    with capture_logs() as logs:
-        for _ in range(3):
-            node.scan(kernel.dump())
-    (entry,) = (entry for entry in logs if entry["event"] == "series_limit_reached")
-    assert entry["left_out"] == {metric.exposed: count for metric, count in node.scan().report.series_left_out.items()}
-    assert sum(entry["left_out"].values()) == len(page(ScannedNode(WEB).scan(kernel.dump()))) - 5
 
 
 def test_readings_are_never_shared_between_threads_half_made() -> None:

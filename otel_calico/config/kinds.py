@@ -82,10 +82,9 @@ def _boolean(given: str) -> bool:
 
 
 def _only_true_or_false(given: str) -> bool:
-    word = given.strip().lower()
-    if word not in {"true", "false"}:
+    if given.strip().lower() not in {"true", "false"}:
         raise ValueError("is neither true nor false")
-    return word == "true"
+    return _boolean(given)
 
 
 def _show_boolean(value: bool) -> str:  # noqa: FBT001 - the one argument of a `show`

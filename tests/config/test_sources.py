@@ -236,17 +236,3 @@ def test_a_calico_file_hides_calicos_variables_and_yields_to_ours(tmp_path: Path
     assert settings.etcd == dataclasses.replace(Settings().etcd, endpoints=("http://file:1",))
     assert load(environ | {"OTEL_CALICO_ETCD_ENDPOINTS": "http://own:1"}).etcd.endpoints == ("http://own:1",)
     assert load(environ, {"etcd.endpoints": "http://flag:1"}).etcd.endpoints == ("http://flag:1",)
-
-
-def test_variables_that_kubernetes_makes_for_services_are_no_settings() -> None:
-    links = {
-        "METRICS_SERVER_PORT": "tcp://10.96.0.7:443",
-        "OTEL_CALICO_PORT": "tcp://10.96.0.8:9009",
-        "OTEL_CALICO_PORT_9009_TCP": "tcp://10.96.0.8:9009",
-        "OTEL_CALICO_PORT_9009_TCP_ADDR": "10.96.0.8",
-        "OTEL_CALICO_SERVICE_HOST": "10.96.0.8",
-        "OTEL_CALICO_SERVICE_PORT": "9009",
-        "OTEL_CALICO_SERVICE_PORT_METRICS": "9009",
-        "OTEL_CALICO_PROMETHEUS_PORT": "tcp://10.96.0.9:9009",
-    }
-    assert load(links).prometheus.port == 9009
