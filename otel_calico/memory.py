@@ -7,9 +7,9 @@ import ctypes
 import gc
 
 _M_ARENA_MAX = -8  # malloc.h of glibc
-_LOOK_AFTER = 20_000
-"""Objects made since the last look before Python looks for garbage: about those of a few pages. Its default of 700 has
-it look several times a page, and nearly nothing here is garbage that reference counts do not find."""
+_LOOK_AFTER = 3_000
+"""Objects made since the last look before Python looks for garbage: about those of a page. Its default of 700 has it
+look several times a page; what a push leaves behind, in circles, should not wait for long either."""
 
 
 def prepare() -> None:

@@ -30,7 +30,15 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
         return Ruleset(chains, previous.layouts, table.declared, previous.rules, skipped=0)
     rule_of: RuleOf = {}
     skipped = 0
+    successors = dict(zip(known, list(known.values())[1:], strict=False))
+    name = next(reversed(chains), None)
     while not table.ends_at(position):
+        likely = successors.get(name) if name else None
+        if likely and text.startswith(likely.text, position) and likely.layout.name not in chains:
+            name = likely.layout.name
+            chains[name] = likely
+            position += len(likely.text)
+            continue
         name = table.chain_at(position)
         if name is None:
             position, skipped = table.skip(position), skipped + 1

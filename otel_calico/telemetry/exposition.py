@@ -45,8 +45,7 @@ class Exposition:
         """
         moved = self._moved(readings)
         if moved is None:
-            self._arrange(readings)
-            moved = range(len(readings))
+            moved = self._arrange(readings)
         for number in moved:
             one = readings[number]
             self._parts[self._places[number]] = self._templates[one.series] % tuple(one.values)
@@ -64,9 +63,10 @@ class Exposition:
             return None
         return moved
 
-    def _arrange(self, readings: Sequence[Readings]) -> None:
-        """Lay the text out anew. Templates of sets that are gone are forgotten."""
+    def _arrange(self, readings: Sequence[Readings]) -> Sequence[int]:
+        """Lay the text out anew, and say which readings are to be rendered. What is gone is forgotten."""
         known, pairs = self._templates, _Pairs()
+        rendered = {one: self._parts[place] for one, place in zip(self._readings, self._places, strict=True)}
         self._templates = {one.series: known.get(one.series) or _template(one.series, pairs) for one in readings}
         numbers: dict[Metric, list[int]] = {}
         for number, one in enumerate(readings):
@@ -78,7 +78,8 @@ class Exposition:
                 self._parts.append(b"")
             for number in of_metric:
                 self._places[number] = len(self._parts)
-                self._parts.append(b"")
+                self._parts.append(rendered.get(readings[number], b""))
+        return [number for number, one in enumerate(readings) if one not in rendered]
 
 
 def header(metric: Metric, form: TextFormat) -> bytes:

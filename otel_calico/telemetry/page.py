@@ -94,10 +94,13 @@ class MetricsPage:
 
     def _page(self, snapshot: Snapshot, form: TextFormat, *, gzipped: bool) -> bytes:
         page = self._pages.get((form, gzipped))
-        if page is None and gzipped:
-            page = gzip.compress(self._page(snapshot, form, gzipped=False), compresslevel=1)
-        elif page is None:
-            end = _EOF if form is TextFormat.OPENMETRICS else b""
-            page = b"".join([*self._policy.render(snapshot.readings, form), self._own.render(form), end])
-        self._pages[form, gzipped] = page
+        if page is None:
+            page = self._pages.get((form, False)) or self._text(snapshot, form)
+            if gzipped:  # only this is kept: the text is as large as all rules
+                page = gzip.compress(page, compresslevel=1)
+            self._pages[form, gzipped] = page
         return page
+
+    def _text(self, snapshot: Snapshot, form: TextFormat) -> bytes:
+        end = _EOF if form is TextFormat.OPENMETRICS else b""
+        return b"".join([*self._policy.render(snapshot.readings, form), self._own.render(form), end])

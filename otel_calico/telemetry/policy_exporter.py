@@ -32,7 +32,7 @@ from otel_calico.telemetry.instruments import LIMITS, create_instruments, policy
 from otel_calico.telemetry.streams import Cumulative, Piece, Streams
 from otel_calico.telemetry.tally import ExportTally
 
-POINTS_PER_REQUEST = 500
+POINTS_PER_REQUEST = 250
 """What the SDK makes of a request's points is the most memory the service ever takes at once, and stays its size."""
 
 _LARGEST = (1 << 63) - 1

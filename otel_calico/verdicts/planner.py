@@ -31,6 +31,7 @@ _ENDPOINT_PREFIXES = (*WORKLOAD_PREFIXES.values(), *HOST_ENDPOINT_PREFIXES)
 _TARGET_PREFIXES = (*POLICY_PREFIXES.values(), *GROUP_PREFIXES.values())
 
 _Layouts = Mapping[str, Layout]
+_TargetsInOrder = tuple[Target | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,12 @@ class Planner:
             unknown += [host.chain.interface for host in hosts.values() if not host.name]
             owners |= hosts
         former, self._planned = self._planned, {}
+        targets: dict[int, _TargetsInOrder] = {}  # by EndpointChain, which pods of one kind share
         for name, owner in owners.items():
-            self._planned[name] = self._plan_endpoint(name, owner, former.get(name))
+            chain = self._read[name][1]
+            if id(chain) not in targets:
+                targets[id(chain)] = tuple(map(self._shared.targets.get, chain.targets))
+            self._planned[name] = self._plan_endpoint(name, owner, targets[id(chain)], former.get(name))
         return RulesetPlan(
             endpoints={name: planned.plan for name, planned in self._planned.items()},
             rules=self._rules.plan(self._shared.policies, shared) if "rule" in families else {},
@@ -144,9 +149,10 @@ class Planner:
         found = {name: tuple(group_jumps(chain.tiers, self._shared.targets)) for name, (_, chain) in self._read.items()}
         return {name: jumps for name, jumps in found.items() if jumps}
 
-    def _plan_endpoint(self, name: str, owner: Workload | HostTraffic, former: _Planned | None) -> _Planned:
+    def _plan_endpoint(
+        self, name: str, owner: Workload | HostTraffic, targets: _TargetsInOrder, former: _Planned | None
+    ) -> _Planned:
         layout, chain = self._read[name]
-        targets = tuple(map(self._shared.targets.get, chain.targets))
         if former and (former.layout, former.owner, former.targets) == (layout, owner, targets):
             return former
         return _Planned(layout, owner, targets, self._make_plan(chain, owner))
