@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from endurance.faults.fault import Fault, Witness
 from endurance.faults.receiver import FaultyReceiver, listening
 from endurance.faults.stage import OTLP_METRIC, SENT, Stage, counted, policy_series, scan_succeeds
 from tests.node.programs import Program
+from tests.node.service import Service
 
 _CLOCK = "libfaketime.so.1"
-_FULL = 'mount -t tmpfs -o size=4k tmpfs /tmp; head -c 4k /dev/zero >/tmp/full 2>/dev/null; cd /tmp; exec "$@"'
+_FULL = 'mount -t tmpfs -o size=4k tmpfs /mnt; head -c 4k /dev/zero >/mnt/full 2>/dev/null; cd /mnt; exec "$@"'
+_STARTS = 5
 _STEPS = {"an hour ahead": "+1h", "a day back": "-1d", "ten years ahead": "+10y", "right again": "+0"}
 
 
 def disk_full(stage: Stage, witness: Witness) -> None:
-    """Not a byte can be written: neither to /tmp and the working directory, nor to the log."""
+    """Not a byte can be written: neither to the place for temporary files, nor where it runs, nor to the log."""
     through = ("unshare", "--mount", "sh", "-euc", f"{_FULL} >/dev/full 2>&1", "sh")
-    service = stage.counted({"PYTHONPATH": str(Path.cwd())}, through=through)
+    service = stage.counted({"PYTHONPATH": str(Path.cwd()), "TMPDIR": "/mnt"}, through=through)
     witness.expect("it starts and counts", policy_series(service) == counted())
     stage.node.etcd.kill()  # something to write into the log
     time.sleep(1)
@@ -43,7 +46,8 @@ def clock_step(stage: Stage, witness: Witness) -> None:
     file = clock.directory / "offset"
     file.write_text("+0\n")
     with listening(FaultyReceiver(), stage.node.namespace) as receiver:
-        service = stage.counted(
+        service = _started(
+            stage,
             {
                 "LD_PRELOAD": str(_library()),
                 "FAKETIME_TIMESTAMP_FILE": str(file),
@@ -52,7 +56,7 @@ def clock_step(stage: Stage, witness: Witness) -> None:
                 "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
                 "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
                 "OTEL_METRIC_EXPORT_INTERVAL": "200",
-            }
+            },
         )
         for times, (name, offset) in enumerate(_STEPS.items(), 2):
             file.write_text(f"{offset}\n")
@@ -72,8 +76,18 @@ FAULTS = (
     Fault("disk full", "it starts, counts and stops: it writes nothing but its log", disk_full, quick=True),
     Fault("nobody reads the log (EPIPE)", "scans and pages go on", log_unread),
     Fault("clock steps of hours, days, years",
-          "numbers stay; ages are true; pushes go on; no point starts after its time", clock_step, quick=True),
+          "numbers stay; ages are true; pushes go on; no point starts after its time", clock_step),
 )  # fmt: skip
+
+
+def _started(stage: Stage, env: Mapping[str, str]) -> Service:
+    """The service under another clock. libfaketime crashes one program of many threads in four as it starts."""
+    for _ in range(_STARTS):
+        try:
+            return stage.counted(env)
+        except RuntimeError as error:
+            died = error
+    raise died
 
 
 def _library() -> Path:

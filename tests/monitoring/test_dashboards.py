@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from helm_python import HelmError
 from monitoring import blocked_workload, dashboard_files
 from tests.chart.release import manifests
 from tests.monitoring import shown
+from tests.monitoring.promtool import tell
 
 
 def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
@@ -64,6 +66,27 @@ def test_links_lead_to_the_dashboard_with_variables_that_it_has() -> None:
     for link in links:
         assert link.startswith(f"/d/{blocked_workload.UID}?")
         assert {part.partition("=")[0] + "=" for part in link.split("&") if part.startswith("var-")} <= known
+
+
+def test_panels_outlive_a_change_of_names(tmp_path: Path) -> None:
+    """After a change of prometheus.naming both names of one target are in the time shown."""
+    labels = (
+        '{cluster="test",node="a",pod_namespace="shop",pod="web-0",app="web",ip="10.65.0.2",type="tw",policy="allow"}'
+    )
+    counters = ("no_policy_drop_counter", "policy_accept_counter", "policy_accept_drop_counter")
+    # More than in the time before, and rewritten once: each panel has something to show.
+    values = {"": "5x8 6 9 1 4", "_total": "_x10 10+1x20"}
+    series = [
+        {"series": f"{counter}{suffix}{labels}", "values": samples}
+        for counter in counters
+        for suffix, samples in values.items()
+    ]
+    asked = [query.promql for query in shown.panel_queries() if any(counter in query.promql for counter in counters)]
+    answered = [{"labels": "{}", "value": 1}]
+    tests = [{"expr": f"count({one}) > bool 0", "eval_time": "13s", "exp_samples": answered} for one in asked]
+    assert tests
+    (tmp_path / "rules.yml").write_text("groups: []")
+    tell([{"interval": "1s", "input_series": series, "promql_expr_test": tests}], tmp_path, evaluated_each="1s")
 
 
 def test_the_chart_hands_each_dashboard_to_the_sidecar_as_it_is() -> None:

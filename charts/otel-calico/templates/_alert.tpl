@@ -15,20 +15,26 @@
     {{- range $name, $text := $rule.annotations }}
     {{ $name }}: {{ include "otel-calico.filled" (list $values $text) | toYaml | nindent 6 | trim }}
     {{- end }}
-    runbook_url: {{ printf "%s/%s.md" (trimSuffix "/" $all.runbookBaseUrl) $rule.alert }}
+    {{- with $all.runbookBaseUrl }}
+    runbook_url: {{ printf "%s/%s.md" (trimSuffix "/" .) $rule.alert }}
+    {{- end }}
 {{- end -}}
 {{- end -}}
 
-{{/* A text with values in place of ${name}; names of policies become one pattern: (list values text). */}}
+{{/*
+A text with values in place of ${name}: (list values text). Names of policies become one pattern. What is special in a
+string of PromQL is escaped: without that, the operator would refuse all rules.
+*/}}
 {{- define "otel-calico.filled" -}}
 {{- $text := index . 1 -}}
 {{- range $name, $value := index . 0 -}}
 {{- if kindIs "slice" $value -}}
 {{- $patterns := list -}}
-{{- range $value -}}{{- $patterns = append $patterns (regexQuoteMeta . | replace "\\" "\\\\") -}}{{- end -}}
+{{- range $value -}}{{- $patterns = append $patterns (regexQuoteMeta .) -}}{{- end -}}
 {{- $value = join "|" $patterns -}}
 {{- end -}}
-{{- $text = replace (printf "${%s}" $name) (toString $value) $text -}}
+{{- $value = toString $value | replace "\\" "\\\\" | replace "\"" "\\\"" -}}
+{{- $text = replace (printf "${%s}" $name) $value $text -}}
 {{- end -}}
 {{- $text -}}
 {{- end -}}
