@@ -55,10 +55,7 @@ def test_the_config_file_may_be_named_by_a_variable(command: str, tmp_path: Path
     result = CliRunner(env={"OTEL_CALICO_CONFIG": str(file)}).invoke(main, [command])
     assert (result.exit_code, result.stderr) == (
         2,
-        f"""Error: 1 problem in the settings:
-  - file {file}, line 1, key nodes: unknown key; did you mean node?
-All settings are in docs/configuration.md.
-""",
+        f"Error: file {file}, line 1, key nodes: unknown key; did you mean node?\n",
     )
 
 
@@ -66,10 +63,7 @@ def test_the_demo_reads_no_config_file() -> None:
     result = CliRunner(env={"OTEL_CALICO_CONFIG": "/no/such/file"}).invoke(main, ["demo", "--port", "x"])
     assert (result.exit_code, result.stderr) == (
         2,
-        """Error: 1 problem in the settings:
-  - flag --port: "x" is no whole number; allowed: a whole number from 0 to 65535
-All settings are in docs/configuration.md.
-""",
+        'Error: flag --port: "x" is no whole number; allowed: a whole number from 0 to 65535\n',
     )
 
 

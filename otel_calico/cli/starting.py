@@ -18,12 +18,13 @@ _OF_A_CLUSTER = ("CALICO_", "DATASTORE_", "ETCD_", "FELIX_", "K8S_", "KUBE")
 
 
 class BadSettings(click.ClickException):
-    """Ends the command with the list of problems and exit code 2."""
+    """Ends the command with the problem, or the list of them, and exit code 2."""
 
     exit_code = 2
 
     def __init__(self, error: ConfigError) -> None:
-        super().__init__(f"{error}\nAll settings are in docs/configuration.md.")
+        several = len(error.problems) > 1
+        super().__init__(f"{error}\nAll settings are in docs/configuration.md." if several else str(error))
 
 
 def load_settings(parameters: CommandParameters, *, on_a_node: bool) -> Settings:

@@ -11,13 +11,13 @@ _CREDENTIALS = re.compile(r"//[^/@\s]*@")
 
 
 class ConfigError(Exception):
-    """Settings that cannot be used. `problems` has one line for each problem; the message lists all of them."""
+    """Settings that cannot be used. `problems` has one line for each problem; the message is that line, or a list."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
-        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         lines = "".join(f"\n  - {problem}" for problem in self.problems)
-        super().__init__(f"{count} in the settings:{lines}")
+        several = f"{len(self.problems)} problems in the settings:{lines}"
+        super().__init__(self.problems[0] if len(self.problems) == 1 else several)
 
 
 def shown(given: str) -> str:

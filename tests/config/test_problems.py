@@ -171,7 +171,7 @@ def test_one_message_lists_all_problems_each_with_its_source(tmp_path: Path) -> 
     ],
 )
 def test_a_problem_says_what_is_allowed(environ: dict[str, str], expected: str) -> None:
-    assert problems(environ).splitlines()[1] == f"  - {expected}"
+    assert expected in [line.removeprefix("  - ") for line in problems(environ).splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -212,8 +212,7 @@ def test_an_unknown_field_of_a_calico_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "calicoctl.cfg"
     file.write_text("kind: CalicoAPIConfig\nspec:\n  etcdEndpoint: http://e:1\n")
     assert problems({"OTEL_CALICO_DATASTORE_CONFIG_FILE": str(file)}) == (
-        "1 problem in the settings:\n"
-        f"  - file {file}, line 3, key etcdEndpoint: unknown key; did you mean etcdEndpoints?"
+        f"file {file}, line 3, key etcdEndpoint: unknown key; did you mean etcdEndpoints?"
     )
 
 
