@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,8 @@ from tests.accounting.kernel import SIZE, Kernel, Packet
 from tests.felix import Action, Endpoint, Era, Node, Policy, PolicyRule, kubernetes_profiles, render
 from tests.felix.groups import tiers as tiers_of
 from tests.verdicts.node import ScannedNode
+
+pytestmark = pytest.mark.slow
 
 GNP, KNP = PolicyKind.GLOBAL_NETWORK_POLICY, PolicyKind.KUBERNETES_NETWORK_POLICY
 INTERFACES = ("cali1", "cali12")

@@ -11,6 +11,8 @@ import yaml
 from monitoring import rules
 from tests.monitoring.promtool import promtool, tell
 
+pytestmark = pytest.mark.slow
+
 STORIES = sorted((Path(__file__).parent / "alerts").glob("*.yaml"))
 RUNBOOKS = rules.ROOT / "docs" / "runbooks"
 VALUES = yaml.safe_load((rules.CHART / "values.yaml").read_text())["prometheusRule"]
