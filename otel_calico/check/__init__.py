@@ -8,7 +8,13 @@ import click
 
 from otel_calico import logs
 from otel_calico.check.finding import Finding, Level
-from otel_calico.check.machine import check_capabilities, check_lock, check_node_name, check_programs
+from otel_calico.check.machine import (
+    check_capabilities,
+    check_lock,
+    check_node_name,
+    check_programs,
+    check_web_config,
+)
 from otel_calico.check.node import check_datastore, check_names, check_rules
 from otel_calico.collector import Collector
 from otel_calico.config import Settings
@@ -36,6 +42,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield check_node_name(settings.node)
     yield check_capabilities()
     yield check_programs()
+    yield from check_web_config(settings.web)
     lookups = Lookups()
     datastore = list(_check_datastore(settings, lookups))
     yield from datastore

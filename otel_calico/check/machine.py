@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from otel_calico.check.finding import Finding, Level
-from otel_calico.config import IptablesSettings, NodeSettings
+from otel_calico.config import IptablesSettings, NodeSettings, WebSettings
 from otel_calico.model import IPVersion
+from otel_calico.rooms import StartError, build_protection
 from otel_calico.sources.backends import Backend, save_command
 from otel_calico.sources.command import Commands
 from otel_calico.sources.lock import XtablesLock
@@ -64,6 +66,24 @@ def check_lock(settings: IptablesSettings, backend: str) -> Finding:
         if locked:
             return Finding(Level.OK, "lock file", str(path))
     return Finding(Level.WARN, "lock file", f"{path} could not be locked within {settings.lock_wait:g} s", remedy)
+
+
+def check_web_config(settings: WebSettings) -> Iterator[Finding]:
+    """Whether the HTTP server can start as its file says, each problem for itself; nothing where there is no file."""
+    try:
+        protection = build_protection(settings)
+    except StartError as error:
+        remedy = "mend the file (docs/web.md): serve does not start with it"
+        yield from (Finding(Level.FAIL, "web config", problem, remedy) for problem in str(error).splitlines())
+        return
+    if protection:
+        asked = {
+            "TLS": protection.current.context,
+            "client certificates": protection.current.requires_certificate,
+            "users": protection.current.users,
+        }
+        text = ", ".join(word for word, wanted in asked.items() if wanted) or "everybody may ask"
+        yield Finding(Level.OK, "web config", f"{settings.config_file}: {text}")
 
 
 def _effective_capabilities() -> int:

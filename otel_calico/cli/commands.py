@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import click
@@ -41,6 +42,8 @@ def main() -> None:
 
     Every setting can be given as a flag, in the environment or in a YAML file; docs/configuration.md has them all.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot encode is shown as ?
+        sys.stdout.reconfigure(errors="replace")
 
 
 @main.command()
@@ -94,9 +97,9 @@ def demo(**parameters: str | None) -> None:
 def check(**parameters: str | None) -> None:
     """Find out whether this node can be reported, and what to do if not.
 
-    Looks at the node's name, capabilities, programs, the datastore, Calico's rules, the lock file and names.
-    Each line is ok, warn or fail with its remedy; the exit code is 1 if one is fail. Give it the settings that
-    serve would get.
+    Looks at the node's name, capabilities, programs, the web configuration file, the datastore, Calico's rules, the
+    lock file and names. Each line is ok, warn or fail with its remedy; the exit code is 1 if one is fail. Give it the
+    settings that serve would get.
 
     \b
     Examples:

@@ -38,7 +38,7 @@ _interval = click.option(
 
 @click.command()
 @click.option("--drops", is_flag=True, help="Only what was dropped or denied.")
-@click.option("--unused", is_flag=True, help="Policies that no packet has met, instead of the table.")
+@click.option("--unused", is_flag=True, help="Policies that decided about no packet, instead of the table.")
 @click.option("--pod", default="", metavar="NS/POD", help="Only this pod or interface.")
 @click.option("--namespace", default="", metavar="NAMESPACE", help="Only this namespace.")
 @click.option("--policy", default="", metavar="POLICY", help="Only this policy, by its canonical or its own name.")

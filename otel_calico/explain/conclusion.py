@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from otel_calico.chains import ALL_INTERFACES
 from otel_calico.explain.counts import Count, Trust
 from otel_calico.explain.path import Endpoint, EndpointPath, OtherDrop, PolicyStep, TierStep
-from otel_calico.model import Direction, IPVersion
+from otel_calico.model import Direction, IPVersion, Verdict
 
 _REASONS = {
     "admin_disabled": "because the endpoint is disabled",
@@ -23,17 +23,21 @@ _ENCAPSULATIONS = {"vxlan": "VXLAN", "ipip": "IP in IP"}
 
 
 def conclusion(path: EndpointPath, since: str = "") -> str:
-    """What matters most about a path: the largest drop; without one, what was accepted.
+    """What matters most about a path: the largest drop; without one, what may have been denied, or was accepted.
 
     With `since` (a time of day) it speaks of what moved since the former look.
     """
     in_all = not since
-    packets, text = max(_drops(path, in_all=in_all), key=lambda drop: drop[0], default=(0, ""))
+    traffic = traffic_of(path.endpoint)
+    packets, text = _largest(_drops(path, in_all=in_all))
+    possible, suspect = _largest(_possible_denies(path, in_all=in_all))
     if packets:
-        number = f"{packets:,} packet{'' if packets == 1 else 's'}"
-        sentence = f"{number} {traffic_of(path.endpoint)} {'was' if packets == 1 else 'were'} {text}."
+        sentence = f"{_number(packets)} {traffic} {'was' if packets == 1 else 'were'} {text}."
+    elif possible:
+        reason = "no rule counts those of one endpoint"
+        sentence = f"up to {_number(possible)} {traffic} may have been denied by {suspect}: {reason}."
     else:
-        sentence = f"no packet {traffic_of(path.endpoint)} {_without_drops(path, in_all=in_all)}."
+        sentence = f"no packet {traffic} {_without_drops(path, in_all=in_all)}."
     return f"Since {since} {sentence}" if since else sentence[0].upper() + sentence[1:]
 
 
@@ -65,11 +69,33 @@ def _drops(path: EndpointPath, *, in_all: bool) -> Iterator[tuple[int, str]]:
             packets = _packets(tier.dropped, in_all=in_all)
             yield packets, f"dropped at the end of tier {tier.name}: {_undecided_by(tier, path.endpoint, packets)}"
         for step in tier.policies:
-            if step.denied and step.denied.trust is not Trust.UNRELIABLE:
+            if step.denied and _is_known(step.denied, in_all=in_all):
                 yield _packets(step.denied, in_all=in_all), f"denied by {_policy(step)}"
     for drop in path.drops:
         packets = _packets(drop.dropped, in_all=in_all)
         yield packets, f"dropped {because_of(drop, _pronoun(packets))}"
+
+
+def _possible_denies(path: EndpointPath, *, in_all: bool) -> Iterator[tuple[int, str]]:
+    """How many packets each policy has denied at most, where nothing tells how many it did."""
+    for step in (step for tier in path.tiers for step in tier.policies):
+        if not (step.denied and _is_known(step.denied, in_all=in_all)):
+            denies = [member.verdicts[Verdict.DENY] for member in step.members if Verdict.DENY in member.verdicts]
+            of_node = sum(_packets(count, in_all=in_all) for count in denies)
+            not_accepted = _packets(step.entered, in_all=in_all) - _packets(step.accepted, in_all=in_all)
+            yield min(of_node, not_accepted), _policy(step)
+
+
+def _is_known(count: Count, *, in_all: bool) -> bool:
+    return count.trust is not Trust.UNRELIABLE if in_all else count.moved is not None
+
+
+def _largest(numbers: Iterable[tuple[int, str]]) -> tuple[int, str]:
+    return max(numbers, key=lambda one: one[0], default=(0, ""))
+
+
+def _number(packets: int) -> str:
+    return f"{packets:,} packet{'' if packets == 1 else 's'}"
 
 
 def _undecided_by(tier: TierStep, endpoint: Endpoint, packets: int) -> str:

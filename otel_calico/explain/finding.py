@@ -31,9 +31,9 @@ def find(view: NodeView, target: str) -> Found:
     namespace, _, name = target.rpartition("/")
     of_pod = veth_name(namespace, name, view.interface_prefix) if namespace else ""
     meanings: tuple[Callable[[Endpoint], bool], ...] = (
-        lambda one: target in {one.chain, one.interface, one.name, one.host_endpoint},
+        lambda one: bool(target) and target in {one.chain, one.interface, one.name, one.host_endpoint},
         lambda one: bool(of_pod) and one.interface == of_pod,
-        lambda one: target == one.pod,
+        lambda one: bool(target) and target == one.pod,
     )
     for meant in meanings:
         if endpoints := tuple(filter(meant, view.endpoints)):

@@ -48,11 +48,15 @@ class PolicyActivity:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The tables of the first page. `seconds` is the time over which packets moved; 0 right after the start."""
+    """The tables of the first page. `seconds` is the time over which packets moved; 0 right after the start.
+
+    `denies` says that some policy has denied packets, of whichever endpoint.
+    """
 
     seconds: float
     drops: Sequence[Drop]
     more_drops: int
+    denies: bool
     policies: Sequence[PolicyActivity]
     more_policies: int
     workloads: Sequence[str]
@@ -63,13 +67,15 @@ def overview(movement: Movement, endpoints: Iterable[Endpoint], sought: str = ""
     """The tables, or the rows of them that the text sought is in. `endpoints` are those of the rules."""
     rows = FOUND_ROWS if sought else ROWS
     drops = [drop for drop in _drops(movement) if _has(sought, drop.workload, drop.policy, drop.tier)]
-    policies = [one for one in _policies(movement) if _has(sought, one.name, one.kind)]
+    activities = _policies(movement)
+    policies = [one for one in activities if _has(sought, one.name, one.kind)]
     workloads = [one.name for one in endpoints if _has(sought, one.name, one.interface, one.chain)]
     workloads = sorted(set(workloads))
     return Overview(
         movement.seconds,
         drops[:rows],
         len(drops[rows:]),
+        any(one.totals.get("deny") for one in activities),
         policies[:rows],
         len(policies[rows:]),
         workloads[:FOUND_ROWS],

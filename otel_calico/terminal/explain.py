@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from otel_calico.explain.node import NodeView
 from otel_calico.explain.path import EndpointPath, PolicyStep, PolicyTotals
 from otel_calico.terminal.explanation import path_lines, policy_lines, untold, user_line
 from otel_calico.terminal.node import NodeError, open_node
-from otel_calico.terminal.output import show, show_json, show_notes, time_of_day, waiting
+from otel_calico.terminal.output import printable, show, show_error, show_json, show_notes, time_of_day, waiting
 from otel_calico.terminal.selecting import pod_hint, suggestion
 from otel_calico.terminal.table import legend
 
@@ -40,30 +39,33 @@ def run(settings: Settings, request: ExplainRequest) -> int:
         with open_node(settings) as node:
             former, look = None, node.look()
             show_notes(node.notes)
-            found = find(node.view(look), request.target)
-            if not found.endpoints and not found.policies:
-                raise _unknown(request.target, found, node.view(look))
+            found = _find(node.view(look), request.target)
             if request.interval:
                 with waiting(request.interval):
                     time.sleep(request.interval)
                 former, look = look, node.look()
             view = node.view(look, former)
-            found = find(view, request.target)
+            found = _find(view, request.target)  # again: rules come and go meanwhile
     except NodeError as error:
-        sys.stderr.write(f"Error: {error}\n")
+        show_error(error)
         return CANNOT_TELL
     except KeyboardInterrupt:
         return OK
     if request.output == "json":
         show_json(_as_json(view, found))
     else:
-        show(Text("\n").join(Text(line, "bold" if _is_heading(line) else "") for line in _lines(view, found)))
+        show(
+            Text("\n").join(Text(printable(line), "bold" if _is_heading(line) else "") for line in _lines(view, found))
+        )
     return OK
 
 
-def _unknown(target: str, found: Found, view: NodeView) -> NodeError:
+def _find(view: NodeView, target: str) -> Found:
+    found = find(view, target)
+    if found.endpoints or found.policies:
+        return found
     hint = pod_hint(view) if "/" in target else ""
-    return NodeError(f'nothing on this node is called "{target}"{suggestion(found.near, hint)}')
+    raise NodeError(f'nothing on this node is called "{target}"{suggestion(found.near, hint)}')
 
 
 def _lines(view: NodeView, found: Found) -> Iterator[str]:

@@ -15,6 +15,11 @@ _WIDE = 100_000
 """Columns where nobody looks: a pipe takes whole lines."""
 
 
+def printable(text: str) -> str:
+    """The text with all that could steer a terminal spelt out: names may come from files that strangers sent."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 def console() -> Console:
     """Standard output."""
     return Console(highlight=False, soft_wrap=False)
@@ -41,7 +46,12 @@ def show_json(value: object) -> None:
 def show_notes(notes: Sequence[str]) -> None:
     """Tell on standard error what is missing."""
     for note in notes:
-        sys.stderr.write(f"Note: {note}\n")
+        sys.stderr.write(f"Note: {printable(note)}\n")
+
+
+def show_error(error: Exception) -> None:
+    """Tell on standard error, in one line, why there is nothing to show."""
+    sys.stderr.write(f"Error: {printable(str(error))}\n")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from otel_calico.config import Settings
 from otel_calico.explain.look import Look
 from otel_calico.explain.node import NodeView
 from otel_calico.terminal.node import Node, NodeError, open_node
-from otel_calico.terminal.output import console, show, show_json, show_notes, time_of_day, waiting
+from otel_calico.terminal.output import console, show, show_error, show_json, show_notes, time_of_day, waiting
 from otel_calico.terminal.rows import Selection, report_rows, unused_policies
 from otel_calico.terminal.selecting import check_selection
 from otel_calico.terminal.table import report_table, unused_table
@@ -45,7 +44,7 @@ def run(settings: Settings, request: ReportRequest) -> int:
             check_selection(node.view(look), request.selection)
             return _watch(node, request, look) if request.watch else _once(node, request, look)
     except NodeError as error:
-        sys.stderr.write(f"Error: {error}\n")
+        show_error(error)
         return CANNOT_TELL
     except KeyboardInterrupt:
         return OK
@@ -72,7 +71,9 @@ def _watch(node: Node, request: ReportRequest, look: Look) -> int:
     if not terminal.is_terminal:
         _follow(node, look, interval, lambda view: show(_headed(view, request)))
         return OK
-    with Live(Text("counting …"), console=terminal, screen=True, auto_refresh=False, vertical_overflow="crop") as live:
+    with Live(
+        Text("counting …"), console=terminal, screen=True, auto_refresh=False, vertical_overflow="ellipsis"
+    ) as live:
         _follow(node, look, interval, lambda view: live.update(_headed(view, request), refresh=True))
     return OK
 
@@ -93,7 +94,7 @@ def _headed(view: NodeView, request: ReportRequest) -> RenderableType:
 def _as_table(view: NodeView, request: ReportRequest) -> RenderableType:
     if request.unused:
         return unused_table(unused_policies(view, request.selection))
-    return report_table(report_rows(view, request.selection), view.seconds)
+    return report_table(report_rows(view, request.selection), view.seconds, drops=request.selection.drops)
 
 
 def _as_json(view: NodeView, request: ReportRequest) -> object:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from otel_calico.explain.counts import Count, Trust
 from otel_calico.explain.path import PolicyTotals
+from otel_calico.terminal.output import printable
 from otel_calico.terminal.rows import DROPPING, Row
 
 MARKS = {Trust.EXACT: "", Trust.COMPUTED: "~", Trust.SHARED: "*", Trust.UNRELIABLE: "?"}
@@ -21,10 +22,14 @@ _LEGEND = {
 _STYLES = {"allow": "green", "pass": "cyan"}
 
 
-def report_table(rows: Sequence[Row], seconds: float = 0.0) -> RenderableType:
-    """The rows, and what their marks mean. With `seconds` also what moved in that time, for each second."""
+def report_table(rows: Sequence[Row], seconds: float = 0.0, *, drops: bool = False) -> RenderableType:
+    """The rows, and what their marks mean. With `seconds` also what moved in that time, for each second.
+
+    `drops` says that others than drops were left out.
+    """
     if not rows:
-        return Text("No packet has met these rules: nothing was counted.")
+        verdicts = "dropped or denied" if drops else "accepted, denied, passed on or dropped"
+        return Text(f"Nothing is counted as {verdicts}.")
     table = _table("WORKLOAD", "DIRECTION", "TIER", "POLICY", "VERDICT")
     for heading in ("PACKETS", "", "BYTES", *(("PACKETS/S", "BYTES/S") if seconds else ())):
         table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
@@ -33,18 +38,18 @@ def report_table(rows: Sequence[Row], seconds: float = 0.0) -> RenderableType:
         cells = (_endpoint(row), row.direction, row.tier, _decided_by(row))
         total = row.count.total
         numbers = (f"{total.packets:,}", MARKS[row.count.trust], f"{total.bytes:,}", *_rates(row.count, seconds))
-        table.add_row(*map(Text, cells), Text(row.verdict, style), *map(Text, numbers))
+        table.add_row(*map(_cell, cells), Text(row.verdict, style), *map(Text, numbers))
     return Group(table, *legend({row.count.trust for row in rows}))
 
 
 def unused_table(policies: Sequence[PolicyTotals]) -> RenderableType:
-    """Policies that nothing has met."""
+    """Policies that decided nothing."""
     if not policies:
         return Text("Every policy of this node has been used.")
     table = _table("POLICY", "KIND", "DIRECTION", "NOTE")
     for policy in policies:
         note = "" if policy.verdicts else "has no rules: what it selects is dropped at the end of its tier"
-        table.add_row(*map(Text, (policy.name, policy.kind, policy.direction.value, note)))
+        table.add_row(*map(_cell, (policy.name, policy.kind, policy.direction.value, note)))
     return table
 
 
@@ -65,6 +70,10 @@ def _table(*headings: str) -> Table:
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
+
+
+def _cell(text: str) -> Text:
+    return Text(printable(text))
 
 
 def _endpoint(row: Row) -> str:

@@ -62,15 +62,15 @@ class Acceptor:
         handshake.add_done_callback(end)
 
     def retire(self) -> None:
-        """End all connections, each after the answer under way."""
+        """End all connections, each after the answer under way, and handshakes, which prove what counted until now."""
+        for handshake in list(self._handshakes):
+            handshake.cancel()
         for connection in list(self._connections):
             connection.retire()
 
     async def close(self, seconds: float) -> None:
         """Accept no more; end all connections, each after the answer under way or when the time is over."""
         self._listener.close()
-        for handshake in list(self._handshakes):
-            handshake.cancel()
         self.retire()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds

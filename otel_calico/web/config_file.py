@@ -16,7 +16,7 @@ import yaml
 
 from otel_calico.files import LARGEST_CONFIGURATION, read_bounded
 
-_BCRYPT = re.compile(r"\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}")
+_BCRYPT = re.compile(r"\$2[abxy]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
 _HEADERS: Mapping[str, frozenset[str] | None] = {
     "Content-Security-Policy": None,
     "X-Frame-Options": frozenset({"deny", "sameorigin"}),

@@ -88,14 +88,16 @@ class Connection(asyncio.Protocol):
             return
         if self._read == 0:
             self._allow(self._limits.request)
+        room = max(0, HEAD_BYTES + 1 - self._read)
         self._read += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # the request is whole; what it asks to switch to is not offered
+            self._parser.feed_data(data[:room])
+        except httptools.HttpParserUpgrade as upgrade:
+            # The request is whole; what it asks to switch to is not offered.
+            self._last |= upgrade.args[0] < len(data)
         except httptools.HttpParserError:
             self._refuse(BAD_REQUEST)
-        if self._task is None and self._read > HEAD_BYTES:
+        if self._read > HEAD_BYTES:
             self._refuse(TOO_LARGE)
 
     def pause_writing(self) -> None:
@@ -107,6 +109,11 @@ class Connection(asyncio.Protocol):
         self._writable.set()
 
     # --- called by httptools ---
+
+    def on_message_begin(self) -> None:
+        """A request begins. One that was sent without waiting for an answer is not read; the client will ask again."""
+        if self._task is not None:
+            self._last = True
 
     def on_url(self, part: bytes) -> None:
         """A part of the target."""
@@ -121,18 +128,19 @@ class Connection(asyncio.Protocol):
         self._refused = NO_BODY
 
     def on_message_complete(self) -> None:
-        """The request is whole. What the client sent after it without waiting is not answered; it will ask again."""
+        """The request is whole."""
         if self._task is not None:
-            self._last = True
             return
         self._last = not self._parser.should_keep_alive()
         self._transport.pause_reading()
-        self._task = self._loop.create_task(self._serve(self._request()))
+        request = self._request()
+        self._task = self._loop.create_task(self._serve(request, self._refused))
+        self._headers = {}  # what comes after it belongs to another request
 
     # --- ---
 
-    async def _serve(self, request: Request) -> None:
-        response = self._refused or await self._answer(request, self._peer)
+    async def _serve(self, request: Request, refused: Response | None) -> None:
+        response = refused or await self._answer(request, self._peer)
         await self._write(response, with_body=request.method != "HEAD")
         self._task = None
         if self._last:
@@ -168,10 +176,11 @@ class Connection(asyncio.Protocol):
         await self._writable.wait()
 
     def _refuse(self, response: Response) -> None:
-        if not self._last:
-            self._last = True
+        """Answer what is no request, and end; after the answer under way, if there is one, without a word."""
+        if self._task is None and not self._last:
             self._transport.write(response.head(formatdate(usegmt=True), close=True) + response.body)
             self._transport.close()
+        self._last = True
 
     def _allow(self, seconds: float) -> None:
         self._timer.cancel()

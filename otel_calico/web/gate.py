@@ -18,6 +18,7 @@ from otel_calico.web.users import credentials
 log = structlog.get_logger(__name__)
 
 _NO_CERTIFICATE = plain(HTTPStatus.FORBIDDEN, "This server asks for a client certificate that it knows.")
+_FAILED = plain(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error; the log says more.")
 _NO_USER = plain(
     HTTPStatus.UNAUTHORIZED,
     "Who asks? Send user and password (HTTP basic authentication).",
@@ -45,11 +46,20 @@ class Gate:
     async def answer(self, request: Request, peer: Peer) -> Response:
         """The application's answer, or a refusal."""
         protection = self.protection
+        try:
+            response = await self._answer(protection, request, peer)
+        except Exception:
+            log.exception("request_failed", path=request.path)
+            response = _FAILED
+        return response.with_headers(protection.headers) if protection.headers else response
+
+    async def _answer(self, protection: Protection, request: Request, peer: Peer) -> Response:
         refusal = await self._refusal(protection, request, peer)
         if refusal and request.path in self._probes:
             request, refusal = replace(request, admitted=False), None
-        response = refusal or await self._ask(request)
-        return response.with_headers(protection.headers) if protection.headers else response
+        if refusal:
+            return refusal
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._application, request)
 
     async def _refusal(self, protection: Protection, request: Request, peer: Peer) -> Response | None:
         if not protection.accepts(peer.certificate):
@@ -63,10 +73,3 @@ class Gate:
             return None
         verified = await asyncio.get_running_loop().run_in_executor(self._hashing, protection.users.verify, claim)
         return None if verified else _NO_USER
-
-    async def _ask(self, request: Request) -> Response:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._application, request)
-        except Exception:
-            log.exception("request_failed", path=request.path)
-            return plain(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error; the log says more.")

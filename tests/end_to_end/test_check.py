@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.end_to_end.cluster import WEB
 from tests.end_to_end.live_node import LiveNode
 from tests.end_to_end.resources import endpoint
 from tests.node.programs import PATH
+from tests.web.site import hashed
 
 pytestmark = pytest.mark.node
 
@@ -127,6 +129,31 @@ def test_of_a_healthy_node_every_line_is_ok(node: LiveNode) -> None:
 def test_of_a_broken_node_it_says_what_is_wrong_and_the_remedy(legacy_node: LiveNode, broken: Broken) -> None:
     code, said = check(legacy_node, broken.env, through=broken.through)
     assert (code, wrong(said)) == (1, broken.said)
+
+
+BROKEN_FILE = """\
+fail  web config         {file}: tls_server_config.key_file: missing; TLS needs a certificate and its key
+                         → mend the file (docs/web.md): serve does not start with it
+fail  web config         {file}: basic_auth_users.prom: is no bcrypt hash; `htpasswd -nBC 10 NAME` makes one
+                         → mend the file (docs/web.md): serve does not start with it
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "finding"),
+    [
+        ("{}", 0, "ok    web config         {file}: everybody may ask\n"),
+        (f"basic_auth_users: {{prom: {hashed('secret')}}}", 0, "ok    web config         {file}: users\n"),
+        ("tls_server_config: {cert_file: tls.crt}\nbasic_auth_users: {prom: secret}", 1, BROKEN_FILE),
+    ],
+)
+def test_a_web_configuration_file_is_looked_at(
+    nft_node: LiveNode, tmp_path: Path, content: str, code: int, finding: str
+) -> None:
+    file = tmp_path / "web.yml"
+    file.write_text(content)
+    ended, said = check(nft_node, None, "--web-config-file", str(file))
+    assert (ended, finding.format(file=file) in said) == (code, True)
 
 
 def test_an_interface_without_workload_is_a_warning(nft_node: LiveNode) -> None:

@@ -7,7 +7,7 @@ import pytest
 from otel_calico.explain.conclusion import conclusion
 from otel_calico.model import Direction
 from tests.accounting.kernel import Kernel, Packet
-from tests.explain.test_path import ALLOW, BLOCK, FIRST, NONE, node, send
+from tests.explain.test_path import ALLOW, BLOCK, FIRST, MIXED, NONE, OTHER, node, send
 from tests.explain.views import WEB, look, paths, to_web
 from tests.felix import Endpoint, Era, HostEndpoint, Node, kubernetes_profiles, render
 
@@ -36,6 +36,44 @@ def test_since_a_former_look_only_what_moved_is_told() -> None:
     assert conclusion(to_web(kernel, former), "14:02") == "Since 14:02 no packet to shop/web has met its policies."
     send(kernel, {5353: 41})
     assert conclusion(to_web(kernel, former), "14:02") == f"Since 14:02 41 {DROPPED}"
+
+
+UNTOLD = "3 packets to shop/web may have been denied by policy default.{}: no rule counts those of one endpoint."
+
+
+def test_denies_that_nothing_tells_apart_are_not_taken_for_none() -> None:
+    kernel = Kernel(render(node(MIXED, OTHER)))
+    send(kernel, {80: 1, 53: 2, 54: 4})
+    assert (
+        conclusion(to_web(kernel)) == "No packet to shop/web was dropped: policies accepted 1 and profiles accepted 6."
+    )
+    send(kernel, {9090: 3})
+    assert conclusion(to_web(kernel)) == f"Up to {UNTOLD.format('mixed')}"
+
+
+def test_denies_of_rules_that_were_written_anew_are_not_taken_for_none() -> None:
+    kernel = Kernel(render(node(BLOCK, ALLOW)))
+    send(kernel, {8080: 7, 9090: 9})
+    former = look(kernel)
+    kernel.zero()
+    send(kernel, {8080: 2})
+    assert conclusion(to_web(kernel, former), "14:02") == (
+        "Since 14:02 no packet to shop/web was dropped: policies accepted 2."
+    )
+    send(kernel, {9090: 3})
+    assert conclusion(to_web(kernel, former), "14:02") == f"Since 14:02 up to {UNTOLD.format('block')}"
+
+
+def test_of_a_total_that_a_rewrite_spoilt_only_what_is_certain_is_told() -> None:
+    kernel = Kernel(render(node(BLOCK, ALLOW)), "legacy")
+    send(kernel, {8080: 7, 9090: 3})
+    kernel.write(render(node(BLOCK, FIRST, ALLOW)))
+    assert conclusion(to_web(kernel)) == f"Up to {UNTOLD.format('block')}"
+    former = look(kernel)
+    send(kernel, {9090: 2})
+    assert conclusion(to_web(kernel, former), "14:02") == (
+        "Since 14:02 2 packets to shop/web were denied by policy default.block."
+    )
 
 
 def test_an_only_policy_is_named() -> None:

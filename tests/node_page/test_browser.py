@@ -39,7 +39,7 @@ def test_a_drop_of_real_packets_shows_up_by_itself_and_leads_to_its_workload(nod
     with browser(tmp_path, node.namespace) as tab:
         tab.page.goto(f"http://{service.address}/")
         assert "Ready" in tab.main()
-        assert "Nothing was dropped." in tab.main()
+        assert "No packet of a workload was dropped." in tab.main()
         node.send({5353: 3})
         row = tab.page.locator("section", has_text="Dropped").locator("tbody tr")
         row.wait_for(timeout=REFRESHED)

@@ -94,6 +94,15 @@ def test_what_is_not_known_is_not_called_nothing() -> None:
     assert said(watched.look()).count("Not known: the last scan failed.") == 2
 
 
+def test_denies_that_no_workload_is_known_for_are_not_called_nothing() -> None:
+    sets = series(POLICY_PACKETS, NODE_WIDE, {**NODE_WIDE, "calico.verdict": "deny"})
+    none = Readings(DROPS, (0, 0))
+    assert "Dropped No packet of a workload was dropped. Work" in said(Watched(none, Readings(sets, (5, 0))).look())
+    assert "Dropped Policies denied packets, and no rule tells whose: see their own numbers. Work" in said(
+        Watched(none, Readings(sets, (5, 3))).look()
+    )
+
+
 def test_a_search_shows_what_has_the_text_in_its_name() -> None:
     other = {**WEB, "pod": "db-0", "pod_namespace": "store"}
     watched = Watched(Readings(series(NO_POLICY_DROP, WEB, other), (1, 2)), Readings(DENIED, (3,)))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +45,7 @@ def refused(*arguments: str, stdin: str = "") -> str:
         (("report", "--policy", "gaurd"), 'this node has no policy "gaurd"; did you mean security.guard?'),
         (("report", "--namespace", "defalt"), 'this node has no namespace "defalt"; did you mean default?'),
         (("explain", "web"), 'nothing on this node is called "web"; did you mean default/web-0'),
+        (("explain", ""), 'nothing on this node is called ""; did you mean '),
         (("explain", "x/y"), 'nothing on this node is called "x/y"; `otel-calico report` lists what it has'),
     ],
 )
@@ -59,6 +63,45 @@ def test_without_a_datastore_an_unknown_pod_brings_the_reason() -> None:
         'Error: nothing on this node is called "shop/web-1"; only a datastore knows pods (--datastore-file, '
         "--etcd-endpoints, --kubeconfig): without, name an interface\n"
     )
+
+
+def test_names_that_would_steer_the_terminal_are_spelt_out(folder: Path) -> None:
+    rules = (folder / "rules.txt").read_text()
+    hostile = rules.replace("cali0d7763386da", "cali\x1b[2J\u202e").replace(
+        "default.block-9090", "default.\x1b]0;x\x07"
+    )
+    (folder / "hostile.txt").write_text(hostile)
+    for arguments in (("report",), ("report", "--unused"), ("explain", "cali\x1b[2J\u202e")):
+        printed = CliRunner(env={"NODENAME": "n"}).invoke(main, [*arguments, "--ruleset", "hostile.txt"])
+        assert (printed.exit_code, printed.stderr) == (0, "")
+        assert all(line.isprintable() for line in printed.stdout.split("\n"))
+    assert refused("explain", "cali\x1b[2J", "--ruleset", "hostile.txt") == (
+        'Error: nothing on this node is called "cali\\x1b[2J"; did you mean cali\\x1b[2J\\u202e?\n'
+    )
+
+
+def test_where_nothing_is_left_to_show_it_is_said_what_was_looked_for(folder: Path) -> None:
+    quiet = re.sub(
+        r"^\[\d+:\d+\](?=.*cali11111111111)", "[0:0]", (folder / "rules.txt").read_text(), flags=re.MULTILINE
+    )
+    (folder / "quiet.txt").write_text(quiet)
+    run = CliRunner(env={"NODENAME": "n"}).invoke
+    pod = ("report", "--ruleset", "quiet.txt", "--pod", "cali11111111111")
+    assert run(main, [*pod, "--drops"]).output == "Nothing is counted as dropped or denied.\n"
+    assert run(main, pod).output == "Nothing is counted as accepted, denied, passed on or dropped.\n"
+
+
+def test_a_terminal_without_unicode_gets_what_it_can_show(folder: Path) -> None:
+    rules = folder / "rules.txt"
+    rules.write_text(rules.read_text().replace("cali0d7763386da", "caliö€"))
+    run = subprocess.run(
+        [sys.executable, "-m", "otel_calico", "report", "--ruleset", "rules.txt"],
+        env={"PYTHONIOENCODING": "latin-1", "NODENAME": "n"},
+        capture_output=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert "caliö? ".encode("latin-1") in run.stdout
 
 
 @pytest.mark.usefixtures("folder")

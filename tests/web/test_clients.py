@@ -86,6 +86,7 @@ def test_odd_requests_get_the_answer_that_the_protocol_has_for_them(site: Site) 
         b"\x16\x03\x01\x02\x00\x01\x00": bad,
         b"GET /" + b"a" * 17_000: large,
         b"GET / HTTP/1.1\r\nX: " + b"a" * 17_000: large,
+        b"GET /" + b"a" * 17_000 + b" HTTP/1.1\r\n" + host + b"\r\n": large,
         b"POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc": ["HTTP/1.1 413 Request Entity Too Large"],
     }
     assert {sent: said(site, sent) for sent in answers} == answers
@@ -94,6 +95,12 @@ def test_odd_requests_get_the_answer_that_the_protocol_has_for_them(site: Site) 
 def test_a_client_that_does_not_wait_gets_its_first_answer(site: Site) -> None:
     request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
     assert said(site, request * 3) == ["HTTP/1.1 200 OK", "GET /metrics admitted"]
+
+
+def test_what_follows_a_request_changes_nothing_of_its_answer(site: Site) -> None:
+    request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+    for more in (b"garbage\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", b"GET /" + b"a" * 17_000):
+        assert said(site, request + more) == ["HTTP/1.1 200 OK", "GET /metrics admitted"]
 
 
 def test_more_connections_than_there_may_be_cost_the_silent_ones_theirs(site: Site) -> None:

@@ -54,6 +54,12 @@ log: debug
     ]
 
 
+@pytest.mark.parametrize("beginning", ["$2$04$", "$2b$03$", "$2b$32$", "$2b$00$", "$1b$04$"])
+def test_a_hash_that_no_password_could_be_checked_against_is_refused(tmp_path: Path, beginning: str) -> None:
+    site = Site(tmp_path).write(basic_auth_users={"prom": beginning + hashed("secret")[7:]})
+    assert problems(site.path) == ["basic_auth_users.prom: is no bcrypt hash; `htpasswd -nBC 10 NAME` makes one"]
+
+
 def test_files_that_cannot_be_used_are_named_with_the_reason(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.write_tls(cipher_suites=["RC4"], curve_preferences=["CurveP256", "X25519"])

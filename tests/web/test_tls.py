@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,6 +61,19 @@ def test_client_certificates_are_asked_for_on_all_pages_but_the_probes(site: Sit
     ):
         with pytest.raises(OSError, match=r"alert|reset|EOF|closed"):
             site.ask(context=site.trusting(stranger))
+
+
+def test_a_handshake_begun_before_an_authority_was_replaced_lets_nobody_in(site: Site) -> None:
+    site.write_tls(client_auth_type="RequireAndVerifyClientCert", client_ca_file="ca.pem").start()
+    known, file = site.trusting(site.authority.issue_cert("prometheus.example")), site.file
+    assert file is not None
+    with socket.create_connection(("localhost", site.server.port), timeout=20) as client:
+        wait_until(lambda: site.ask(PROBE, site.trusting())[0] == 200, "the server, which has accepted by now", 10)
+        former = file.current
+        trustme.CA().cert_pem.write_to_path(str(site.folder / "ca.pem"))
+        wait_until(lambda: file.current is not former, "the other authority", 10)
+        with pytest.raises(OSError, match=r"reset|EOF|closed|violation"):
+            known.wrap_socket(client, server_hostname="localhost")
 
 
 def test_only_certificates_of_allowed_names_get_in(site: Site) -> None:

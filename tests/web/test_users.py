@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,6 +34,14 @@ def test_only_the_right_password_gets_in_and_probes_are_answered_to_all(tmp_path
         assert site.ask("/secret", user="prom:wrong") == REFUSED
         assert site.ask(PROBE) == (200, "GET /healthz not admitted")
         assert site.ask(PROBE, user="prom:secret") == (200, "GET /healthz admitted")
+
+
+def test_a_request_is_not_let_in_by_the_password_of_the_one_behind_it(tmp_path: Path) -> None:
+    with Site(tmp_path).write(basic_auth_users={"prom": hashed("secret")}).start() as site:
+        password = b"Authorization: Basic " + b64encode(b"prom:secret") + b"\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", site.server.port), timeout=20) as client:
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n" + password)
+            assert client.recv(1000).startswith(b"HTTP/1.1 401 ")
 
 
 def test_users_that_change_in_the_file_change_at_once_for_clients_that_were_in(tmp_path: Path) -> None:
