@@ -42,8 +42,8 @@ def number(
 def lines(title: str, meaning: str, *queries: Query, unit: str = PER_SECOND) -> timeseries.Panel:
     """Values over time."""
     panel = timeseries.Panel().title(title).description(meaning).datasource(SOURCE).span(12).height(8).unit(unit)
-    legend = common.VizLegendOptions().display_mode(common_models.LegendDisplayMode.TABLE).show_legend(True)  # noqa: FBT003
-    legend.placement(common_models.LegendPlacement.BOTTOM).calcs(["lastNotNull", "max"]).sort_by("Max").sort_desc(True)  # noqa: FBT003
+    legend = common.VizLegendOptions().display_mode(common_models.LegendDisplayMode.TABLE).show_legend(True)  # noqa: FBT003 - the SDK's
+    legend.placement(common_models.LegendPlacement.BOTTOM).calcs(["lastNotNull", "max"]).sort_by("Max").sort_desc(True)  # noqa: FBT003 - the SDK's
     tooltip = common.VizTooltipOptions().mode(common_models.TooltipDisplayMode.MULTI)
     panel.legend(legend).tooltip(tooltip.sort(common_models.SortOrder.DESCENDING)).min(0).fill_opacity(10)
     return panel.targets([_over_time(query, letter) for query, letter in zip(queries, "ABCDEF", strict=False)])

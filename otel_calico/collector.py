@@ -125,7 +125,7 @@ class Collector:
         readings = () if below_minimum else self._account(planned, taken)
         left_out = () if below_minimum else self._cardinality.left_out
         watch.lap("account")
-        report = self._report(watch, dumps, planned, left_out, below_minimum=below_minimum)
+        report = self._report(watch, dumps, planned, left_out, dataplane, below_minimum=below_minimum)
         if failure:
             self._look = Look(taken / 1e9)
             return Snapshot(taken / 1e9, failure=failure, report=report)
@@ -179,19 +179,20 @@ class Collector:
             self._scans[ruleset.ip_version].accept(ruleset, taken)
         return self._cardinality.shown(readings)
 
-    def _report(
+    def _report(  # noqa: PLR0913 - a scan has this many sides
         self,
         watch: Stopwatch,
         dumps: Sequence[Dump],
         planned: Sequence[PlannedRuleset],
         left_out: Sequence[SeriesSet],
+        dataplane: str,
         *,
         below_minimum: bool,
     ) -> ScanReport:
         plans = [ruleset.plan for ruleset in planned]
         return ScanReport(
             backend=self._source.backend,
-            dataplane=dataplane_of({ruleset.ip_version: ruleset.ruleset for ruleset in planned}),
+            dataplane=dataplane,
             seconds=watch.seconds,
             rules={_label(ruleset.ip_version): ruleset.ruleset.rules for ruleset in planned},
             bytes={_label(dump.ip_version): len(dump.text) for dump in dumps},

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from otel_calico.chains import ALL_INTERFACES, IdScheme, chain_name, policy_id
-from otel_calico.model import ClusterInformation, HostEndpoint, Policy, Resource, Tier, WorkloadEndpoint
+from otel_calico.model import HostEndpoint, Policy, Resource, WorkloadEndpoint
 
 _R = TypeVar("_R")
 _ANY_PREFIX = "cali-pi-"  # the part after the prefix is the same for both directions
@@ -53,8 +53,6 @@ class Lookups:
         self._endpoints: _Claims[WorkloadEndpoint] = _Claims()
         self._hosts: _Claims[HostEndpoint] = _Claims()
         self._policies: dict[IdScheme, _Claims[Policy]] = {}
-        self._tiers: _Claims[Tier] = _Claims()
-        self._clusters: _Claims[ClusterInformation] = _Claims()
         self.version = 0
 
     # --- read by scans ---
@@ -90,17 +88,9 @@ class Lookups:
         claims = self._policies.get(scheme) or self._index(scheme)
         return claims.owner(_suffix(chain))
 
-    def tiers(self) -> Mapping[str, Tier]:
-        """Tiers by name."""
-        return {name: claims[-1] for name, claims in list(self._tiers.by_text.items())}
-
-    def cluster_information(self) -> ClusterInformation | None:
-        """The cluster's state object, if the datastore has one."""
-        return self._clusters.owner("")
-
-    def count(self, kind: str) -> int:
-        """Resources held of one kind."""
-        return len(self._resources.get(kind, ()))
+    def held(self, kind: str) -> Mapping[str, Resource]:
+        """What is held of one kind, by its key. A datastore's thread may change it at any time."""
+        return self._resources.get(kind, {})
 
     # --- written by datastores ---
 
@@ -154,19 +144,14 @@ class Lookups:
                 claims.drop(text, former)
 
     def _claims_of(self, resource: Resource) -> list[tuple[_Claims[Any], str]]:
-        """Every index a resource stands in, with the text it claims there."""
-        found: list[tuple[_Claims[Any], str]]
+        """Every index a resource stands in, with the text it claims there. No scan asks for a tier or the cluster."""
         if isinstance(resource, WorkloadEndpoint):
-            found = [(self._endpoints, resource.interface)]
-        elif isinstance(resource, HostEndpoint):
-            found = [(self._hosts, resource.interface)]
-        elif isinstance(resource, Policy):
-            found = [(claims, _policy_suffix(resource, scheme)) for scheme, claims in self._policies.items()]
-        elif isinstance(resource, Tier):
-            found = [(self._tiers, resource.name)]
-        else:
-            found = [(self._clusters, "")]
-        return found
+            return [(self._endpoints, resource.interface)]
+        if isinstance(resource, HostEndpoint):
+            return [(self._hosts, resource.interface)]
+        if isinstance(resource, Policy):
+            return [(claims, _policy_suffix(resource, scheme)) for scheme, claims in self._policies.items()]
+        return []
 
     def _index(self, scheme: IdScheme) -> _Claims[Policy]:
         with self._write:

@@ -56,16 +56,13 @@ class Policy:
     namespace: str
     stored_name: str
     tier: str = "default"
-    order: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """An ordered set of policies. `default_action` is `Deny` or `Pass`."""
+    """An ordered set of policies. What it orders and does is read from the rules."""
 
     name: str
-    order: float | None = None
-    default_action: str = "Deny"
 
 
 @dataclass(frozen=True, slots=True)

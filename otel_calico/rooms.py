@@ -66,8 +66,7 @@ def build_datastore(settings: Settings, lookups: Lookups) -> Datastore:
 
 
 def _etcd(settings: Settings, lookups: Lookups) -> Datastore:
-    # The client and its gRPC weigh 20 MB: loaded only where etcd is the datastore.
-    from otel_calico.datastores.etcd import EtcdDatastore  # noqa: PLC0415 - 20 MB
+    from otel_calico.datastores.etcd import EtcdDatastore  # noqa: PLC0415 - the client and its gRPC weigh 20 MB
     from otel_calico.datastores.settings import EtcdSettings  # noqa: PLC0415 - needed with it alone
 
     given = settings.etcd
@@ -97,8 +96,13 @@ def _etcd(settings: Settings, lookups: Lookups) -> Datastore:
 
 
 def _kubernetes(settings: Settings, lookups: Lookups) -> Datastore:
-    # In etcd mode nothing of it is needed.
-    from otel_calico.datastores.kubernetes import access, api, api_resources, datastore, kubeconfig  # noqa: PLC0415
+    from otel_calico.datastores.kubernetes import (  # noqa: PLC0415 - not needed in etcd mode
+        access,
+        api,
+        api_resources,
+        datastore,
+        kubeconfig,
+    )
 
     given = settings.kubernetes
     overrides = access.Access(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain as chained
+from itertools import compress
+from operator import is_not
 
 from otel_calico.accounting.chain import ChainAccount
 from otel_calico.accounting.chain_scan import ChainScan
@@ -20,7 +22,7 @@ from otel_calico.series import Readings
 from otel_calico.verdicts.plan import EndpointPlan, RulesetPlan
 from otel_calico.verdicts.planner import Planner, SeriesChoice
 
-_EMPTY = Ruleset({}, {}, "", rules=0, skipped=0)
+_EMPTY = Ruleset({}, {}, "")
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class RulesetScan:
         self._accounts: dict[str, ChainAccount] = {}
         self._accounted: RulesetPlan | None = None  # what the accounts are of
         self._series: Mapping[str, EndpointPlan] = {}
+        self._read: Sequence[Chain | None] = ()  # the chains that the accounts read last, in their order
         self._groups = GroupWatch()
         self._looked_at: int | None = None  # Unix nanoseconds of the scan before
 
@@ -77,13 +80,16 @@ class RulesetScan:
         if planned.plan is not self._accounted:
             self._accounted, self._series = planned.plan, planned.plan.series
             self._accounts = {name: self._accounts.get(name) or ChainAccount() for name in self._series}
-        chains, series = planned.ruleset.chains, self._series
+            self._read = [None] * len(self._accounts)
         groups = self._groups.look(planned)
-        for name, account in self._accounts.items():
-            chain, plan = chains[name], series[name]
+        chains = list(map(planned.ruleset.chains.__getitem__, self._accounts))
+        moved = list(map(is_not, chains, self._read))
+        for (name, account), chain in compress(zip(self._accounts.items(), chains, strict=True), moved):
+            plan = self._series[name]
             if not account.has_read(plan, chain):
                 account.read(plan, ChainScan(chain, planned.before.chains.get(name), planned.times, groups))
-        return itertools.chain.from_iterable([account.readings for account in self._accounts.values()])
+        self._read = chains
+        return chained.from_iterable([account.readings for account in self._accounts.values()])
 
     def accept(self, planned: PlannedRuleset, taken: int) -> None:
         """Let this be the scan that the next one is compared with."""

@@ -13,6 +13,12 @@ from dataclasses import dataclass, field
 from otel_calico.metrics import Metric
 
 Labels = Mapping[str, str]
+LabelKey = frozenset[tuple[str, str]]
+
+
+def label_key(labels: Labels) -> LabelKey:
+    """What equal label sets have in common, in whatever order their labels stand."""
+    return frozenset(labels.items())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -30,6 +30,7 @@ READERS: dict[str, tuple[int, type[Exception], Callable[[str], object]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
 def test_a_file_that_is_too_large_is_refused(name: str, tmp_path: Path) -> None:
     most, error, reader = READERS[name]
@@ -53,6 +54,7 @@ def test_a_watch_event_without_end_is_refused() -> None:
         list(_whole_lines(repeat(bytes(1 << 20)), lambda: False))
 
 
+@pytest.mark.slow
 def test_a_list_without_end_is_refused() -> None:
     with pytest.raises(DatastoreError, match="256 MiB in one piece"):
         list(ItemStream(repeat(bytes(100 << 20))))

@@ -186,9 +186,12 @@ def reported_names(snapshot: Snapshot) -> set[str]:
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
-@given(policies(), st.booleans(), st.booleans())
-def test_a_policy_has_one_name_in_every_era(named: tuple[str, felix.Policy], migrated: bool, flow_logs: bool) -> None:  # noqa: FBT001
+@given(named=policies(), migrated=st.booleans(), flow_logs=st.booleans())
+def test_a_policy_has_one_name_in_every_era(
+    *, named: tuple[str, felix.Policy], migrated: bool, flow_logs: bool
+) -> None:
     name, policy = named
     for era in Era:
         if policy.tier != "default" and era < Era.C:

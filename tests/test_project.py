@@ -58,10 +58,22 @@ def test_the_wheel_holds_every_file_of_the_package(tmp_path: Path) -> None:
 
 
 def test_only_the_command_line_and_the_configuration_read_the_environment() -> None:
-    readers = {path for path in PACKAGE.rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))
-               if isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv"}}  # fmt: skip
+    readers = users_of({"environ", "environb", "getenv"})
     assert {path.relative_to(PACKAGE).parts[0] for path in readers} <= {"cli", "config"}
     assert readers, "the search finds nothing at all"
+
+
+def test_programs_are_started_in_one_place_alone() -> None:
+    starters = users_of({"fork", "popen", "posix_spawn", "posix_spawnp", "spawnv", "system", "execv", "execvp"})
+    assert {str(path.relative_to(PACKAGE)) for path in starters} == {"sources/command.py"}
+    imports = re.compile(r"\b(import|from) (subprocess|multiprocessing|pty)\b")
+    assert not [path for path in PACKAGE.rglob("*.py") if imports.search(path.read_text())]
+
+
+def users_of(names: set[str]) -> set[Path]:
+    """The modules that use an attribute of one of these names, such as `os.NAME`."""
+    return {path for path in PACKAGE.rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Attribute) and node.attr in names}  # fmt: skip
 
 
 @pytest.mark.node

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from types import TracebackType
 
 from tests.node.etcd import Etcd
 from tests.node.namespace import Namespace
@@ -25,7 +24,5 @@ class EtcdCluster:
             member.wait_healthy()
         return self._members
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._parts.close()

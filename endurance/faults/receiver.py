@@ -25,7 +25,7 @@ class FaultyReceiver(GrpcReceiver):
     code: grpc.StatusCode | None = None
     asked = 0
 
-    def Export(self, request: ExportMetricsServiceRequest, context: Any) -> ExportMetricsServiceResponse:  # noqa: N802
+    def Export(self, request: ExportMetricsServiceRequest, context: Any) -> ExportMetricsServiceResponse:  # noqa: N802 - gRPC's name
         """The service's one method."""
         self.asked += 1
         time.sleep(self.delay)

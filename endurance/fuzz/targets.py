@@ -37,7 +37,7 @@ def ruleset(data: bytes) -> None:
         return
     moved = _COUNTERS.sub(lambda found: f"[{int(found[1]) + 7}:{int(found[2]) + 420}]", text)
     for later in (text, moved, text.replace("-j DROP", "-j RETURN")):
-        assert _said(parse(later, first)) == _said(parse(later)), "reading on differs from reading anew"  # noqa: S101
+        assert _said(parse(later, first)) == _said(parse(later)), "reading on differs from reading anew"  # noqa: S101 - what the fuzzer is to find
 
 
 def nft_export(data: bytes) -> None:
@@ -71,7 +71,7 @@ def export(data: bytes) -> None:
 def api_list(data: bytes) -> None:
     """A list of the API server, whole and in pieces: the same items."""
     pieces = [data[start : start + 97] for start in range(0, len(data), 97)]
-    assert _items([data]) == _items(pieces), "pieces differ from the whole"  # noqa: S101
+    assert _items([data]) == _items(pieces), "pieces differ from the whole"  # noqa: S101 - what the fuzzer is to find
 
 
 def kubeconfig(data: bytes) -> None:

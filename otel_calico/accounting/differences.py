@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from otel_calico.accounting.chain_scan import ChainScan
-from otel_calico.series import Readings, SeriesSet
+from otel_calico.series import LabelKey, Readings, SeriesSet, label_key
 from otel_calico.verdicts.plan import Difference, DifferenceSeries
 
 
@@ -69,7 +69,7 @@ class DifferenceAccount:
         """
         known = {**chain.known(plan.metric), **dict(zip(self._hashes, self._counters, strict=True))}
         former, unknown = self._streams(), _Stream(0, 0, chain.times.previous)
-        streams = [former.get(frozenset(labels.items()), unknown) for labels in plan.labels]
+        streams = [former.get(label_key(labels), unknown) for labels in plan.labels]
         formulas = self._formulas_by_labels()
         self._plan = plan
         self._hashes = chain.hashes(plan.rules)
@@ -79,22 +79,22 @@ class DifferenceAccount:
         series = SeriesSet(plan.metric, plan.labels, [stream.since for stream in streams])
         proven = [
             not difference.inferred
-            or formulas.get(frozenset(labels.items())) == formula
+            or formulas.get(label_key(labels)) == formula
             or not any(rule in known for rule in formula)
             for labels, difference, formula in zip(plan.labels, plan.differences, self._formulas, strict=True)
         ]
         return Readings(series, [stream.shown for stream in streams]), proven
 
-    def _formulas_by_labels(self) -> Mapping[frozenset[tuple[str, str]], tuple[str, ...]]:
+    def _formulas_by_labels(self) -> Mapping[LabelKey, tuple[str, ...]]:
         labels = self._plan.labels if self._plan else ()
-        return {frozenset(own.items()): formula for own, formula in zip(labels, self._formulas, strict=True)}
+        return {label_key(own): formula for own, formula in zip(labels, self._formulas, strict=True)}
 
-    def _streams(self) -> Mapping[frozenset[tuple[str, str]], _Stream]:
+    def _streams(self) -> Mapping[LabelKey, _Stream]:
         if self._readings is None:
             return {}
         series = self._readings.series
         columns = zip(self._totals, self._readings.values, series.since, strict=True)
-        keys = (frozenset(labels.items()) for labels in series.labels)
+        keys = (label_key(labels) for labels in series.labels)
         return {key: _Stream(*column) for key, column in zip(keys, columns, strict=True)}
 
 

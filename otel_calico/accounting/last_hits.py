@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from otel_calico.metrics import POLICY_LAST_HIT
-from otel_calico.series import Labels, Readings, SeriesSet
+from otel_calico.series import LabelKey, Labels, Readings, SeriesSet
 
-PolicyKey = frozenset[tuple[str, str]]
+PolicyKey = LabelKey
 
 _OF_RULES = {"calico.direction", "calico.verdict"}
 

@@ -19,8 +19,3 @@ class PlannedRuleset:
     ruleset: Ruleset
     before: Ruleset
     times: ScanTimes
-
-    def hashes(self, chain: str) -> tuple[str, ...]:
-        """Hashes of a chain's rules; none where it has no rules."""
-        found = self.ruleset.chains.get(chain)
-        return found.layout.hashes if found else ()

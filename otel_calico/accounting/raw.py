@@ -10,7 +10,7 @@ import operator
 from collections.abc import Mapping, Sequence
 
 from otel_calico.accounting.chain_scan import ChainScan, Stream
-from otel_calico.series import Labels, Readings, SeriesSet
+from otel_calico.series import Readings, SeriesSet, label_key
 from otel_calico.verdicts.plan import RawSeries
 
 
@@ -46,7 +46,7 @@ class RawAccount:
         rules = chain.hashes(plan.rules)
         streams = [
             _carried_on(known, rule, value)
-            if (known := former.get(_key(labels)))
+            if (known := former.get(label_key(labels)))
             else chain.stream(plan.metric, rule, value)
             for labels, rule, value in zip(plan.labels, rules, values, strict=True)
         ]
@@ -71,7 +71,9 @@ class RawAccount:
             readings.series.since,
             strict=True,
         )
-        return {_key(labels): Stream(*column) for labels, column in zip(readings.series.labels, columns, strict=True)}
+        return {
+            label_key(labels): Stream(*column) for labels, column in zip(readings.series.labels, columns, strict=True)
+        }
 
 
 def _continued(former: Readings, values: list[int]) -> Readings:
@@ -88,10 +90,6 @@ def _carried_on(former: Stream, rule: str, value: int) -> Stream:
     replaced = rule != former.rule or value < former.value
     lost = former.lost + (former.value if replaced else 0)
     return Stream(rule, value, lost, former.first, former.since)
-
-
-def _key(labels: Labels) -> object:
-    return frozenset(labels.items())
 
 
 def _sparse(numbers: list[int]) -> Sequence[int]:

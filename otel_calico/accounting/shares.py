@@ -10,10 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from otel_calico.accounting.chain_scan import ChainScan
 from otel_calico.accounting.differences import DifferenceAccount
-from otel_calico.series import Labels, Readings, SeriesSet
+from otel_calico.series import LabelKey, Readings, SeriesSet, label_key
 from otel_calico.verdicts.plan import SharedSeries
-
-_LabelKey = frozenset[tuple[str, str]]
 
 
 class SharedAccount:
@@ -50,16 +48,16 @@ class SharedAccount:
         unknown = 0, chain.times.previous
         labels = (*counted.series.labels, *plan.labels)
         streams = self._streams()
-        found = [streams.get(_key(own), unknown) for own in labels]
+        found = [streams.get(label_key(own), unknown) for own in labels]
         series = SeriesSet(plan.metric, labels, [since for _, since in found])
         return Readings(series, [value for value, _ in found])
 
-    def _streams(self) -> Mapping[_LabelKey, tuple[int, int]]:
+    def _streams(self) -> Mapping[LabelKey, tuple[int, int]]:
         if self._readings is None:
             return {}
         series = self._readings.series
         columns = zip(series.labels, self._readings.values, series.since, strict=True)
-        return {_key(labels): (value, since) for labels, value, since in columns}
+        return {label_key(labels): (value, since) for labels, value, since in columns}
 
 
 def _gains(former: Readings | None, now: Readings) -> Sequence[int]:
@@ -68,8 +66,10 @@ def _gains(former: Readings | None, now: Readings) -> Sequence[int]:
         return now.values
     if former.series is now.series:
         return [new - old for old, new in zip(former.values, now.values, strict=True)]
-    known = {_key(labels): value for labels, value in zip(former.series.labels, former.values, strict=True)}
-    return [value - known.get(_key(labels), 0) for labels, value in zip(now.series.labels, now.values, strict=True)]
+    known = {label_key(labels): value for labels, value in zip(former.series.labels, former.values, strict=True)}
+    return [
+        value - known.get(label_key(labels), 0) for labels, value in zip(now.series.labels, now.values, strict=True)
+    ]
 
 
 def _parted(plan: SharedSeries, gains: Sequence[int], chain: ChainScan) -> list[int]:
@@ -84,7 +84,3 @@ def _parted(plan: SharedSeries, gains: Sequence[int], chain: ChainScan) -> list[
         rests[share.whole] -= least
         proven.append(least)
     return rests + proven
-
-
-def _key(labels: Labels) -> _LabelKey:
-    return frozenset(labels.items())

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Set
 
+from otel_calico.chains import host_endpoint_chain
 from otel_calico.check.finding import Finding, Level
 from otel_calico.datastores.datastore import Datastore
+from otel_calico.datastores.decode import HOST_ENDPOINTS
 from otel_calico.datastores.status import KindStatus
+from otel_calico.explain.look import Look
 from otel_calico.lookups import Lookups
 from otel_calico.series import Snapshot
 
@@ -49,24 +52,48 @@ def check_rules(snapshot: Snapshot) -> Finding:
     return Finding(Level.OK, "rules", text)
 
 
-def check_names(snapshot: Snapshot, lookups: Lookups, node_name: str) -> Iterator[Finding]:
-    """Whether every interface has its workload and every policy chain its name."""
+def check_names(snapshot: Snapshot, look: Look, lookups: Lookups, node_name: str) -> Iterator[Finding]:
+    """Whether every interface has its owner and every policy chain its name. `look` is what the scan saw."""
+    hosts = _host_interfaces(look)
     unknown = snapshot.report.interfaces_without_workload
-    known = len(tuple(lookups.interfaces()))
-    if unknown and not known:
-        remedy = "is the node name the one in spec.node of the endpoints? Set NODENAME"
-        yield Finding(Level.FAIL, "workloads", f"the datastore has none on node {node_name!r}", remedy)
-    elif unknown:
-        remedy = "pods that come or go now; if it stays, their WorkloadEndpoints are missing"
-        yield Finding(Level.WARN, "workloads", f"no workload behind {_some(unknown)}", remedy)
-    else:
-        yield Finding(Level.OK, "workloads", f"{known} endpoints, every interface has its own")
+    yield _check_workloads([name for name in unknown if name not in hosts], lookups, node_name)
+    yield from _check_host_endpoints(hosts, hosts & set(unknown), lookups)
     unnamed = snapshot.report.chains_without_name
     if unnamed:
         remedy = "their policies are not in the datastore (any more); series show the chain's name"
         yield Finding(Level.WARN, "policies", f"no name for {_some(unnamed)}", remedy)
     else:
         yield Finding(Level.OK, "policies", "every chain has a name")
+
+
+def _check_workloads(unknown: Collection[str], lookups: Lookups, node_name: str) -> Finding:
+    known = len(tuple(lookups.interfaces()))
+    if unknown and not known:
+        remedy = "is the node name the one in spec.node of the endpoints? Set NODENAME"
+        return Finding(Level.FAIL, "workloads", f"the datastore has none on node {node_name!r}", remedy)
+    if unknown:
+        remedy = "pods that come or go now; if it stays, their WorkloadEndpoints are missing"
+        return Finding(Level.WARN, "workloads", f"no workload behind {_some(unknown)}", remedy)
+    text = f"{known} endpoints, every interface has its own" if known else "none on this node, and no rules for any"
+    return Finding(Level.OK, "workloads", text)
+
+
+def _check_host_endpoints(interfaces: Iterable[str], unknown: Collection[str], lookups: Lookups) -> Iterator[Finding]:
+    """Only where the datastore is asked for them, which is with family `workload`."""
+    names = {endpoint.name for interface in interfaces if (endpoint := lookups.host_endpoint(interface))}
+    if unknown:
+        remedy = "the datastore has none of this node: is the node name the one in their spec.node? Set NODENAME"
+        if lookups.held(HOST_ENDPOINTS):
+            remedy = "set spec.interfaceName of this node's HostEndpoints: rules do not tell their addresses"
+        yield Finding(Level.WARN, "host endpoints", f"no name for the one of {_some(unknown)}", remedy)
+    elif names:
+        yield Finding(Level.OK, "host endpoints", _some(names))
+
+
+def _host_interfaces(look: Look) -> Set[str]:
+    """The node's own interfaces that have chains; `*` stands for all."""
+    chains = (chain for one in look.rulesets for chain in one.ruleset.chains)
+    return {host.interface for chain in chains if (host := host_endpoint_chain(chain))}
 
 
 def _has_answered(kind: KindStatus) -> bool:
@@ -80,7 +107,7 @@ def _remedy(reason: str) -> str:
     return "compare the settings with calico-node's"
 
 
-def _some(names: tuple[str, ...]) -> str:
+def _some(names: Collection[str]) -> str:
     listed = ", ".join(sorted(names)[:_MOST_NAMES])
     more = len(names) - _MOST_NAMES
     return f"{listed} and {more} more" if more > 0 else listed

@@ -47,7 +47,7 @@ class MetricsSettings:
     minimum_counter: int = setting(
         kinds.whole(0),
         0,
-        "Leave out a scan in which every value of the accountant family is below this number; 0 leaves out none.",
+        "Leave out a scan in which every kernel's value of a workload is below this number; 0 leaves out none.",
         env=("MINIMUM_COUNTER",),
     )
     freshness: float = setting(

@@ -47,7 +47,6 @@ POLICY_KINDS = {
     CLUSTER_NETWORK_POLICIES: PolicyKind.KUBERNETES_CLUSTER_NETWORK_POLICY,
 }
 
-KUBERNETES_POLICY_ORDER = 1000.0  # `libcalico-go/lib/backend/k8s/conversion/constants.go`
 _BUILT_IN_TIERS = {
     ADMIN_NETWORK_POLICIES: "adminnetworkpolicy",
     BASELINE_ADMIN_NETWORK_POLICIES: "baselineadminnetworkpolicy",
@@ -81,8 +80,8 @@ class Decoder:
         if kind == HOST_ENDPOINTS:
             return self._host_endpoint(name, raw)
         if kind == TIERS:
-            spec = read(raw, TierResource).spec
-            return Tier(name=name, order=spec.order, default_action=spec.default_action or "Deny")
+            read(raw, TierResource)
+            return Tier(name)
         if kind == CLUSTER_INFORMATIONS:
             return _cluster_information(raw)
         raise InvalidResourceError(f"unknown kind {kind}")
@@ -111,16 +110,16 @@ class Decoder:
 
 def _policy(kind: str, namespace: str, name: str, raw: Raw) -> Policy | None:
     spec = read(raw, PolicyResource).spec
-    tier, order = spec.tier or "default", spec.order
+    tier = spec.tier or "default"
     if kind == KUBERNETES_NETWORK_POLICIES:
-        tier, order = "default", KUBERNETES_POLICY_ORDER
+        tier = "default"
     elif kind in _BUILT_IN_TIERS:
-        tier, order = _BUILT_IN_TIERS[kind], spec.priority
+        tier = _BUILT_IN_TIERS[kind]
     elif kind == CLUSTER_NETWORK_POLICIES:
         if spec.tier not in _CLUSTER_POLICY_TIERS:
             return None  # Calico ignores it
-        tier, order = _CLUSTER_POLICY_TIERS[spec.tier], spec.priority
-    return Policy(kind=POLICY_KINDS[kind], namespace=namespace, stored_name=name, tier=tier, order=order)
+        tier = _CLUSTER_POLICY_TIERS[spec.tier]
+    return Policy(kind=POLICY_KINDS[kind], namespace=namespace, stored_name=name, tier=tier)
 
 
 def _cluster_information(raw: Raw) -> ClusterInformation:

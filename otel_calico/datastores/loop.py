@@ -89,7 +89,7 @@ class KindLoop:
 
     @property
     def status(self) -> KindStatus:
-        return replace(self._state, held=self._lookups.count(self.kind))
+        return replace(self._state, held=len(self._lookups.held(self.kind)))
 
     def _run(self) -> None:
         self._stopping.wait(self._spread())
@@ -175,13 +175,13 @@ class KindLoop:
         self._state = replace(self._state, connected=False, errors=self._state.errors + 1, last_error=text)
 
     def _spread(self) -> float:
-        return random.uniform(0, self._pace.spread)  # noqa: S311
+        return random.uniform(0, self._pace.spread)  # noqa: S311 - spreads the nodes
 
     def _pause(self, began: float) -> float:
         """Full jitter, so that the nodes of a cluster do not come back in step."""
         doublings = min(self._failures, 16)
         backoff = min(self._pace.ceiling, self._pace.minimum * 2**doublings) if doublings else 0
-        return max(random.uniform(0, backoff), self._pace.minimum - (time.monotonic() - began))  # noqa: S311
+        return max(random.uniform(0, backoff), self._pace.minimum - (time.monotonic() - began))  # noqa: S311 - the same
 
 
 class SyncedDatastore:

@@ -66,8 +66,6 @@ class HostEndpointResource(Struct, frozen=True):
 
 class PolicySpec(Struct, frozen=True):
     tier: str | None = None
-    order: float | None = None  # Calico
-    priority: float | None = None  # AdminNetworkPolicy, ClusterNetworkPolicy
 
 
 class PolicyResource(Struct, frozen=True):
@@ -75,14 +73,9 @@ class PolicyResource(Struct, frozen=True):
     spec: PolicySpec = PolicySpec()
 
 
-class TierSpec(Struct, frozen=True):
-    order: float | None = None
-    default_action: str | None = None
-
-
 class TierResource(Struct, frozen=True):
     metadata: Metadata = Metadata()
-    spec: TierSpec = TierSpec()
+    spec: Struct = Struct()
 
 
 class ClusterInformationSpec(Struct, frozen=True):

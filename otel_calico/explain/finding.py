@@ -38,7 +38,18 @@ def find(view: NodeView, target: str) -> Found:
     for meant in meanings:
         if endpoints := tuple(filter(meant, view.endpoints)):
             return Found(endpoints)
-    return Found(policies=_policies(view, target)) if _policies(view, target) else Found(near=_near(view, target))
+    policies = find_policies(view, target)
+    return Found(policies=policies) if policies else Found(near=_near(view, target))
+
+
+def find_policies(view: NodeView, target: str) -> tuple[PolicyTotals, ...]:
+    """The policies that the target means, a whole name before a part of one; those of a group in its order."""
+    if target in view.groups:
+        chains = view.groups[target]
+        by_chain = {policy.chain: policy for policy in view.policies}
+        return tuple(by_chain[chain] for chain in chains)
+    exact = tuple(policy for policy in view.policies if target in {policy.name, policy.chain})
+    return exact or tuple(policy for policy in view.policies if is_policy(policy, target))
 
 
 def is_policy(policy: PolicyTotals, target: str) -> bool:
@@ -58,15 +69,6 @@ def names_like(name: str, known: Iterable[str]) -> tuple[str, ...]:
     ends = {_last_part(one): one for one in names}
     alike += [ends[end] for end in difflib.get_close_matches(_last_part(name), ends, _NEAR)]
     return tuple(dict.fromkeys([*inside, *alike]))[:_NEAR]
-
-
-def _policies(view: NodeView, target: str) -> tuple[PolicyTotals, ...]:
-    if target in view.groups:
-        chains = view.groups[target]
-        by_chain = {policy.chain: policy for policy in view.policies}
-        return tuple(by_chain[chain] for chain in chains)
-    exact = tuple(policy for policy in view.policies if target in {policy.name, policy.chain})
-    return exact or tuple(policy for policy in view.policies if is_policy(policy, target))
 
 
 def _near(view: NodeView, target: str) -> tuple[str, ...]:

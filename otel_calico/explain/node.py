@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cached_property
 
 from otel_calico.chains import WORKLOAD_PREFIXES, host_endpoint_chain
@@ -68,6 +68,15 @@ class NodeView:
             for view in self._views
             for chain, group in view.look.plan.groups.items()
         }
+
+    def endpoints_that_jump_to(self, chains: Set[str], ip_version: IPVersion) -> Iterator[Endpoint]:
+        """The endpoints of an IP version whose packets come into one of these chains."""
+        layouts = {view.look.ip_version: view.look.ruleset.layouts for view in self._views}
+        for endpoint in self.endpoints:
+            if endpoint.ip_version is ip_version:
+                rules = layouts[ip_version][endpoint.chain].rules
+                if any(rule.target in chains for rule in rules if rule):
+                    yield endpoint
 
     def _endpoint(self, chain: str, ip_version: IPVersion) -> Endpoint | None:
         for direction, prefix in WORKLOAD_PREFIXES.items():

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from otel_calico.metrics import Metric
-from otel_calico.series import Labels, Readings, SeriesSet, Snapshot
+from otel_calico.series import LabelKey, Labels, Readings, SeriesSet, Snapshot, label_key
 
 _NANOSECONDS = 1e9
 
@@ -46,20 +46,20 @@ class Movement:
             ):
                 yield Moved(labels, max(0, now - start), value)
 
-    def _by_labels(self, metric: Metric, former: dict[SeriesSet, Readings]) -> dict[frozenset[tuple[str, str]], int]:
+    def _by_labels(self, metric: Metric, former: dict[SeriesSet, Readings]) -> dict[LabelKey, int]:
         """Former values of the series whose chain was planned anew since, by their labels."""
         kept = {readings.series for readings in self.latest.readings}
         return {
-            frozenset(labels.items()): value
+            label_key(labels): value
             for series, readings in former.items()
             if series.metric is metric and series not in kept
             for labels, value in zip(series.labels, _values(readings), strict=True)
         }
 
-    def _start(self, readings: Readings, at: int, anew: dict[frozenset[tuple[str, str]], int]) -> int:
+    def _start(self, readings: Readings, at: int, anew: dict[LabelKey, int]) -> int:
         """What a series of a new set counts from: its former value, zero if it appeared since, else its own value."""
         series = readings.series
-        known = anew.get(frozenset(series.labels[at].items()))
+        known = anew.get(label_key(series.labels[at]))
         if known is not None:
             return known
         appeared = self.former is not None and series.since[at] / _NANOSECONDS >= self.former.taken

@@ -18,6 +18,7 @@ from otel_calico.explain.conclusion import because_of
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_PACKETS, Metric
 from otel_calico.node_page.movement import Movement
 from otel_calico.node_page.overview import overview
+from otel_calico.node_page.policy import policy_page
 from otel_calico.node_page.shown import Shown
 from otel_calico.node_page.workload import workload
 from otel_calico.web.message import Request, Response
@@ -96,6 +97,17 @@ class NodePage:
             status=HTTPStatus.OK if found.ways else HTTPStatus.NOT_FOUND,
             here=f"/workload?{request.query}",
             workload=found,
+            seconds=shown.view.seconds,
+        )
+
+    def policy(self, request: Request, shown: Shown) -> Response:
+        """The page of the policy called `name`: what it decided, and on whose packets."""
+        found = policy_page(shown.view, request.parameter("name"))
+        return self._respond(
+            "policy.html",
+            status=HTTPStatus.OK if found.chains else HTTPStatus.NOT_FOUND,
+            here=f"/policy?{request.query}",
+            policy=found,
             seconds=shown.view.seconds,
         )
 

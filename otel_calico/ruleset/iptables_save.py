@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from otel_calico.ruleset.dump import DumpError, RuleOf
-from otel_calico.ruleset.rule import MalformedRuleError, Rule, parse_rule
+from otel_calico.ruleset.rule import Rule, parse_rule, rule_or_none
 from otel_calico.ruleset.ruleset import MalformedCounterError
 
 _BLOCK = re.compile(r"\[\d+:\d+\] -A (\S+)(?: [^\n]*)?(?=\n)(?:\n\[\d+:\d+\] -A \1(?: [^\n]*)?(?=\n|$))*")
@@ -68,7 +68,7 @@ class IptablesForm:
                 rule_hash, body = f"{position}{after_name}", after_name
             hashes.append(rule_hash)
             if body not in rule_of:
-                rule_of[body] = _read_rule(body)
+                rule_of[body] = rule_or_none(parse_rule, body)
             rules.append(rule_of[body])
         return tuple(hashes), tuple(rules)
 
@@ -130,10 +130,3 @@ def filter_table(text: str) -> IptablesTable:
         raise DumpError("truncated", "the dump ends before COMMIT")
     declared = _DECLARATIONS.match(text, text.index("*filter\n", start) + len("*filter\n"))
     return IptablesTable(text, start, declared.end() if declared else start)
-
-
-def _read_rule(body: str) -> Rule | None:
-    try:
-        return parse_rule(body)
-    except MalformedRuleError:
-        return None

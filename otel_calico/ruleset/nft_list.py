@@ -15,7 +15,7 @@ from typing import NoReturn
 from otel_calico.ruleset.dump import DumpError, RuleOf
 from otel_calico.ruleset.nft_json import IPV4, calico_tables
 from otel_calico.ruleset.nft_rule import read_rule
-from otel_calico.ruleset.rule import MalformedRuleError, Rule
+from otel_calico.ruleset.rule import Rule, rule_or_none
 
 # A quote within a JSON string is escaped: none of these can stand inside a comment.
 _START = ', {"rule": {'
@@ -80,7 +80,7 @@ class NftForm:
             # A rule without a hash is not Felix's: told apart by its place and text.
             hashes.append(hashed[1] if hashed else f"{position}{body}")
             if body not in rule_of:
-                rule_of[body] = _read_rule(free, f"{before}0{_BETWEEN}0{after}" if after else before)
+                rule_of[body] = rule_or_none(read_rule, free, f"{before}0{_BETWEEN}0{after}" if after else before)
             rules.append(rule_of[body])
         return tuple(hashes), tuple(rules)
 
@@ -179,13 +179,6 @@ def _parted(line: str) -> tuple[str, str]:
     """What stands before and after the counter; nothing comes after where there is none."""
     before, found, rest = line.partition(_COUNTER)
     return before + found, rest[rest.find("}") :] if found else ""
-
-
-def _read_rule(comment: str, expressions: str) -> Rule | None:
-    try:
-        return read_rule(comment, expressions)
-    except MalformedRuleError:
-        return None
 
 
 def _no_whole_rule(text: str) -> DumpError:

@@ -27,8 +27,9 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
     chains = _followed(known, table, moved)
     position = table.rules + sum(len(chain.text) for chain in chains.values())
     if previous and len(chains) == len(known) and table.ends_at(position):
-        return Ruleset(chains, previous.layouts, table.declared, previous.rules, skipped=0)
+        return Ruleset(chains, previous.layouts, table.declared, previous.rules, previous.unread)
     rule_of: RuleOf = {}
+    scattered: dict[str, list[str]] = {}  # parts of chains whose lines do not stand together
     skipped = 0
     successors = dict(zip(known, list(known.values())[1:], strict=False))
     name = next(reversed(chains), None)
@@ -43,6 +44,11 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
         if name is None:
             position, skipped = table.skip(position), skipped + 1
             continue
+        if name in chains:
+            end = table.chain_end(position)
+            scattered.setdefault(name, [chains[name].text]).append(table.text[position:end])
+            position = end
+            continue
         former = known.get(name)
         chain = former and _continued(former, table, position)
         if chain is None or table.chain_at(position + len(chain.text)) == name:
@@ -51,13 +57,14 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
             moved(chain)
         chain.settle()
         position += len(chain.text)
-        if name in chains:  # the second part of a chain, parted by an unreadable line
-            chain = _chain(name, table, chains[name].text + chain.text, rule_of)
         chains[name] = chain
+    for name, parts in scattered.items():  # once for all parts: a hostile list may have thousands
+        chains[name] = _chain(name, table, "".join(parts), rule_of)
     if skipped and not chains:
         raise DumpError("no_counters", "the rules have no counters: save them with `iptables-save -c`")
     layouts = {name: chain.layout for name, chain in chains.items()}
-    return Ruleset(chains, layouts, table.declared, sum(map(len, layouts.values())), skipped)
+    unread = sum(layout.malformed for layout in layouts.values())
+    return Ruleset(chains, layouts, table.declared, sum(map(len, layouts.values())), unread, skipped)
 
 
 def _followed(known: Mapping[str, Chain], table: Table, moved: Callable[[Chain], None] | None) -> dict[str, Chain]:

@@ -7,7 +7,7 @@ character outside `[A-Za-z0-9_-]`, and escapes `"`, `'` and `\\` inside quotes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+)', re.DOTALL)
@@ -56,6 +56,14 @@ class Rule:
     def says(self, text: str) -> bool:
         """True if one of the comments contains the text."""
         return any(text in comment for comment in self.comments)
+
+
+def rule_or_none(read: Callable[..., Rule], *texts: str) -> Rule | None:
+    """What one of the readers makes of a rule's texts, `parse_rule` or `read_rule`; None where it finds no rule."""
+    try:
+        return read(*texts)
+    except MalformedRuleError:
+        return None
 
 
 def parse_rule(text: str) -> Rule:

@@ -141,19 +141,21 @@ class Ruleset:
     """The filter table of one IP version in one scan.
 
     `layouts` are those of the chains: the same object as in the scan before if nothing but counters changed since.
-    `declared` names Calico's chains, those without rules too. `skipped` counts lines that are no rule.
+    `declared` names Calico's chains, those without rules too. `rules` counts all, `unread` those that could not be
+    read, `skipped` lines that are no rule.
     """
 
     chains: Mapping[str, Chain]
     layouts: Mapping[str, Layout]
     declared: str
-    rules: int
-    skipped: int
+    rules: int = 0
+    unread: int = 0
+    skipped: int = 0
 
     @property
     def malformed(self) -> int:
         """Lines of the table that could not be read."""
-        return self.skipped + sum(chain.layout.malformed for chain in self.chains.values())
+        return self.unread + self.skipped
 
     @property
     def dataplane(self) -> str:

@@ -12,14 +12,19 @@ import os
 import resource
 import select
 import signal
-import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from otel_calico.sources.source import SourceError
 
 _LONGEST_COMPLAINT = 500  # bytes of standard error worth quoting
+_IGNORED_BY_PYTHON = (
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+)  # and of use to the programs: the second ends one that prints too much
+_LOOK_EVERY = 0.005  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +64,43 @@ class Commands:
         program = argv[0]
         if self._stopping.is_set():
             raise SourceError("stopped", f"{program} was not started: the service is stopping")
-        with _started(argv, output, complaint) as process:
-            self._running = process.pid
-            try:
-                if self._stopping.is_set():
-                    _kill_group(process.pid)
-                _limit_size(process.pid, limits)
-                if not _ends_within(limits.seconds, process):
-                    raise SourceError(
-                        "time_limit",
-                        f"{program} did not finish within {limits.seconds:.1f} s and was killed: is the node "
-                        "overloaded? The limit is the setting iptables.time_limit, for all reads of one scan.",
-                    )
-            finally:
-                self._running = None
-                _kill_group(process.pid)
-        return process.returncode
+        self._running = pid = _start(argv, output, complaint)
+        try:
+            if self._stopping.is_set():
+                _kill_group(pid)
+            _limit_size(pid, limits)
+            if not _ends_within(limits.seconds, pid):
+                raise SourceError(
+                    "time_limit",
+                    f"{program} did not finish within {limits.seconds:.1f} s and was killed: is the node "
+                    "overloaded? The limit is the setting iptables.time_limit, for all reads of one scan.",
+                )
+        finally:
+            self._running = None
+            _kill_group(pid)
+            status = os.waitpid(pid, 0)[1]
+        return os.waitstatus_to_exitcode(status)
 
 
-def _started(argv: Sequence[str], output: int, complaint: int) -> subprocess.Popen[bytes]:
+def _start(argv: Sequence[str], output: int, complaint: int) -> int:
+    """Start a program as the leader of a process group of its own, never by a shell. Its process ID.
+
+    Of the service's environment, which may hold passwords, it gets where programs are and nothing else. `subprocess`
+    would take a third longer, on every scan.
+    """
     program = argv[0]
     try:
-        return subprocess.Popen(  # noqa: S603 - fixed arguments, never a shell
-            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=complaint, start_new_session=True
+        return os.posix_spawnp(
+            program,
+            list(argv),
+            {"PATH": os.pathsep.join(os.get_exec_path())},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, output, 1),
+                (os.POSIX_SPAWN_DUP2, complaint, 2),
+            ],
+            setsid=True,
+            setsigdef=_IGNORED_BY_PYTHON,
         )
     except FileNotFoundError:
         raise SourceError("missing_binary", f"{program} is not installed: install the iptables package") from None
@@ -102,13 +121,17 @@ def _limit_size(pid: int, limits: Limits) -> None:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (limits.octets, limits.octets))
 
 
-def _ends_within(seconds: float, process: subprocess.Popen[bytes]) -> bool:
+def _ends_within(seconds: float, pid: int) -> bool:
+    """Wait for a child, without reaping it."""
     try:
-        descriptor = os.pidfd_open(process.pid)
+        descriptor = os.pidfd_open(pid)
     except OSError:  # before Linux 5.3: look every few milliseconds
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(seconds)
-        return process.returncode is not None
+        deadline = time.monotonic() + seconds
+        while not (ended := os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)):
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(_LOOK_EVERY)
+        return ended is not None
     try:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)

@@ -32,6 +32,9 @@ _LOOK_AGAIN = 60.0
 _NO_TABLE = "*filter\nCOMMIT\n"
 """Stands for a table that the kernel does not have: it has been looked at, and has no rules."""
 
+_QUOTED = 80
+"""Characters of a program's output that are told where it is no table."""
+
 _NO_SUCH_TABLE = "Error: No such file or directory"
 """What `nft` says of a table that does not exist."""
 
@@ -73,6 +76,7 @@ class KernelSource:
     def read(self) -> Sequence[Dump]:
         """Dumps of the IP versions that have Calico chains; at a look everywhere, of all that could be looked at.
 
+        A table that the kernel does not have is shown as one without rules: what is in it later was not there before.
         All reads of one scan together end within the time limit.
         """
         self._locked = True
@@ -80,7 +84,7 @@ class KernelSource:
         if self._chosen is None or not self._ip_versions or self._clock() >= self._look_at:
             return self._look()
         texts = self._texts(self._chosen, self._ip_versions)
-        if not all(map(has_calico_chains, texts.values())):
+        if not all(text and has_calico_chains(text) for text in texts.values()):
             return self._look()  # Felix may have switched its backend, or ended IPv6
         return _dumps(texts)
 
@@ -104,16 +108,21 @@ class KernelSource:
                 raise error
         if (chosen is None or not chosen.calico) and ebpf.has_pinned_maps():
             raise SourceError("ebpf_dataplane", EBPF_DATAPLANE)
-        if chosen is None:
-            raise _no_tables(self._settings.backends)
+        looked_at = {version for (_, version), command in self._programs.items() if command}
+        if not looked_at:
+            message = "no iptables-save and no nft found: install the packages iptables and nftables"
+            raise SourceError("missing_binary", message)
         self._looked = {candidate.backend: candidate.traffic() for candidate in candidates}
         self._look_at = self._clock() + _LOOK_AGAIN
+        if chosen is None:
+            self._ip_versions = ()
+            return _dumps(dict.fromkeys(sorted(looked_at)))
         if chosen.calico and chosen.backend is not self._chosen:
             versions = [version.value for version in chosen.calico]
             log.info("backend_found", backend=chosen.backend.value, ip_versions=versions)
             self._chosen = chosen.backend  # a table without Calico's chains tells nothing of Felix's choice
         self._ip_versions = chosen.calico
-        return _dumps({**dict.fromkeys(chosen.without_table, _NO_TABLE), **chosen.texts})
+        return _dumps({**dict.fromkeys(chosen.without_table), **chosen.texts})
 
     def _rank(self, candidate: Candidate) -> tuple[bool, bool, bool, bool, tuple[bool, int], bool]:
         """Of two that both look like Felix's (one left over after a switch) the one whose counters move.
@@ -131,39 +140,42 @@ class KernelSource:
         candidates: list[Candidate] = []
         errors: dict[tuple[Backend, IPVersion], SourceError] = {}
         for backend in self._settings.backends:
-            texts: dict[IPVersion, str] = {}
+            texts: dict[IPVersion, str | None] = {}
             for version in IPVersion:
                 try:
                     self._programs[backend, version] = save_command(backend, version, self._commands)
                     texts |= self._texts(backend, (version,))
                 except SourceError as error:
                     errors[backend, version] = error
-            tables = {version: text for version, text in texts.items() if holds_table(text)}
+            tables = {version: text for version, text in texts.items() if text is not None}
             if tables:
                 candidates.append(Candidate(backend, tables, without_table=tuple(texts.keys() - tables.keys())))
         return candidates, errors
 
-    def _texts(self, backend: Backend, ip_versions: Iterable[IPVersion]) -> Mapping[IPVersion, str]:
+    def _texts(self, backend: Backend, ip_versions: Iterable[IPVersion]) -> Mapping[IPVersion, str | None]:
         """Run the save program of each IP version, where there is one. Raises SourceError.
 
-        A text is empty where the kernel has no table.
+        None stands for a table that the kernel does not have.
         """
-        texts: dict[IPVersion, str] = {}
+        texts: dict[IPVersion, str | None] = {}
         for version in ip_versions:
             command = self._programs.get((backend, version))
             if command is None:
                 continue
             in_use = backend is not Backend.LEGACY or legacy_filter_in_use(version)
-            texts[version] = self._save(backend, command) if in_use else ""
+            texts[version] = text = self._save(backend, command) if in_use else None
+            if text is not None and not holds_table(text):
+                # Not taken for a table without rules: all that it holds would be new when the program prints it again.
+                raise SourceError("empty", f"{command[0]} printed no table: {text[:_QUOTED]!r}")
         return texts
 
-    def _save(self, backend: Backend, command: Sequence[str]) -> str:
+    def _save(self, backend: Backend, command: Sequence[str]) -> str | None:
         if backend is not Backend.LEGACY:  # one transaction of the kernel: no lock needed
             try:
                 return self._commands.run(command, self._limits())
             except SourceError as error:
                 if _NO_SUCH_TABLE in str(error):
-                    return ""
+                    return None
                 raise
         with self._settings.lock.shared(at_most=self._limits().seconds) as locked:
             self._locked &= locked
@@ -174,13 +186,5 @@ class KernelSource:
         return replace(self._settings.limits, seconds=max(0.0, self._deadline - self._clock()))
 
 
-def _dumps(texts: Mapping[IPVersion, str]) -> Sequence[Dump]:
-    return [Dump(version, text) for version, text in texts.items()]
-
-
-def _no_tables(backends: Collection[Backend]) -> SourceError:
-    if any(save_command(each, version, Commands()) for each in backends for version in IPVersion):
-        names = " or ".join(backend.value for backend in backends)
-        return SourceError("empty", f"the kernel has no table of Calico's ({names}): is calico-node running here?")
-    message = "no iptables-save and no nft found: install the packages iptables and nftables"
-    return SourceError("missing_binary", message)
+def _dumps(texts: Mapping[IPVersion, str | None]) -> Sequence[Dump]:
+    return [Dump(version, text or _NO_TABLE) for version, text in texts.items()]

@@ -59,7 +59,7 @@ class Endpoints:
             self._rules = rules
             self._history = History()
             scans.subscribe(self._history.forget)
-            self._routes = {"/": self._overview, "/workload": self._workload, **self._routes}
+            self._routes = {"/": self._overview, "/workload": self._workload, "/policy": self._policy, **self._routes}
 
     def __call__(self, request: Request) -> Response:
         """Answer one request. Raises nothing but what is a fault of ours."""
@@ -104,6 +104,9 @@ class Endpoints:
     def _workload(self, request: Request) -> Response:
         return self._node_page.workload(request, self._look())
 
+    def _policy(self, request: Request) -> Response:
+        return self._node_page.policy(request, self._look())
+
     def _look(self) -> Shown:
         newest = self._scans.newest
         before = Scan(newest, self._rules.look()) if newest else None
@@ -113,6 +116,6 @@ class Endpoints:
     @cached_property
     def _node_page(self) -> NodePage:
         # The templates' engine is loaded when somebody looks for the first time.
-        from otel_calico.node_page.page import NodePage  # noqa: PLC0415
+        from otel_calico.node_page.page import NodePage  # noqa: PLC0415 - jinja2
 
         return NodePage(self._node_name)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from otel_calico.telemetry.exposition import TextFormat
 
 _OPENMETRICS_VERSIONS = {"", "1.0.0"}
 _PLAIN_VERSIONS = {"", "0.0.4"}
+_CLIENTS = 16  # whose headers are remembered: a client sends the same ones at every scrape
 
 
+@lru_cache(maxsize=_CLIENTS)
 def choose_format(accept: str) -> TextFormat:
     """OpenMetrics when the client names it and likes it no less than plain text; else, and when in doubt, 0.0.4."""
     openmetrics = plain = 0.0
@@ -22,6 +25,7 @@ def choose_format(accept: str) -> TextFormat:
     return TextFormat.OPENMETRICS if openmetrics > 0 and openmetrics >= plain else TextFormat.PROMETHEUS
 
 
+@lru_cache(maxsize=_CLIENTS)
 def accepts_gzip(accept_encoding: str) -> bool:
     """True if the client takes gzip, by name or by `*`."""
     qualities = {value: _quality(parameters) for value, parameters in _entries(accept_encoding)}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import threading
 import time
 from collections.abc import Sequence
 from typing import Protocol
 
+from isal import igzip
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics.export import CardinalityLimits
 from opentelemetry.sdk.resources import Resource
@@ -33,6 +33,13 @@ class PolicyPart(Protocol):
 
     def render(self, readings: Sequence[Readings], form: TextFormat) -> Sequence[bytes]:
         """HELP, TYPE and samples, in parts."""
+
+
+class OwnPart(Protocol):
+    """Renders the service's own metrics, without `# EOF`."""
+
+    def render(self, form: TextFormat) -> bytes:
+        """HELP, TYPE, UNIT and samples."""
 
 
 class StockPart:
@@ -64,10 +71,10 @@ class StockPart:
 class MetricsPage:
     """Renders whole pages for any number of threads; those that come together share one rendering."""
 
-    def __init__(self, scans: Scans, policy: PolicyPart, own: CollectorRegistry) -> None:
+    def __init__(self, scans: Scans, policy: PolicyPart, own: OwnPart) -> None:
         self._scans = scans
         self._policy = policy
-        self._own = RegistryText(own)
+        self._own = own
         self._turn = threading.Lock()
         self._shown: Snapshot | None = None
         self._rendered_at = 0.0
@@ -97,7 +104,7 @@ class MetricsPage:
         if page is None:
             page = self._pages.get((form, False)) or self._text(snapshot, form)
             if gzipped:  # only this is kept: the text is as large as all rules
-                page = gzip.compress(page, compresslevel=1)
+                page = igzip.compress(page, compresslevel=1)
             self._pages[form, gzipped] = page
         return page
 

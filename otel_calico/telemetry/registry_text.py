@@ -34,15 +34,16 @@ class RegistryText:
         known, self._beginnings = self._beginnings, {}
         lines: list[str] = []
         for family in self._registry.collect():
-            lines.append(_header(family.name, family.type, family.documentation, family.unit, form))
+            lines.append(family_header(family.name, family.type, family.documentation, family.unit, form))
             for sample in family.samples:
                 key = (sample.name, *sample.labels, *sample.labels.values())
-                beginning = self._beginnings[key] = known.get(key) or sample.name + _label_text(sample.labels)
+                beginning = self._beginnings[key] = known.get(key) or sample.name + label_text(sample.labels)
                 lines.append(f"{beginning} {floatToGoString(sample.value)}\n")  # type: ignore[no-untyped-call]
         return "".join(lines).encode()
 
 
-def _header(name: str, kind: str, documentation: str, unit: str, form: TextFormat) -> str:
+def family_header(name: str, kind: str, documentation: str, unit: str, form: TextFormat) -> str:
+    """HELP, TYPE and, in OpenMetrics, UNIT."""
     if form is TextFormat.OPENMETRICS:
         what = f"# UNIT {name} {unit}\n" if unit else ""
         return f"# HELP {name} {_escape(documentation)}\n# TYPE {name} {kind}\n{what}"
@@ -51,7 +52,8 @@ def _header(name: str, kind: str, documentation: str, unit: str, form: TextForma
     return f"# HELP {name}{suffix} {text}\n# TYPE {name}{suffix} {kind}\n"
 
 
-def _label_text(labels: Mapping[str, str]) -> str:
+def label_text(labels: Mapping[str, str]) -> str:
+    """Labels as they stand behind a name."""
     return (
         "{" + ",".join(f'{name}="{_escape(value)}"' for name, value in sorted(labels.items())) + "}" if labels else ""
     )

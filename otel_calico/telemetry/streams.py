@@ -11,7 +11,7 @@ from typing import Protocol
 from opentelemetry.sdk.metrics.export import AggregationTemporality
 
 from otel_calico.metrics import Metric
-from otel_calico.series import Readings, SeriesSet, Snapshot
+from otel_calico.series import LabelKey, Readings, SeriesSet, Snapshot, label_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Delta:
         sent.times[piece.part] = [now] * len(sent.times[piece.part])
 
 
-_Identity = tuple[Metric, int, frozenset[tuple[str, str]]]
+_Identity = tuple[Metric, int, LabelKey]
 
 
 def _by_identity(known: Iterable[tuple[SeriesSet, _Sent]]) -> dict[_Identity, tuple[int, int]]:
@@ -139,4 +139,4 @@ def _begin(readings: Readings, former: dict[_Identity, tuple[int, int]]) -> _Sen
 
 def _identities(series: SeriesSet) -> Iterator[_Identity]:
     for labels, since in zip(series.labels, series.since, strict=True):
-        yield series.metric, since, frozenset(labels.items())
+        yield series.metric, since, label_key(labels)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader
-from prometheus_client import CollectorRegistry, ProcessCollector
-
-from otel_calico import __version__
 from otel_calico.datastores.status import DatastoreStatus
 from otel_calico.telemetry.endpoints import PROBES, Endpoints, Rules
 from otel_calico.telemetry.exposition import Exposition
 from otel_calico.telemetry.otlp import open_outlets
+from otel_calico.telemetry.own_instruments import own_provider
+from otel_calico.telemetry.own_metrics import OwnMetrics
+from otel_calico.telemetry.own_page import OwnPage
 from otel_calico.telemetry.page import MetricsPage, PolicyPart, StockPart
 from otel_calico.telemetry.push import Push
 from otel_calico.telemetry.resource import build_resource
 from otel_calico.telemetry.scans import Scans, Take
-from otel_calico.telemetry.self_metrics import SelfMetrics
 from otel_calico.telemetry.settings import Exporter, Naming, TelemetrySettings
 from otel_calico.web.connection import TimeLimits
 from otel_calico.web.protection import ProtectionFile
@@ -44,23 +40,18 @@ class Telemetry:
         self.scans = Scans(take)
         resource = build_resource(settings)
         self.pushes = [Push(outlet, self.scans, settings, resource) for outlet in open_outlets(settings)]
-        readers: list[MetricReader] = [push.own_reader for push in self.pushes]
+        otlp = [push.tally for push in self.pushes if push.name == "otlp"]
+        in_effect = (lambda: protection.in_effect) if protection else None
+        own = OwnMetrics(self.scans, datastore, otlp, in_effect)
+        self._close: Callable[[], None] = lambda: None
         self.page: MetricsPage | None = None
         if Exporter.PROMETHEUS in settings.exporters:
-            registry = CollectorRegistry()
-            readers.append(PrometheusMetricReader(scope_info_enabled=False, registry=registry))
-            ProcessCollector(registry=registry)
-            policy: PolicyPart = Exposition()
-            if settings.naming is Naming.OPENTELEMETRY:
-                policy = StockPart(self.scans.take, resource)
-            self.page = MetricsPage(self.scans, policy, registry)
-        self._own = MeterProvider(
-            readers, resource=resource, exemplar_filter=AlwaysOffExemplarFilter(), shutdown_on_exit=False
-        )
-        meter = self._own.get_meter("otel_calico", __version__)
-        own = SelfMetrics(meter, self.scans, datastore, [push.tally for push in self.pushes if push.name == "otlp"])
-        if protection:
-            own.watch_web_config(lambda: protection.in_effect)
+            stock = settings.naming is Naming.OPENTELEMETRY
+            policy: PolicyPart = StockPart(self.scans.take, resource) if stock else Exposition()
+            self.page = MetricsPage(self.scans, policy, OwnPage(own, resource))
+        if self.pushes:
+            provider = own_provider(own, [push.own_reader for push in self.pushes], resource)
+            self._close = provider.shutdown
         endpoints = Endpoints(settings.node_name, self.page, self.scans, datastore, rules if settings.page else None)
         self._server = HttpServer(
             endpoints,
@@ -87,4 +78,4 @@ class Telemetry:
         for push in self.pushes:
             push.stop()
         self._server.stop()
-        self._own.shutdown()
+        self._close()

@@ -14,8 +14,9 @@ from otel_calico.explain.conclusion import conclusion
 from otel_calico.explain.counts import Trust
 from otel_calico.explain.finding import Found, find
 from otel_calico.explain.node import NodeView
-from otel_calico.explain.path import EndpointPath, PolicyStep, PolicyTotals
-from otel_calico.terminal.explanation import path_lines, policy_lines, untold, user_line
+from otel_calico.explain.path import PolicyStep
+from otel_calico.explain.policy_uses import uses_of
+from otel_calico.terminal.explanation import path_lines, policy_lines, untold, use_line
 from otel_calico.terminal.node import NodeError, open_node
 from otel_calico.terminal.output import printable, show, show_error, show_json, show_notes, time_of_day, waiting
 from otel_calico.terminal.selecting import pod_hint, suggestion
@@ -73,15 +74,16 @@ def _lines(view: NodeView, found: Found) -> Iterator[str]:
     trusts: set[Trust] = set()
     for endpoint in found.endpoints:
         path = view.path(endpoint)
-        trusts |= {trust for tier in path.tiers for step in tier.policies for trust in _trusts(step)}
+        for step in (step for tier in path.tiers for step in tier.policies):
+            trusts |= {*_trusts(step), *([Trust.SHARED] if step.is_group or untold(step) else [])}
         yield from path_lines(path, since, view.seconds)
         yield ""
     for policy in found.policies:
-        trusts.add(Trust.SHARED)
+        trusts |= {count.trust for count in policy.verdicts.values()}
         yield from policy_lines(policy, view.seconds)
-        for path, step in _users(view, policy):
-            trusts |= set(_trusts(step))
-            yield f"  {user_line(path, step, view.seconds)}"
+        for use in uses_of(view, policy):
+            trusts |= set(_trusts(use.step))
+            yield f"  {use_line(policy, use, view.seconds)}"
         yield ""
     yield from (line.plain for line in legend(trusts)[1:])
 
@@ -94,21 +96,10 @@ def _since(view: NodeView) -> str:
     return time_of_day(view.former.taken) if view.former else ""
 
 
-def _users(view: NodeView, policy: PolicyTotals) -> Iterator[tuple[EndpointPath, PolicyStep]]:
-    """Where endpoints' packets meet a policy."""
-    for endpoint in view.endpoints:
-        if endpoint.ip_version is policy.ip_version:
-            path = view.path(endpoint)
-            for tier in path.tiers:
-                yield from ((path, step) for step in tier.policies if policy in step.members)
-
-
 def _trusts(step: PolicyStep) -> Iterable[Trust]:
     """What the marks of a step's numbers say."""
     counts = (step.denied, step.passed, step.denied_or_passed)
-    yield from (count.trust for count in counts if count is not None)
-    if step.is_group or untold(step):
-        yield Trust.SHARED
+    return (count.trust for count in counts if count is not None)
 
 
 def _as_json(view: NodeView, found: Found) -> object:
@@ -117,11 +108,5 @@ def _as_json(view: NodeView, found: Found) -> object:
     return {
         "seconds": view.seconds,
         "paths": [{"conclusion": conclusion(path, since), "path": path} for path in paths],
-        "policies": [
-            {
-                "policy": policy,
-                "used_by": [{"endpoint": path.endpoint, "step": step} for path, step in _users(view, policy)],
-            }
-            for policy in found.policies
-        ],
+        "policies": [{"policy": policy, "used_by": list(uses_of(view, policy))} for policy in found.policies],
     }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from otel_calico.explain.conclusion import because_of, conclusion, traffic_of
 from otel_calico.explain.counts import Count, Trust
 from otel_calico.explain.path import EndpointPath, PolicyStep, PolicyTotals, ProfileStep, TierStep
+from otel_calico.explain.policy_uses import PolicyUse
 from otel_calico.model import IPVersion, Verdict
 from otel_calico.terminal.table import MARKS, rate
 
@@ -33,10 +34,13 @@ def policy_lines(policy: PolicyTotals, seconds: float) -> Iterator[str]:
     yield f"{_INDENT}{_node_counts(policy, seconds)}"
 
 
-def user_line(path: EndpointPath, step: PolicyStep, seconds: float) -> str:
-    """How often a policy, or the group it is in, accepted packets of one endpoint."""
-    group = f" (in a group of {len(step.members)})" if step.is_group else ""
-    return f"packets {traffic_of(path.endpoint)}{group}: {_step_counts(step, seconds)}"
+def use_line(policy: PolicyTotals, use: PolicyUse, seconds: float) -> str:
+    """How often a policy, or the group it is in, accepted packets of one endpoint; of a default deny also its drops."""
+    group = f" (in a group of {len(use.step.members)})" if use.step.is_group else ""
+    dropped = ""
+    if use.end_of_tier and not policy.verdicts:
+        dropped = f", dropped at the end of the tier {_number(use.end_of_tier, seconds)}"
+    return f"packets {traffic_of(use.endpoint)}{group}: {_step_counts(use.step, seconds)}{dropped}"
 
 
 def _steps(path: EndpointPath, seconds: float) -> Iterator[str]:

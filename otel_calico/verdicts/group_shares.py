@@ -80,7 +80,7 @@ def group_jumps(tiers: Sequence[TierBlock], targets: Targets) -> Iterator[GroupJ
 
 def _wholes(tier: TierBlock, jump: PolicyJump, targets: Targets) -> Iterator[Whole]:
     found = {
-        Verdict.ALLOW: Difference(jump.accepted, ()),
+        Verdict.ALLOW: Difference(jump.accepted, ()) if targets[jump.target].can_allow else None,
         Verdict.DENY: denied(tier, jump, targets),
         Verdict.PASS: passed(tier, jump, targets),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from otel_calico.series import Labels
+from otel_calico.series import LabelKey, Labels, label_key
 
 _T = TypeVar("_T")
 
@@ -18,12 +18,12 @@ def told_apart(common: Labels, series: Sequence[tuple[Labels, str, _T]]) -> list
     own_labels = [tuple(own.items()) for own, _, _ in series]
     if len(set(own_labels)) == len(own_labels):
         return [({**common, **own}, value) for own, _, value in series]
-    found: dict[frozenset[tuple[str, str]], tuple[Labels, _T]] = {}
+    found: dict[LabelKey, tuple[Labels, _T]] = {}
     for own, chain, value in series:
         labels = {**common, **own}
-        if frozenset(labels.items()) in found:
+        if label_key(labels) in found:
             labels["chain"] = chain
-        found.setdefault(frozenset(labels.items()), (labels, value))
+        found.setdefault(label_key(labels), (labels, value))
     return list(found.values())
 
 

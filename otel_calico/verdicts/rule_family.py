@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from otel_calico.metrics import RULE
 from otel_calico.model import IPVersion
 from otel_calico.ruleset.ruleset import Layout
-from otel_calico.series import Labels
+from otel_calico.series import LabelKey, Labels, label_key
 from otel_calico.verdicts.plan import EndpointPlan, PolicyPlan, RawSeries
 
 _NFLOG_INDEX = re.compile(r"[ADP]P[IE](\d+)\|")
@@ -48,10 +48,10 @@ class RulePlanner:
 
     def _labels(self, policies: Mapping[str, PolicyPlan]) -> Iterator[tuple[str, Labels]]:
         """The labels that a policy's series share. Of two with one canonical name the later shows its chain."""
-        seen: set[frozenset[tuple[str, str]]] = set()
+        seen: set[LabelKey] = set()
         for name, policy in policies.items():
             labels = policy.attributes | {"network.type": f"ipv{self._ip_version.value}"}
-            key = frozenset(labels.items())
+            key = label_key(labels)
             yield name, labels | {"chain": name} if key in seen else labels
             seen.add(key)
 

@@ -13,12 +13,13 @@ _LONGEST_GROUP_LABEL = 200  # characters; groups of dozens of policies would mak
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A policy or group chain: its value of `policy` labels, and what it can do beside accepting.
+    """A policy or group chain: its value of `policy` labels, and what its rules can do.
 
     `members` are those of a group, in order of evaluation.
     """
 
     label: str
+    can_allow: bool
     can_deny: bool
     can_pass: bool
     members: tuple[PolicyPlan, ...] = ()
@@ -37,13 +38,15 @@ def targets_of(policies: Mapping[str, PolicyPlan], groups: Mapping[str, GroupPla
 
 def _policy_target(policy: PolicyPlan) -> Target:
     verdicts = policy.verdicts
-    return Target(policy.label, verdicts.can(Verdict.DENY), verdicts.can(Verdict.PASS))
+    can = verdicts.can
+    return Target(policy.label, can(Verdict.ALLOW), can(Verdict.DENY), can(Verdict.PASS))
 
 
 def _group_target(group: GroupPlan) -> Target:
     targets = [_policy_target(member) for member in group.members]
     return Target(
         label=_group_label(group),
+        can_allow=any(target.can_allow for target in targets),
         can_deny=any(target.can_deny for target in targets),
         can_pass=any(target.can_pass for target in targets),
         members=group.members,

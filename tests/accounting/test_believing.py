@@ -50,7 +50,7 @@ class RacySource(MemorySource):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_counters_read_in_a_moment_without_any_are_not_believed(seed: int) -> None:
-    random = Random(seed)  # noqa: S311 - a test
+    random = Random(seed)
     kernel = example_kernel()
     lookups = Lookups()
     lookups.put("workloadendpoints", INTERFACE, WEB)

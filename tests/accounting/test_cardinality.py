@@ -110,7 +110,7 @@ def test_not_more_series_than_the_limit_the_same_ones_whatever_their_order_and_t
         assert set(shown) < set(whole)
         left_out = Counter(line.partition("{")[0] for line in set(whole) - set(shown))
         assert {metric.name: count for metric, count in snapshot.report.series_left_out.items()} == left_out
-        shuffled = random.Random(limit).sample(INTERFACES, len(INTERFACES))  # noqa: S311 - a test's order
+        shuffled = random.Random(limit).sample(INTERFACES, len(INTERFACES))
         again = node(CardinalityChoice(limit=limit)).scan(kernel(*shuffled).dump())
         assert without_times(page(again)) == without_times(shown)
     enough = node(CardinalityChoice(limit=len(whole))).scan(kernel().dump())

@@ -8,7 +8,7 @@ import pytest
 
 from otel_calico.config import ConfigError, load
 
-SECRET = "hunter2"  # noqa: S105 - it must not show up
+SECRET = "hunter2"
 
 
 EVERYTHING_WRONG = """\

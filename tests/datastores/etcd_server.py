@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +17,11 @@ from pyetcd.etcdrpc import auth_pb2
 from pyetcd.utils import prefix_range_end
 
 from otel_calico.datastores.settings import EtcdSettings
+from tests.node.etcd import ALONE
+from tests.node.programs import free_port, wait_until
 
 PREFIX = "/calico/resources/v3/projectcalico.org/"
-PASSWORD = "s3cret-of-the-test"  # noqa: S105 - of a server that lives for one test
-
-
-def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
-    """Wait until the condition holds; fail after some seconds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come true in time"
-        time.sleep(0.01)
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
+PASSWORD = "s3cret-of-the-test"
 
 
 class EtcdServer:
@@ -78,13 +63,14 @@ class EtcdServer:
         arguments += ["--listen-client-urls", self.url, "--advertise-client-urls", self.url]
         arguments += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer]
         arguments += ["--initial-cluster", f"default={peer}", "--max-txn-ops", "5000"]
+        arguments += ALONE
         if self.scheme == "https":
             arguments += ["--cert-file", str(self.certificate_file), "--key-file", str(self.key_file)]
         if self._client_certificates:
             arguments += ["--client-cert-auth", "--trusted-ca-file", str(self.ca_file)]
         with (self._directory / "etcd.log").open("ab") as output:
             self._process = subprocess.Popen(arguments, stdout=output, stderr=output)
-        eventually(self._answers)
+        wait_until(self._answers, "etcd answers")
 
     def stop(self) -> None:
         if self._process is not None:

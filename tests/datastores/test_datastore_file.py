@@ -83,7 +83,7 @@ def test_every_shape_of_export_is_understood(shape: str, load: Load) -> None:
     assert lookups.policy("cali-pi-_Hs_N3uwH_2l4fuHH0LQ", IdScheme.NAME) == stored
     assert lookups.policy("cali-po-_Wnek3fb74yqWDiVSXjK", IdScheme.TIER_NAME) == stored
     assert lookups.policy("cali-po-_cIsgqKoIC0Rj9xMb85G", IdScheme.KIND_NAME) == stored
-    assert lookups.tiers() == {"security": Tier("security", 50)}
+    assert lookups.held("tiers") == {"security": Tier("security")}
     one = KindStatus(in_sync=True, connected=True, held=1)
     assert datastore.status().kinds == {"workloadendpoints": one, "networkpolicies": one, "tiers": one}
     assert datastore.status().in_sync
@@ -101,9 +101,9 @@ def test_a_kubernetes_export_of_mixed_kinds(load: Load) -> None:
     found = lookups.endpoint("calid4242b28b9e")
     assert found is not None
     assert found.addresses == ("192.168.12.7", "fd00::7")
-    kubernetes = Policy(PolicyKind.KUBERNETES_NETWORK_POLICY, "shop", "a", order=1000)
+    kubernetes = Policy(PolicyKind.KUBERNETES_NETWORK_POLICY, "shop", "a")
     assert lookups.policy("cali-pi-knp/shop/a", IdScheme.KIND_NAME) == kubernetes
-    assert lookups.count("networkpolicies") == 1  # a stored name needs no guessing
+    assert len(lookups.held("networkpolicies")) == 1  # a stored name needs no guessing
     assert set(datastore.status().kinds) == {
         "pods",
         "kubernetesnetworkpolicies",
@@ -114,20 +114,20 @@ def test_a_kubernetes_export_of_mixed_kinds(load: Load) -> None:
 
 def test_the_name_that_the_release_stores_wins_over_a_guess(load: Load) -> None:
     foo, default_foo = (
-        policy("GlobalNetworkPolicy", "foo", order=1),
-        policy("GlobalNetworkPolicy", "default.foo", order=2),
+        policy("GlobalNetworkPolicy", "foo", tier="one"),
+        policy("GlobalNetworkPolicy", "default.foo", tier="two"),
     )
-    for version, order in (("v3.28.1", 1), ("v3.32.0", 2)):
+    for version, winner in (("v3.28.1", "one"), ("v3.32.0", "two")):
         cluster = cluster_information(version) | {"apiVersion": "projectcalico.org/v3"}
         for objects in ([foo, default_foo, cluster], [cluster, default_foo, foo]):
             _, lookups = load(json_text(objects))
             found = lookups.policy("cali-pi-default.foo", IdScheme.NAME)
             assert found is not None
-            assert found.order == order
+            assert found.tier == winner
 
 
 def test_an_invalid_object_is_counted_and_left_out(load: Load) -> None:
-    broken = {**VISIBLE, "metadata": {"name": "broken", "namespace": "shop"}, "spec": {"order": "first"}}
+    broken = {**VISIBLE, "metadata": {"name": "broken", "namespace": "shop"}, "spec": {"tier": 1}}
     datastore, lookups = load(json_text([*OBJECTS, broken]))
     expected = KindStatus(in_sync=True, connected=True, held=1, decode_failures=1)
     assert datastore.status().kinds["networkpolicies"] == expected

@@ -18,10 +18,13 @@ from otel_calico.datastores.source import HistoryLostError
 from otel_calico.datastores.status import KindStatus
 from otel_calico.lookups import Lookups
 from otel_calico.model import ClusterInformation, Policy, PolicyKind, Tier, WorkloadEndpoint
+from tests.node.programs import free_port, wait_until
 
 from .cluster import cluster_information, endpoint, endpoint_key, policy, tier
 from .conftest import NODE, Follow
-from .etcd_server import EtcdServer, eventually, free_port
+from .etcd_server import EtcdServer
+
+pytestmark = pytest.mark.slow
 
 LABELS = {"app": "web", "projectcalico.org/namespace": "shop", "projectcalico.org/orchestrator": "k8s"}
 WEB = WorkloadEndpoint("cali1", "shop", "web-1", ("10.0.0.7",), LABELS)
@@ -32,7 +35,7 @@ def _holds(lookups: Lookups, interfaces: tuple[str, ...]) -> bool:
 
 
 def in_sync(datastore: EtcdDatastore) -> None:
-    eventually(lambda: datastore.status().in_sync)
+    wait_until(lambda: datastore.status().in_sync)
 
 
 def test_what_etcd_holds_is_looked_up(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
@@ -42,7 +45,7 @@ def test_what_etcd_holds_is_looked_up(etcd: EtcdServer, lookups: Lookups, follow
     etcd.put("networkpolicies/shop/default.allow-web", policy("NetworkPolicy", "default.allow-web", "shop", order=100))
     etcd.put("networkpolicies/shop/knp.default.allow-web", policy("NetworkPolicy", "knp.default.allow-web", "shop"))
     etcd.put("globalnetworkpolicies/security.block", policy("GlobalNetworkPolicy", "security.block", tier="security"))
-    etcd.put("globalnetworkpolicies/broken", {"spec": {"order": "first"}})
+    etcd.put("globalnetworkpolicies/broken", {"spec": {"tier": ["first"]}})
     etcd.put("tiers/security", tier("security", 50, defaultAction="Pass"))
     etcd.put("clusterinformations/default", cluster_information("v3.29.1"))
 
@@ -52,13 +55,13 @@ def test_what_etcd_holds_is_looked_up(etcd: EtcdServer, lookups: Lookups, follow
     assert {name: lookups.endpoint(name) for name in lookups.interfaces()} == {"cali1": WEB}
     chains = ("cali-pi-_Hs_N3uwH_2l4fuHH0LQ", "cali-po-_bcoXpM4qG_3GX7j3jC1", "cali-pi-security.block")
     assert [lookups.policy(chain, IdScheme.NAME) for chain in chains] == [
-        Policy(PolicyKind.NETWORK_POLICY, "shop", "default.allow-web", "default", 100),
-        Policy(PolicyKind.NETWORK_POLICY, "shop", "knp.default.allow-web", "default", None),
-        Policy(PolicyKind.GLOBAL_NETWORK_POLICY, "", "security.block", "security", None),
+        Policy(PolicyKind.NETWORK_POLICY, "shop", "default.allow-web", "default"),
+        Policy(PolicyKind.NETWORK_POLICY, "shop", "knp.default.allow-web", "default"),
+        Policy(PolicyKind.GLOBAL_NETWORK_POLICY, "", "security.block", "security"),
     ]
-    assert lookups.tiers() == {"security": Tier("security", 50, "Pass")}
-    assert lookups.cluster_information() == ClusterInformation("v3.29.1")
-    eventually(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
+    assert lookups.held("tiers") == {"security": Tier("security")}
+    assert lookups.held("clusterinformations") == {"default": ClusterInformation("v3.29.1")}
+    wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
     listed = KindStatus(in_sync=True, connected=True, held=1)
     assert datastore.status().kinds == {
         "workloadendpoints": replace(listed, decode_failures=1),
@@ -77,23 +80,23 @@ def test_changes_arrive_within_50_ms(etcd: EtcdServer, lookups: Lookups, follow:
         etcd.put(endpoint_key("web-1"), endpoint("web-1", f"cali{number}"))
         stored = time.monotonic()
         expected = (f"cali{number}",)
-        eventually(partial(_holds, lookups, expected))
+        wait_until(partial(_holds, lookups, expected))
         delays.append(time.monotonic() - stored)
     print(f"event to lookup after the put returned: median {sorted(delays)[5] * 1000:.1f} ms")  # noqa: T201 - a measure for the reader
     assert sorted(delays)[5] < 0.05
 
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali9") | {"spec": {"node": NODE}})
-    eventually(lambda: lookups.interfaces() == ())  # it has no addresses any more
+    wait_until(lambda: lookups.interfaces() == ())  # it has no addresses any more
 
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
-    eventually(lambda: lookups.endpoint("cali1") == WEB)
+    wait_until(lambda: lookups.endpoint("cali1") == WEB)
     etcd.put(endpoint_key("web-1"), b"nonsense")
-    eventually(lambda: lookups.interfaces() == ())  # what cannot be understood is absent
+    wait_until(lambda: lookups.interfaces() == ())  # what cannot be understood is absent
 
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
-    eventually(lambda: lookups.endpoint("cali1") == WEB)
+    wait_until(lambda: lookups.endpoint("cali1") == WEB)
     etcd.delete(endpoint_key("web-1"))
-    eventually(lambda: lookups.interfaces() == ())
+    wait_until(lambda: lookups.interfaces() == ())
 
 
 def test_the_cache_outlives_etcd_and_catches_up(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
@@ -103,7 +106,7 @@ def test_the_cache_outlives_etcd_and_catches_up(etcd: EtcdServer, lookups: Looku
     in_sync(datastore)
 
     etcd.stop()
-    eventually(lambda: all("connection refused" in kind.last_error for kind in datastore.status().kinds.values()))
+    wait_until(lambda: all("connection refused" in kind.last_error for kind in datastore.status().kinds.values()))
     lost = datastore.status()
     assert lost.in_sync
     assert {(kind.connected, kind.reconnects) for kind in lost.kinds.values()} == {(False, 0)}
@@ -113,8 +116,8 @@ def test_the_cache_outlives_etcd_and_catches_up(etcd: EtcdServer, lookups: Looku
     etcd.start()
     etcd.put(endpoint_key("web-3"), endpoint("web-3", "cali3"))
     etcd.delete(endpoint_key("web-1"))
-    eventually(lambda: set(lookups.interfaces()) == {"cali2", "cali3"})
-    eventually(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
+    wait_until(lambda: set(lookups.interfaces()) == {"cali2", "cali3"})
+    wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
     back = datastore.status().kinds["workloadendpoints"]
     assert (back.reconnects, back.last_error) == (1, "")
     assert back.errors > 0
@@ -128,7 +131,7 @@ def test_what_a_compaction_hid_is_found_by_listing_again(etcd: EtcdServer, looku
     elsewhere = etcd.port
 
     etcd.stop()
-    eventually(lambda: not any(kind.connected for kind in datastore.status().kinds.values()))
+    wait_until(lambda: not any(kind.connected for kind in datastore.status().kinds.values()))
     etcd.port = free_port()  # the datastore must not see what happens now
     etcd.start()
     etcd.delete("networkpolicies/shop/default.a")
@@ -140,8 +143,8 @@ def test_what_a_compaction_hid_is_found_by_listing_again(etcd: EtcdServer, looku
     etcd.port = elsewhere
     etcd.start()
 
-    eventually(lambda: tuple(lookups.interfaces()) == ("cali2",))
-    eventually(lambda: lookups.count("networkpolicies") == 0)
+    wait_until(lambda: tuple(lookups.interfaces()) == ("cali2",))
+    wait_until(lambda: not lookups.held("networkpolicies"))
 
 
 def test_a_watch_from_a_compacted_revision_tells_that_history_is_lost(etcd: EtcdServer) -> None:
@@ -170,7 +173,7 @@ def test_an_etcd_that_lost_its_data_is_listed_again(tmp_path: Path, lookups: Loo
     second.port = first.port
     with second:
         second.put(endpoint_key("web-9"), endpoint("web-9", "cali9"))
-        eventually(lambda: tuple(lookups.interfaces()) == ("cali9",))
+        wait_until(lambda: tuple(lookups.interfaces()) == ("cali9",))
 
 
 def test_a_frozen_etcd_is_waited_for_and_stopping_is_prompt(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
@@ -190,16 +193,16 @@ def test_a_frozen_etcd_is_waited_for_and_stopping_is_prompt(etcd: EtcdServer, lo
     assert lookups.endpoint("cali1") == WEB
     etcd.thaw()
     etcd.put(endpoint_key("web-2"), endpoint("web-2", "cali2"))
-    eventually(lambda: set(lookups.interfaces()) == {"cali1", "cali2"})
+    wait_until(lambda: set(lookups.interfaces()) == {"cali1", "cali2"})
 
 
 def test_stopping_leaves_no_thread_behind(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
     before = set(threading.enumerate())
     datastore = follow(etcd.settings, lookups)
-    eventually(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
+    wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
     assert set(threading.enumerate()) > before
     datastore.stop()
-    eventually(lambda: set(threading.enumerate()) <= before, seconds=2)
+    wait_until(lambda: set(threading.enumerate()) <= before, seconds=2)
 
 
 def test_fifty_thousand_policies_are_in_sync_within_5_s(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
@@ -218,10 +221,10 @@ def test_fifty_thousand_policies_are_in_sync_within_5_s(etcd: EtcdServer, lookup
     lookups.policy("cali-pi-x", IdScheme.TIER_NAME)  # scans have asked before: every policy is hashed while it is read
     began = time.monotonic()
     datastore = follow(etcd.settings, lookups)
-    eventually(lambda: datastore.status().in_sync, seconds=30)
+    wait_until(lambda: datastore.status().in_sync, seconds=30)
     seconds = time.monotonic() - began
     print(f"50,000 policies and 5,000 endpoints in sync after {seconds:.2f} s")  # noqa: T201 - a measure for the reader
-    assert {kind: lookups.count(kind) for kind in CALICO_KINDS[:2]} == {
+    assert {kind: len(lookups.held(kind)) for kind in CALICO_KINDS[:2]} == {
         "workloadendpoints": 110,
         "networkpolicies": 50_000,
     }

@@ -14,10 +14,13 @@ from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.etcd import EtcdSource
 from otel_calico.datastores.settings import EtcdSettings
 from otel_calico.lookups import Lookups
+from tests.node.programs import free_port, wait_until
 
 from .cluster import endpoint, endpoint_key, policy
 from .conftest import Follow
-from .etcd_server import PASSWORD, EtcdServer, eventually, free_port
+from .etcd_server import PASSWORD, EtcdServer
+
+pytestmark = pytest.mark.slow
 
 CLOSED = "it closed the connection; if that goes on, check http or https in ETCD_ENDPOINTS, and ETCD_CERT_FILE"
 
@@ -25,7 +28,7 @@ CLOSED = "it closed the connection; if that goes on, check http or https in ETCD
 def the_one_error(follow: Follow, settings: EtcdSettings) -> str:
     """What every kind says when nothing can be had."""
     datastore = follow(settings, Lookups())
-    eventually(lambda: all(kind.errors for kind in datastore.status().kinds.values()))
+    wait_until(lambda: all(kind.errors for kind in datastore.status().kinds.values()))
     status = datastore.status()
     assert not status.in_sync
     texts = {kind.last_error for kind in status.kinds.values()}
@@ -41,7 +44,7 @@ def test_a_dead_endpoint_is_passed_over_quickly(etcd: EtcdServer, lookups: Looku
     for order in ([*dead, etcd.url], [etcd.url, *dead], [dead[0], etcd.url, dead[1]]):
         began = time.monotonic()
         datastore = follow(EtcdSettings(endpoints=tuple(order)), lookups)
-        eventually(lambda datastore=datastore: datastore.status().in_sync)  # type: ignore[misc]
+        wait_until(lambda datastore=datastore: datastore.status().in_sync)  # type: ignore[misc]
         assert time.monotonic() - began < 2
     assert lookups.endpoint("cali1") is not None
 
@@ -56,12 +59,12 @@ def test_an_endpoint_that_accepts_and_says_nothing_is_given_up(
             f"{url}: no answer in time: is it reachable from this node, and does etcd have a leader?"
         )
         datastore = follow(replace(settings, endpoints=(url, etcd.url)), lookups)
-        eventually(lambda: datastore.status().in_sync)
+        wait_until(lambda: datastore.status().in_sync)
 
 
 def test_scheme_and_port_of_an_endpoint_may_be_left_out(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
     datastore = follow(EtcdSettings(endpoints=(f"localhost:{etcd.port}",)), lookups)
-    eventually(lambda: datastore.status().in_sync)
+    wait_until(lambda: datastore.status().in_sync)
 
 
 def test_when_none_answers_each_endpoint_is_named(follow: Follow) -> None:
@@ -75,7 +78,7 @@ def test_tls_with_the_right_ca(tls_etcd: EtcdServer, lookups: Lookups, follow: F
     tls_etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     from_file = follow(tls_etcd.settings, lookups)
     as_text = follow(replace(tls_etcd.settings, ca_cert_file="", ca_cert=tls_etcd.ca_file.read_text()), Lookups())
-    eventually(lambda: from_file.status().in_sync and as_text.status().in_sync)
+    wait_until(lambda: from_file.status().in_sync and as_text.status().in_sync)
     assert lookups.endpoint("cali1") is not None
 
 
@@ -102,7 +105,7 @@ def test_a_client_certificate(tmp_path: Path, lookups: Lookups, follow: Follow) 
     with EtcdServer(tmp_path, tls=True, client_certificates=True) as etcd:
         with_it = replace(etcd.settings, cert_file=str(etcd.certificate_file), key_file=str(etcd.key_file))
         datastore = follow(with_it, lookups)
-        eventually(lambda: datastore.status().in_sync)
+        wait_until(lambda: datastore.status().in_sync)
         assert "ETCD_CERT_FILE" in the_one_error(follow, etcd.settings)
 
 
@@ -113,22 +116,22 @@ def test_a_rotated_ca_is_read_at_the_next_connection(
     rotated = tmp_path / "rotated.pem"
     trustme.CA().cert_pem.write_to_path(rotated)
     datastore = follow(replace(tls_etcd.settings, ca_cert_file=str(rotated)), lookups)
-    eventually(lambda: datastore.status().kinds["tiers"].errors > 0)
+    wait_until(lambda: datastore.status().kinds["tiers"].errors > 0)
     rotated.write_bytes(tls_etcd.ca_file.read_bytes())
-    eventually(lambda: datastore.status().in_sync)
+    wait_until(lambda: datastore.status().in_sync)
 
 
 def test_a_password_on_a_plain_channel(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     settings = replace(etcd.settings, username="reader", password=PASSWORD)
     not_asked = follow(settings, Lookups())
-    eventually(lambda: not_asked.status().in_sync)  # given, but authentication is still off
+    wait_until(lambda: not_asked.status().in_sync)  # given, but authentication is still off
 
     etcd.require_password()
     asked = follow(settings, lookups)
-    eventually(lambda: asked.status().in_sync)
+    wait_until(lambda: asked.status().in_sync)
     assert lookups.endpoint("cali1") is not None
-    eventually(lambda: all(kind.connected for kind in not_asked.status().kinds.values()))
+    wait_until(lambda: all(kind.connected for kind in not_asked.status().kinds.values()))
 
     wrong = the_one_error(follow, replace(settings, password=PASSWORD[:-1]))
     assert wrong == f"{etcd.url}: etcd refused user or password: check ETCD_USERNAME and ETCD_PASSWORD"
@@ -140,7 +143,7 @@ def test_a_password_on_a_plain_channel(etcd: EtcdServer, lookups: Lookups, follo
 def test_a_password_over_tls(tls_etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
     tls_etcd.require_password()
     datastore = follow(replace(tls_etcd.settings, username="reader", password=PASSWORD), lookups)
-    eventually(lambda: datastore.status().in_sync)
+    wait_until(lambda: datastore.status().in_sync)
 
 
 def test_a_kind_that_may_not_be_read_is_named_and_the_others_work(
@@ -152,12 +155,12 @@ def test_a_kind_that_may_not_be_read_is_named_and_the_others_work(
     datastore = follow(replace(etcd.settings, username="reader", password=PASSWORD), lookups)
     remedy = "grant the user read on /calico/resources/v3/projectcalico.org/*"
     expected = f"globalnetworkpolicies: {etcd.url}: etcd refused to read: {remedy}"
-    eventually(lambda: datastore.status().unready_reasons == (expected,))
+    wait_until(lambda: datastore.status().unready_reasons == (expected,))
     assert lookups.endpoint("cali1") is not None
 
     etcd.grant("globalnetworkpolicies")
-    eventually(lambda: datastore.status().in_sync)
-    assert lookups.count("globalnetworkpolicies") == 1
+    wait_until(lambda: datastore.status().in_sync)
+    assert len(lookups.held("globalnetworkpolicies")) == 1
     assert datastore.status().kinds["workloadendpoints"].errors == 0
 
 

@@ -12,10 +12,11 @@ import yaml
 from otel_calico.datastores.file import FileDatastore
 from otel_calico.lookups import Lookups
 from otel_calico.model import HostEndpoint
+from tests.node.programs import wait_until
 
 from .cluster import policy
 from .conftest import Follow
-from .etcd_server import EtcdServer, eventually
+from .etcd_server import EtcdServer
 
 KIND = "hostendpoints"
 UPLINK = HostEndpoint("uplink", "node-1", "eth0", ("10.1.0.1",))
@@ -31,26 +32,28 @@ def resource(endpoint: HostEndpoint, node: str = "node-1") -> Any:
     }
 
 
+@pytest.mark.slow
 def test_etcds_host_endpoints_of_this_node_are_looked_up_as_they_come_and_go(
     etcd: EtcdServer, lookups: Lookups, follow: Follow
 ) -> None:
     etcd.put(f"{KIND}/uplink", resource(UPLINK))
     etcd.put(f"{KIND}/a-far-one", resource(UPLINK, "node-2"))
     datastore = follow(etcd.settings, lookups, host_endpoints=True)
-    eventually(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
+    wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
     assert (lookups.host_endpoint("eth0"), lookups.host_endpoint("*")) == (UPLINK, None)
     etcd.put(f"{KIND}/node-1-auto-hep", resource(AUTO))
-    eventually(lambda: lookups.host_endpoint("*") == AUTO)
+    wait_until(lambda: lookups.host_endpoint("*") == AUTO)
     etcd.delete(f"{KIND}/uplink")
-    eventually(lambda: lookups.host_endpoint("eth0") is None)
+    wait_until(lambda: lookups.host_endpoint("eth0") is None)
 
 
+@pytest.mark.slow
 def test_etcd_is_not_asked_for_host_endpoints_that_nobody_wants(
     etcd: EtcdServer, lookups: Lookups, follow: Follow
 ) -> None:
     etcd.put(f"{KIND}/uplink", resource(UPLINK))
     datastore = follow(etcd.settings, lookups)
-    eventually(lambda: datastore.status().in_sync)
+    wait_until(lambda: datastore.status().in_sync)
     assert KIND not in datastore.status().kinds
     assert lookups.host_endpoint("eth0") is None
 

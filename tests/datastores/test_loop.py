@@ -13,9 +13,9 @@ from otel_calico.datastores.decode import Decoder
 from otel_calico.datastores.loop import Pace, SyncedDatastore
 from otel_calico.datastores.source import Batch, HistoryLostError, Listing
 from otel_calico.lookups import Lookups
+from tests.node.programs import wait_until
 
 from .cluster import endpoint
-from .etcd_server import eventually
 
 Step = Callable[[], Batch]
 
@@ -68,7 +68,7 @@ def run(source: ScriptedSource, lookups: Lookups, asked: int) -> SyncedDatastore
     datastore = SyncedDatastore(source, ["workloadendpoints"], Decoder(None), lookups, Pace(0.01, 0.02))
     datastore.start()
     try:
-        eventually(lambda: len(source.asked) >= asked)
+        wait_until(lambda: len(source.asked) >= asked)
         time.sleep(0.02)
     finally:
         datastore.stop()
@@ -107,6 +107,7 @@ def test_a_watch_that_fails_five_times_lists_again(error: Exception) -> None:
     assert (status.in_sync, status.errors, status.held) == (True, 5, 1)
 
 
+@pytest.mark.slow
 def test_attempts_keep_their_distance() -> None:
     source = ScriptedSource(*[failing(DatastoreError("refused"))] * 50)
     datastore = SyncedDatastore(source, ["workloadendpoints"], Decoder(None), Lookups(), Pace(minimum=0.1, ceiling=0.1))

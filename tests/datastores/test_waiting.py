@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from otel_calico.datastores.datastore import NoDatastore
 from otel_calico.datastores.settings import EtcdSettings
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
@@ -16,6 +18,7 @@ from .etcd_server import EtcdServer
 FOREVER = 60.0
 
 
+@pytest.mark.slow
 def test_waiting_ends_as_soon_as_everything_is_listed(etcd: EtcdServer, follow: Follow, lookups: Lookups) -> None:
     status = wait_in_sync(follow(etcd.settings, lookups), FOREVER)
     assert status.in_sync

@@ -67,9 +67,11 @@ def policy_entry(policy: Policy, era: Era) -> tuple[str, str]:
     return f"{PREFIX}{path}", _value(policy.kind.value, metadata, spec)
 
 
-def host_endpoint(name: str, interface: str) -> tuple[str, str]:
-    """A HostEndpoint of the node."""
-    spec = {"node": NODE_NAME, "interfaceName": interface}
+def host_endpoint(name: str, interface: str, address: str = "") -> tuple[str, str]:
+    """A HostEndpoint of the node. Without an interface it is found by its address."""
+    spec = (
+        {"node": NODE_NAME, "interfaceName": interface} if interface else {"node": NODE_NAME, "expectedIPs": [address]}
+    )
     return f"{PREFIX}hostendpoints/{name}", _value("HostEndpoint", {"name": name}, spec)
 
 

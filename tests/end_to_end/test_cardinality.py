@@ -39,6 +39,7 @@ def count(page: Metrics) -> int:
     return sum(map(len, policy_series(page).values()))
 
 
+@pytest.mark.slow
 def test_a_limit_is_kept_and_says_what_it_left_out(arguments: tuple[str, ...]) -> None:
     whole, quiet = scraped(arguments)
     limited, log = scraped(arguments, series_limit="20")
@@ -54,6 +55,7 @@ def test_a_limit_is_kept_and_says_what_it_left_out(arguments: tuple[str, ...]) -
     assert "series_limit_reached" not in quiet
 
 
+@pytest.mark.slow
 def test_namespaces_and_labels_choose_workloads_and_zeros_are_left_out(arguments: tuple[str, ...]) -> None:
     whole, _ = scraped(arguments)
     chosen, _ = scraped(arguments, pod_selector="app in (web, other),!canary", exclude_namespaces="kube-*")

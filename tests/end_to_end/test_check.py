@@ -13,7 +13,8 @@ import pytest
 
 from tests.end_to_end.cluster import WEB
 from tests.end_to_end.live_node import LiveNode
-from tests.end_to_end.resources import endpoint
+from tests.end_to_end.resources import endpoint, host_endpoint
+from tests.felix import Era, HostEndpoint, Node
 from tests.node.programs import PATH
 from tests.web.site import hashed
 
@@ -163,3 +164,29 @@ def test_an_interface_without_workload_is_a_warning(nft_node: LiveNode) -> None:
     nft_node.etcd.put(key, value)
     assert code == 0
     assert wrong(said).startswith(f"warn  workloads          no workload behind {WEB.interface}\n")
+
+
+def test_a_node_without_workloads_is_healthy_and_its_host_endpoint_is_named_where_that_can_be_told() -> None:
+    families = {"OTEL_CALICO_METRICS_FAMILIES": "policy,workload"}
+    with LiveNode("nft") as node:
+        node.program(Node(Era.E, (), hosts=(HostEndpoint("uplink"),)))
+        said = [_about_endpoints(node, families)]
+        for name in ("a", "b"):
+            node.etcd.put(*host_endpoint(name, "", "192.0.2.1"))
+            said.append(_about_endpoints(node, families))
+        without_family = _about_endpoints(node)
+    none = "ok    workloads          none on this node, and no rules for any\n"
+    unnamed = "warn  host endpoints     no name for the one of uplink\n                         → "
+    assert said == [
+        f"{none}{unnamed}the datastore has none of this node: is the node name the one in their spec.node? \
+Set NODENAME\n",
+        f"{none}ok    host endpoints     a\n",
+        f"{none}{unnamed}set spec.interfaceName of this node's HostEndpoints: rules do not tell their addresses\n",
+    ]
+    assert without_family == none
+
+
+def _about_endpoints(node: LiveNode, env: Mapping[str, str] | None = None) -> str:
+    code, said = check(node, env)
+    assert code == 0, said
+    return said[said.index("ok    workloads") : said.index("ok    policies")]

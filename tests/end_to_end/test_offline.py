@@ -29,7 +29,7 @@ policy_accept_drop_counter{app="web",ip="10.65.0.2,fd00:65::2",pod="web-0",pod_n
 policy_accept_drop_counter{app="web",ip="10.65.0.2,fd00:65::2",pod="web-0",pod_namespace="default",policy="default.block-9090",type="tw"} 0
 # TYPE calico_accountant_dropped_scrape counter
 calico_accountant_dropped_scrape 0
-"""  # noqa: E501
+"""  # noqa: E501 - lines of a page
 
 
 def saved(ruleset: Ruleset, offset: int = 0) -> str:

@@ -16,10 +16,11 @@ SCRAPES = 500
 SENT = Traffic({8080: 7, 9090: 3, 5353: 2, 7070: 5, 6666: 4}, {8080: 6, 53: 9})
 WRITES = """
 while :; do
-    printf '*filter\\n:foreign - -\\n-A foreign -p tcp --dport 22 -j ACCEPT\\nCOMMIT\\n' | iptables-legacy-restore --noflush
+    printf '*filter\\n:foreign - -\\n-A foreign -p tcp --dport 22 -j ACCEPT\\nCOMMIT\\n' |
+        iptables-legacy-restore --noflush
     echo written
 done
-"""  # noqa: E501
+"""
 
 
 def counters(page: str) -> str:

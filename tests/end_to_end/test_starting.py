@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.end_to_end.cluster import CLIENT, WEB
 from tests.end_to_end.live_node import LiveNode, wait_for_kinds
-from tests.end_to_end.traffic import POLICY_METRICS
+from tests.end_to_end.traffic import POLICY_METRICS, Traffic, expected
 from tests.felix import Era
 from tests.node.service import Service
 
@@ -18,6 +19,10 @@ pytestmark = pytest.mark.node
 NO_CAPABILITIES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 NET_ADMIN_ONLY = ("setpriv", "--bounding-set=-all,+net_admin", "--inh-caps=-all")
 NOBODY = ("setpriv", "--reuid=65534", "--clear-groups")
+TRAFFIC = {
+    4: Traffic({8080: 2, 9090: 1, 5353: 3, 7070: 2, 6666: 1}, {8080: 1, 53: 2}),
+    6: Traffic({8080: 1, 9090: 2, 5353: 1, 7070: 1, 6666: 3}, {8080: 2, 53: 1}),
+}
 NEEDS = "run as root with capabilities NET_ADMIN and NET_RAW"
 
 
@@ -95,14 +100,23 @@ def test_a_backend_that_may_not_be_read_is_not_taken_for_an_empty_one(legacy_nod
         assert_stays_up_and_says(service, "no_permission", NEEDS)
 
 
-def test_without_calico_chains_it_stays_up_until_felix_comes(backend: str) -> None:
-    with LiveNode(backend) as node:
-        node.namespace.run(f"iptables-{backend}", "-A", "FORWARD", "-j", "ACCEPT")
-        service = node.service().start("/healthz")
-        assert_stays_up_and_says(service, "no_calico_chains", "hostNetwork: true")
-        node.install(Era.E)
-        assert service.get("/readyz").status == 200
-        page = service.scrape()
-        assert page["otel_calico_scan_success"] == {frozenset(): 1}
-        assert "policy_accept_counter" in page
-        assert '"event": "scan_recovered"' in service.log
+@pytest.mark.parametrize(("dataplane", "tables"), [("legacy", "4"), ("legacy", ""), ("nft", "4"), ("nftables", "")])
+def test_without_calico_chains_it_stays_up_until_felix_comes_and_counts_all_that_comes_then(
+    dataplane: str, tables: str
+) -> None:
+    with LiveNode(dataplane) as node:
+        for workload in (WEB, CLIENT):
+            node.run(workload)
+        if tables:
+            node.namespace.run(f"iptables-{dataplane}", "-A", "INPUT", "-j", "ACCEPT")
+        with node.service({"OTEL_CALICO_IPTABLES_BACKEND": dataplane}) as service:
+            service.start("/healthz")
+            assert_stays_up_and_says(service, "no_calico_chains", "hostNetwork: true")
+            node.install(Era.E)
+            for ip_version, traffic in TRAFFIC.items():
+                traffic.send(node, ip_version)
+            assert service.get("/readyz").status == 200
+            page = service.scrape()
+            assert page["otel_calico_scan_success"] == {frozenset(): 1}
+            assert {name: page[name] for name in POLICY_METRICS} == expected(Era.E, ever=TRAFFIC, since_start=TRAFFIC)
+            assert '"event": "scan_recovered"' in service.log

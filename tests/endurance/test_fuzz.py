@@ -32,6 +32,7 @@ def test_seeds_and_kept_inputs_break_nothing(name: str) -> None:
         TARGETS[name](text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_spoilt_text_breaks_nothing(name: str) -> None:
     @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))

@@ -24,7 +24,7 @@ def test_totals_are_the_truth_and_nothing_is_left_of_who_went() -> None:
 
 
 def noisy(trend: float) -> list[tuple[float, float]]:
-    noise = random.Random(3)  # noqa: S311 - noise, the same in every run
+    noise = random.Random(3)
     return [(float(second), 80 + trend * second + noise.uniform(-2, 2)) for second in range(300)]
 
 

@@ -16,7 +16,7 @@ class Action(Enum):
 
     ALLOW = "A"
     DENY = "D"
-    PASS = "P"  # noqa: S105 - the action, not a password
+    PASS = "P"
     LOG = "L"
 
 

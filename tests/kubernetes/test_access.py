@@ -62,9 +62,9 @@ def the_one_error(follow: Follow, access: Access | str) -> str:
 def test_a_token_given_or_in_a_file_is_shown(api: ApiServer, follow: Follow, tmp_path: Path) -> None:
     api.behaviour.tokens = {"first"}
     (tmp_path / "token").write_text("first\n")
-    in_sync(follow(Access(api.url, token="first"), Lookups()))  # noqa: S106 - of this server
+    in_sync(follow(Access(api.url, token="first"), Lookups()))
     in_sync(follow(Access(api.url, token_file=str(tmp_path / "token")), Lookups()))
-    assert "first" not in repr(Access(api.url, token="first"))  # noqa: S106
+    assert "first" not in repr(Access(api.url, token="first"))
 
 
 def test_a_rotated_token_is_read_when_the_old_one_is_refused(api: ApiServer, follow: Follow, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_refused_token_is_told_without_its_text(api: ApiServer, follow: Follow
     file.write_text("s3cret")
     for access, credentials in [
         (Access(api.url, token_file=str(file)), f"token in {file}"),
-        (Access(api.url, token="s3cret"), "token"),  # noqa: S106
+        (Access(api.url, token="s3cret"), "token"),
         (Access(api.url), "no credentials"),
     ]:
         datastore = follow(access, Lookups())
@@ -102,12 +102,14 @@ def test_a_refused_token_is_told_without_its_text(api: ApiServer, follow: Follow
     )
 
 
+@pytest.mark.slow
 def test_tls_with_the_right_ca_as_file_and_as_text(tls_api: ApiServer, ca_file: str, follow: Follow) -> None:
     in_sync(follow(Access(tls_api.url, ca_file=ca_file), Lookups()))
     in_sync(follow(Access(tls_api.url, ca=Path(ca_file).read_text()), Lookups()))
     in_sync(follow(Access(tls_api.url, insecure=True), Lookups()))
 
 
+@pytest.mark.slow
 def test_tls_errors_say_what_to_do(tls_api: ApiServer, ca_file: str, follow: Follow, tmp_path: Path) -> None:
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(other)
@@ -156,6 +158,7 @@ def test_a_client_certificate(authority: trustme.CA, ca_file: str, follow: Follo
             assert "a client certificate: check K8S_CERT_FILE and K8S_KEY_FILE" in kind.last_error
 
 
+@pytest.mark.slow
 def test_a_server_that_cannot_be_reached_is_told(api: ApiServer, tls_api: ApiServer, follow: Follow) -> None:
     closed = f"http://127.0.0.1:{free_port()}"
     assert the_one_error(follow, closed) == (

@@ -13,6 +13,7 @@ from tests.kubernetes.objects import pod
 from tests.kubernetes.test_rbac import without
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["list", "watch"])
 def test_a_missing_grant_is_a_finding(api: ApiServer, verb: str) -> None:
     api.behaviour.rules = without(verb, "globalnetworkpolicies", "crd.projectcalico.org")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -62,6 +63,7 @@ steps = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(
     before=st.lists(st.sampled_from(UNIVERSE), max_size=6), changes=st.lists(steps, max_size=25), pages=st.booleans()
 )
@@ -135,4 +137,4 @@ def seen(lookups: Lookups) -> Any:
         for scheme in IdScheme
     }
     endpoints = {name: lookups.endpoint(name) for name in lookups.interfaces()}
-    return endpoints, policies, lookups.tiers(), lookups.cluster_information()
+    return endpoints, policies, lookups.held("tiers"), lookups.held("clusterinformations")

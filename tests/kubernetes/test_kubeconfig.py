@@ -29,8 +29,8 @@ def test_the_first_of_several_files_counts_and_missing_ones_are_passed_over(tmp_
     (tmp_path / "a").write_text(kubeconfig("a", current=False))
     (tmp_path / "b").write_text(kubeconfig("b"))
     paths = f"{tmp_path / 'none'}:{tmp_path / 'a'}:{tmp_path / 'b'}"
-    assert access_from_files(paths) == Access("https://b:6443", token="b-token")  # noqa: S106
-    assert access_from_files(paths, "a") == Access("https://a:6443", token="a-token")  # noqa: S106
+    assert access_from_files(paths) == Access("https://b:6443", token="b-token")
+    assert access_from_files(paths, "a") == Access("https://a:6443", token="a-token")
 
 
 def test_paths_start_from_the_file_and_data_wins_over_them(tmp_path: Path) -> None:
@@ -98,9 +98,9 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_settings_override_what_a_kubeconfig_says() -> None:
-    base = Access("https://a", ca="pem", cert="c", key="k", token_file="t")  # noqa: S106
-    over = Access("https://b", ca_file="ca.pem", token="x")  # noqa: S106
-    assert base.overridden(over) == Access("https://b", ca_file="ca.pem", cert="c", key="k", token="x")  # noqa: S106
+    base = Access("https://a", ca="pem", cert="c", key="k", token_file="t")
+    over = Access("https://b", ca_file="ca.pem", token="x")
+    assert base.overridden(over) == Access("https://b", ca_file="ca.pem", cert="c", key="k", token="x")
     assert base.overridden(Access()) == base
 
 

@@ -55,23 +55,23 @@ def test_what_the_cluster_holds_is_looked_up(api: ApiServer, lookups: Lookups, f
     connected(datastore)
 
     assert {name: lookups.endpoint(name) for name in lookups.interfaces()} == {WEB.interface: WEB}
-    admin = Policy(PolicyKind.ADMIN_NETWORK_POLICY, "", "cluster-guard", "adminnetworkpolicy", 7)
+    admin = Policy(PolicyKind.ADMIN_NETWORK_POLICY, "", "cluster-guard", "adminnetworkpolicy")
     chains = {
         (IdScheme.NAME, "_bcoXpM4qG_3GX7j3jC1"): Policy(
-            PolicyKind.KUBERNETES_NETWORK_POLICY, "shop", "allow-web", "default", 1000
+            PolicyKind.KUBERNETES_NETWORK_POLICY, "shop", "allow-web", "default"
         ),
         (IdScheme.NAME, "_Hs_N3uwH_2l4fuHH0LQ"): Policy(
-            PolicyKind.NETWORK_POLICY, "shop", "default.allow-web", "default", 100
+            PolicyKind.NETWORK_POLICY, "shop", "default.allow-web", "default"
         ),
         (IdScheme.NAME, "security.block"): Policy(PolicyKind.GLOBAL_NETWORK_POLICY, "", "security.block", "security"),
         (IdScheme.TIER_NAME, "_MA1oSxdcIwnFWx0j3Z4"): admin,
         (IdScheme.KIND_NAME, "kcnp/guard"): Policy(
-            PolicyKind.KUBERNETES_CLUSTER_NETWORK_POLICY, "", "guard", "kube-admin", 3
+            PolicyKind.KUBERNETES_CLUSTER_NETWORK_POLICY, "", "guard", "kube-admin"
         ),
     }
     assert {(scheme, suffix): lookups.policy(f"cali-po-{suffix}", scheme) for scheme, suffix in chains} == chains
-    assert lookups.tiers() == {"security": Tier("security", 50, "Pass")}
-    assert lookups.cluster_information() == ClusterInformation("v3.29.1")
+    assert lookups.held("tiers") == {"security": Tier("security")}
+    assert lookups.held("clusterinformations") == {"default": ClusterInformation("v3.29.1")}
     one = KindStatus(in_sync=True, connected=True, held=1)
     expected = dict.fromkeys(datastore.status().kinds, one)
     expected["pods"] = KindStatus(in_sync=True, connected=True, held=1, decode_failures=1)
@@ -135,10 +135,12 @@ def test_kinds_that_the_cluster_lacks_are_empty_and_asked_for_again(
     api.store.put(calico("Tier", "security", order=1), cluster_policy("AdminNetworkPolicy", "guard"))
     datastore = follow(api.url, lookups, ask_absent_again=0.3)
     connected(datastore)
-    assert lookups.tiers() == {}
+    assert lookups.held("tiers") == {}
     assert {kind.errors for kind in datastore.status().kinds.values()} == {0}
     api.behaviour.groups |= {"crd.projectcalico.org", "policy.networking.k8s.io"}
-    wait_until(lambda: lookups.count("tiers") == lookups.count("adminnetworkpolicies") == 1, "the kinds that came")
+    wait_until(
+        lambda: len(lookups.held("tiers")) == len(lookups.held("adminnetworkpolicies")) == 1, "the kinds that came"
+    )
 
 
 def test_a_kind_that_goes_is_empty(api: ApiServer, lookups: Lookups, follow: Follow) -> None:
@@ -147,7 +149,7 @@ def test_a_kind_that_goes_is_empty(api: ApiServer, lookups: Lookups, follow: Fol
     connected(datastore)
     api.behaviour.groups.discard("policy.networking.k8s.io")
     api.end_streams("adminnetworkpolicies.policy.networking.k8s.io", whole=True)
-    wait_until(lambda: lookups.count("adminnetworkpolicies") == 0, "a kind without its group")
+    wait_until(lambda: not lookups.held("adminnetworkpolicies"), "a kind without its group")
     assert datastore.status().kinds["adminnetworkpolicies"].errors == 0
 
 
@@ -168,7 +170,7 @@ def test_the_group_of_calicos_kinds(
     api.behaviour.groups = {"networking.k8s.io"} | offered
     api.store.put(calico("Tier", "crd"), calico("Tier", "native", group=NATIVE))
     connected(follow(api.url, lookups, **setting))
-    assert set(lookups.tiers()) == ({tier} if tier else set())
+    assert set(lookups.held("tiers")) == ({tier} if tier else set())
 
 
 def test_pods_follow_the_rules_of_the_clusters_release(api: ApiServer, lookups: Lookups, follow: Follow) -> None:

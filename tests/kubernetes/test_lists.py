@@ -31,6 +31,7 @@ layouts = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(items=items, layout=layouts, metadata_first=st.booleans(), size=st.integers(1, 400), repeat=st.integers(1, 60))
 @settings(deadline=None, max_examples=150)
 def test_items_do_not_depend_on_the_layout_or_the_pieces(

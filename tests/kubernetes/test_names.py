@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from otel_calico.chains import IdScheme
+from otel_calico.config import load
 from otel_calico.lookups import Lookups
+from otel_calico.rooms import build_datastore
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import Follow
 from tests.kubernetes.objects import Object, calico, cluster_policy, kubernetes_policy, pod
@@ -74,10 +76,8 @@ def test_interfaces_and_chains_are_those_of_calico(api: ApiServer, follow: Follo
             assert (policy.namespace, policy.stored_name) == (metadata.get("namespace", ""), metadata["name"])
 
 
+@pytest.mark.slow
 def test_the_prefix_of_another_cni(api: ApiServer, lookups: Lookups) -> None:
-    from otel_calico.config import load  # noqa: PLC0415
-    from otel_calico.rooms import build_datastore  # noqa: PLC0415
-
     api.store.put(pod("podname", namespace="namespace"))
     environ = {"K8S_API_ENDPOINT": api.url, "NODENAME": "node-1", "FELIX_INTERFACEPREFIX": "eni,veth,foo"}
     datastore = build_datastore(load(environ), lookups)

@@ -89,9 +89,9 @@ def view(lookups: Lookups, programmed: Iterable[Policy], scheme: IdScheme) -> An
     for policy in programmed:
         found = lookups.policy(chain_name(INGRESS, policy_id(policy, scheme)), scheme)
         name = found and canonical(from_policy(found))
-        named[canonical(from_policy(policy)).name] = found and (name, found.order)
+        named[canonical(from_policy(policy)).name] = name
     endpoints = {name: lookups.endpoint(name) for name in lookups.interfaces()}
-    return endpoints, named, lookups.tiers(), lookups.cluster_information()
+    return endpoints, named, lookups.held("tiers"), lookups.held("clusterinformations")
 
 
 def programmed(entries: Mapping[str, Object], kinds: Mapping[str, PolicyKind]) -> list[Policy]:
@@ -115,6 +115,7 @@ CLUSTER_KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", IdScheme, ids=lambda scheme: scheme.value)
 def test_one_state_written_three_ways_gives_equal_lookups(
     api: ApiServer, follow: Follow, tmp_path: Path, scheme: IdScheme

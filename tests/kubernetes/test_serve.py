@@ -82,6 +82,7 @@ def policy_series(service: Service) -> Metrics:
     return {name: metrics.get(name, {}) for name in POLICY_METRICS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
 def test_saved_rules_give_the_same_series_as_with_etcd(api: ApiServer, etcd: Etcd, tmp_path: Path, era: Era) -> None:
     etcd.put_all(etcd_entries(era))
@@ -103,6 +104,7 @@ def test_saved_rules_give_the_same_series_as_with_etcd(api: ApiServer, etcd: Etc
     assert {dict(key)["pod"] for key in pages[0]["no_policy_drop_counter"]} == {"web-0", "client-0"}
 
 
+@pytest.mark.slow
 def test_nothing_of_it_is_loaded_in_etcd_mode(etcd: Etcd) -> None:
     script = """
 import sys

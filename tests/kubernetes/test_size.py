@@ -37,6 +37,7 @@ def large_cluster() -> list[Object]:
     return [*ours, *others, *(changed(one, metadata=OTHERS_FIELDS) for one in policies), cluster_information("v3.28.0")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pages", [False, True], ids=["one piece", "pages"])
 def test_a_large_cluster_is_in_sync_within_5_s(
     api: ApiServer, lookups: Lookups, follow: Follow, *, pages: bool
@@ -54,6 +55,7 @@ def test_a_large_cluster_is_in_sync_within_5_s(
     assert seconds < 5
 
 
+@pytest.mark.slow
 def test_memory_of_the_service_stays_within_bounds(api: ApiServer, tmp_path: Path) -> None:
     api.store.put(*large_cluster())
     endpoints = [
@@ -70,5 +72,5 @@ def test_memory_of_the_service_stays_within_bounds(api: ApiServer, tmp_path: Pat
             service.scrape()
         status = Path(f"/proc/{service.process.pid}/status").read_text()
         sizes = {key: int(size) / 1024 for key, size in re.findall(r"(VmHWM|VmRSS):\s+(\d+) kB", status)}
-        print(f"resident {sizes['VmRSS']:.0f} MB, at most {sizes['VmHWM']:.0f} MB")  # noqa: T201
+        print(f"resident {sizes['VmRSS']:.0f} MB, at most {sizes['VmHWM']:.0f} MB")  # noqa: T201 - the same
         assert sizes["VmHWM"] < 80

@@ -29,14 +29,14 @@ def tiers(count: int, prefix: str = "t") -> list[dict[str, object]]:
 
 
 def wait_for(lookups: Lookups, names: Sequence[str]) -> None:
-    wait_until(lambda: set(lookups.tiers()) == set(names), f"tiers {names}")
+    wait_until(lambda: set(lookups.held("tiers")) == set(names), f"tiers {names}")
 
 
 def test_long_lists_come_in_pages_as_of_one_revision(api: ApiServer, lookups: Lookups, follow: Follow) -> None:
     api.behaviour.cache_ignores_limit = False
     api.store.put(*tiers(1200))
     connected(follow(api.url, lookups))
-    assert len(lookups.tiers()) == 1200
+    assert len(lookups.held("tiers")) == 1200
     pages = [dict(one.parameters) for one in api.requests("list", TIERS)]
     assert pages == [
         {"limit": "500", "resourceVersion": "0"},
@@ -49,7 +49,7 @@ def test_long_lists_come_in_pages_as_of_one_revision(api: ApiServer, lookups: Lo
 def test_a_list_from_the_cache_is_taken_in_one_piece(api: ApiServer, lookups: Lookups, follow: Follow) -> None:
     api.store.put(*tiers(1200))
     connected(follow(api.url, lookups))
-    assert len(lookups.tiers()) == 1200
+    assert len(lookups.held("tiers")) == 1200
     assert len(api.requests("list", TIERS)) == 1
 
 
@@ -59,7 +59,7 @@ def test_a_page_that_expired_means_to_begin_anew(api: ApiServer, lookups: Lookup
     api.store.put(*tiers(600))
     datastore = follow(api.url, lookups)
     connected(datastore)
-    assert len(lookups.tiers()) == 600
+    assert len(lookups.held("tiers")) == 600
     assert [one.status for one in api.requests("list", TIERS)] == [200, 410, 200, 410, 200, 200]
     assert datastore.status().kinds["tiers"].errors == 0
 
@@ -92,7 +92,7 @@ def test_a_watch_from_a_forgotten_revision_lists_again(api: ApiServer, follow: F
     api.store.delete(calico("Tier", "t0"))
     api.store.put(calico("Tier", "new"))
     api.store.compact()
-    assert set(lookups.tiers()) == {"t0", "t1", "t2"}  # the cache is kept
+    assert set(lookups.held("tiers")) == {"t0", "t1", "t2"}  # the cache is kept
     api.start()
     wait_for(lookups, ["t1", "t2", "new"])
     connected(datastore)
@@ -124,12 +124,13 @@ def test_a_stream_cut_inside_a_line_resumes_where_it_was(api: ApiServer, lookups
     for whole in (False, True):
         api.end_streams(TIERS, event[:-20], whole=whole)
         api.store.put(calico("Tier", f"after-{whole}"))
-        wait_until(lambda whole=whole: f"after-{whole}" in lookups.tiers(), "what came meanwhile")  # type: ignore[misc]
-    assert set(lookups.tiers()) == {"before", "after-False", "after-True"}
+        wait_until(lambda whole=whole: f"after-{whole}" in lookups.held("tiers"), "what came meanwhile")  # type: ignore[misc]
+    assert set(lookups.held("tiers")) == {"before", "after-False", "after-True"}
     assert len(api.requests("list", TIERS)) == 1
     assert datastore.status().kinds["tiers"].errors == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "error"),
     [
@@ -160,7 +161,7 @@ def test_the_cache_outlives_the_server_and_catches_up(api: ApiServer, lookups: L
     refused = f"{api.url}: connection refused: is the API server there, and is the port right?"
     wait_until(lambda: {k.last_error for k in datastore.status().kinds.values()} == {refused}, "the outage shows")
     assert datastore.status().in_sync
-    assert len(lookups.tiers()) == 2
+    assert len(lookups.held("tiers")) == 2
     api.store.put(calico("Tier", "meanwhile"))
     api.start()
     wait_for(lookups, ["t0", "t1", "meanwhile"])
@@ -168,6 +169,7 @@ def test_the_cache_outlives_the_server_and_catches_up(api: ApiServer, lookups: L
     assert {kind.reconnects for kind in datastore.status().kinds.values()} == {1}
 
 
+@pytest.mark.slow
 def test_throttling_is_waited_out(api: ApiServer, lookups: Lookups, follow: Follow) -> None:
     api.behaviour.throttled, api.behaviour.retry_after = 9, "1"
     began = time.monotonic()
@@ -187,6 +189,7 @@ def test_throttling_without_end_is_an_error(api: ApiServer, lookups: Lookups, fo
     )
 
 
+@pytest.mark.slow
 def test_a_slow_server_is_waited_for_but_not_forever(api: ApiServer, lookups: Lookups, follow: Follow) -> None:
     api.behaviour.delay = 0.4
     patient = follow(api.url, Lookups())
@@ -208,6 +211,7 @@ def test_stopping_does_not_wait_for_a_server_that_says_nothing(
     assert time.monotonic() - began < 0.5
 
 
+@pytest.mark.slow
 def test_nodes_that_start_at_once_spread_their_lists(api: ApiServer, follow: Follow) -> None:
     began = time.monotonic()
     for _ in range(5):
@@ -216,6 +220,7 @@ def test_nodes_that_start_at_once_spread_their_lists(api: ApiServer, follow: Fol
     assert time.monotonic() - began > 0.1  # all five within 0.1 s by chance: once in 100,000 runs
 
 
+@pytest.mark.slow
 def test_requests_keep_to_the_rate(api: ApiServer, lookups: Lookups, follow: Follow) -> None:
     """13 lists and discoveries, 9 watches: 12 come at once, 10 at 20 a second."""
     began = time.monotonic()

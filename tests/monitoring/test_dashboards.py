@@ -68,6 +68,7 @@ def test_links_lead_to_the_dashboard_with_variables_that_it_has() -> None:
         assert {part.partition("=")[0] + "=" for part in link.split("&") if part.startswith("var-")} <= known
 
 
+@pytest.mark.slow
 def test_panels_outlive_a_change_of_names(tmp_path: Path) -> None:
     """After a change of prometheus.naming both names of one target are in the time shown."""
     labels = (

@@ -13,6 +13,9 @@ from tests.node.namespace import Namespace, command_in
 from tests.node.programs import Program, free_port
 from tests.node.web import answers, fetch
 
+ALONE = ("--heartbeat-interval=10", "--election-timeout=100")
+"""For a cluster of one member: it waits a tenth of a second for others that might lead, not one."""
+
 
 @dataclass(frozen=True, slots=True)
 class TLSFiles:
@@ -62,7 +65,7 @@ class Etcd(Program):
         command += ["--logger=zap", "--log-level=warn"]
         command += [f"--listen-client-urls={self.endpoint}", f"--advertise-client-urls={self.endpoint}"]
         command += [f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}"]
-        command += [f"--initial-cluster={cluster}"]
+        command += [f"--initial-cluster={cluster}", *(ALONE if len(peers) == 1 else ())]
         if self._tls:
             command += [f"--cert-file={self._tls.certificate}", f"--key-file={self._tls.key}"]
             command += [f"--trusted-ca-file={self._tls.authority}", "--client-cert-auth"]

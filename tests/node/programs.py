@@ -35,13 +35,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(ready: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
-    """Ask every 20 ms until the answer is yes. Raises TimeoutError naming `what` after `seconds`."""
+def wait_until(ready: Callable[[], object], what: str = "what the test waits for", seconds: float = 10.0) -> None:
+    """Ask every 10 ms until the answer is yes. Raises TimeoutError naming `what` after `seconds`."""
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:
             raise TimeoutError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
+        time.sleep(0.01)
 
 
 class Program:

@@ -50,6 +50,10 @@ def test_a_drop_of_real_packets_shows_up_by_itself_and_leads_to_its_workload(nod
         tab.page.get_by_role("heading", name="default/web-0").wait_for()
         assert "3 packets to default/web-0 were dropped at the end of tier default: none of its" in tab.main()
         assert tab.barriers() == []
+        tab.page.get_by_role("link", name="default.block-9090").first.click()
+        tab.page.get_by_role("heading", name="default.block-9090").wait_for()
+        row = tab.page.locator("tbody tr").first
+        assert " ".join(row.inner_text().split()).startswith("default/web-0")
         assert tab.barriers() == []
         assert tab.complaints == []
 

@@ -13,7 +13,7 @@ from tests.packets.histories import Batch, History, batches, histories
 from tests.packets.promises import above, look_in_time
 from tests.packets.watched import Values, WatchedNode, small_kernel
 
-pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Generating overly large repr")]
 
 random = settings(
     max_examples=150,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,9 +12,7 @@ from otel_calico.ruleset.parse import parse
 from tests.felix import Era, render
 from tests.felix.example import example_node
 from tests.ruleset.contents import contents, outcome
-
-Line = tuple[str, tuple[int, int]]
-Chains = dict[str, list[Line]]
+from tests.ruleset.histories import Chains, counters, histories
 
 NAMES = ["INPUT", "FORWARD", "cali-a", "cali-ab", "cali-b", "cali-tw-cali1", "KUBE-SVC"]
 TAILS = [
@@ -26,13 +25,7 @@ TAILS = [
     ' -m comment --comment "] -A cali-a -j DROP"',
     ' -m comment --comment "[1:1] -A cali-ab" -j ACCEPT',
 ]
-counters = st.tuples(
-    st.sampled_from([0, 1, 9, 10, 99, 10**6, 10**12, 2**64 - 1]), st.sampled_from([0, 60, 10**9, 10**18, 2**64 - 1])
-)
-lines: st.SearchStrategy[Line] = st.tuples(st.sampled_from(TAILS), counters)
-tables: st.SearchStrategy[Chains] = st.dictionaries(
-    st.sampled_from(NAMES), st.lists(lines, min_size=1, max_size=4), max_size=6
-)
+lines = st.tuples(st.sampled_from(TAILS), counters)
 
 
 def printed(chains: Chains) -> str:
@@ -41,53 +34,9 @@ def printed(chains: Chains) -> str:
     return "\n".join([*head, *rules, "COMMIT", ""])
 
 
-@st.composite
-def changed(draw: st.DrawFn, chains: Chains) -> Chains:
-    """A table some scans later: most chains as they were but for counters, some not."""
-    now = {name: list(rules) for name, rules in chains.items()}
-    for name in list(now):
-        rules = now[name]
-        match draw(
-            st.sampled_from(["same", "same", "count", "count", "grow", "shrink", "edit", "gone", "rename", "swap"])
-        ):
-            case "count":
-                now[name] = [(tail, draw(counters) if draw(st.booleans()) else old) for tail, old in rules]
-            case "grow":
-                rules.insert(draw(st.integers(0, len(rules))), draw(lines))
-            case "shrink" if len(rules) > 1:
-                del rules[draw(st.integers(0, len(rules) - 1))]
-            case "edit":
-                rules[draw(st.integers(0, len(rules) - 1))] = draw(lines)
-            case "swap":
-                rules.reverse()
-            case "gone":
-                del now[name]
-            case "rename":
-                del now[name]
-                now[draw(st.sampled_from(NAMES))] = rules
-            case _:
-                pass
-    for name, rules in draw(
-        st.dictionaries(st.sampled_from(NAMES), st.lists(lines, min_size=1, max_size=3), max_size=2)
-    ).items():
-        now.setdefault(name, rules)
-    order = draw(st.permutations(list(now))) if draw(st.booleans()) else list(now)
-    return {name: now[name] for name in order}
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> Sequence[str]:
-    """Dumps of one node, scan after scan."""
-    chains = draw(tables)
-    texts = [printed(chains)]
-    for _ in range(draw(st.integers(1, 4))):
-        chains = draw(changed(chains))
-        texts.append(printed(chains))
-    return texts
-
-
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
-@given(histories())
+@given(histories(NAMES, lines, printed))
 def test_a_history_of_dumps_reads_like_each_dump_alone(history: Sequence[str]) -> None:
     previous = None
     for text in history:
@@ -95,6 +44,7 @@ def test_a_history_of_dumps_reads_like_each_dump_alone(history: Sequence[str]) -
         assert contents(previous) == outcome(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(Era), st.integers(0, 10**15)), min_size=2, max_size=4))
 def test_upgrades_and_traffic_read_like_each_dump_alone(scans: list[tuple[Era, int]]) -> None:

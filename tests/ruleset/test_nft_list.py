@@ -16,11 +16,10 @@ from otel_calico.ruleset.nft_json import calico_tables
 from otel_calico.ruleset.parse import parse
 from otel_calico.ruleset.rule import Rule
 from tests.ruleset.contents import contents, outcome
+from tests.ruleset.histories import Chains, Line, counters, histories, tables
 
 RECORDED = (Path(__file__).parent / "recorded" / "native.jsonl").read_text()
 Action = dict[str, Any]
-Line = tuple[str, Action, tuple[int, int] | None]
-Chains = dict[str, list[Line]]
 
 NAMES = ["filter-FORWARD", "filter-cali-a", "filter-cali-ab", "filter-cali-tw-cali1", "raw-cali-a", "mangle-cali-tw-x"]
 ACTIONS: list[tuple[str, Action]] = [
@@ -30,14 +29,8 @@ ACTIONS: list[tuple[str, Action]] = [
     ("", {"continue": None}),
     ("", {"log": {"prefix": ', "bytes": 5}}, {"counter": {"packets": 1', "group": 1}}),
 ]
-counters = st.tuples(
-    st.sampled_from([0, 1, 9, 10, 99, 10**6, 10**12, 2**64 - 1]), st.sampled_from([0, 60, 10**9, 10**18, 2**64 - 1])
-)
-lines: st.SearchStrategy[Line] = st.tuples(st.sampled_from(ACTIONS), st.none() | counters).map(
-    lambda drawn: (drawn[0][0], drawn[0][1], None if "continue" in drawn[0][1] else drawn[1])
-)
-tables: st.SearchStrategy[Chains] = st.dictionaries(
-    st.sampled_from(NAMES), st.lists(lines, min_size=1, max_size=4), max_size=5
+lines = st.tuples(st.sampled_from(ACTIONS), st.none() | counters).map(
+    lambda drawn: (*drawn[0], None if "continue" in drawn[0][1] else drawn[1])
 )
 
 
@@ -57,41 +50,23 @@ def printed(chains: Chains) -> str:
     return json.dumps({"nftables": objects}) + "\n"
 
 
-@st.composite
-def changed(draw: st.DrawFn, chains: Chains) -> Chains:
-    """A table some scans later: most chains as they were but for counters, some not."""
-    now = {name: list(written) for name, written in chains.items()}
-    for name, written in list(now.items()):
-        match draw(st.sampled_from(["same", "same", "count", "count", "grow", "shrink", "gone", "swap"])):
-            case "count":
-                now[name] = [(text, action, old and draw(counters)) for text, action, old in written]
-            case "grow":
-                written.insert(draw(st.integers(0, len(written))), draw(lines))
-            case "shrink" if len(written) > 1:
-                del written[draw(st.integers(0, len(written) - 1))]
-            case "swap":
-                written.reverse()
-            case "gone":
-                del now[name]
-            case _:
-                pass
-    order = draw(st.permutations(list(now))) if draw(st.booleans()) else list(now)
-    return {name: now[name] for name in order}
+@pytest.mark.slow
+def test_a_long_list_in_which_chains_take_turns_is_read_like_one_in_which_they_do_not() -> None:
+    names, line = ("filter-cali-a", "filter-cali-b"), ("cali:VMprkiDSuPo-swFS;", {"drop": None}, (5, 300))
+    whole = json.loads(printed({name: [line] * 10_000 for name in names}))
+    in_order = json.dumps(whole)
+    rules = whole["nftables"][-20_000:]
+    whole["nftables"][-20_000:] = [one for turn in zip(rules[:10_000], rules[10_000:], strict=True) for one in turn]
+    taking_turns = json.dumps(whole)
+
+    said = contents(parse(in_order))
+    first = parse(taking_turns)
+    assert (contents(first), contents(parse(taking_turns, first))) == (said, said)
 
 
-@st.composite
-def histories(draw: st.DrawFn) -> Sequence[str]:
-    """Lists of one node, scan after scan."""
-    chains = draw(tables)
-    texts = [printed(chains)]
-    for _ in range(draw(st.integers(1, 4))):
-        chains = draw(changed(chains))
-        texts.append(printed(chains))
-    return texts
-
-
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None)
-@given(histories())
+@given(histories(NAMES, lines, printed))
 def test_a_history_of_lists_reads_like_each_list_alone(history: Sequence[str]) -> None:
     previous = None
     for text in history:
@@ -101,7 +76,7 @@ def test_a_history_of_lists_reads_like_each_list_alone(history: Sequence[str]) -
 
 
 @settings(max_examples=150, deadline=None)
-@given(tables)
+@given(tables(NAMES, lines))
 def test_every_counter_and_rule_is_where_json_says(chains: Chains) -> None:
     found = outcome(printed(chains))
     if chains and all(counter is None for written in chains.values() for _, _, counter in written):
@@ -172,6 +147,7 @@ def test_a_counter_that_is_no_number_makes_the_list_unbelievable() -> None:
     assert outcome(text.replace('"packets": 12', '"packets": null', 1), parse(text)) == "malformed_counter"
 
 
+@pytest.mark.slow
 def test_every_list_that_breaks_off_is_refused() -> None:
     text = calico_tables(RECORDED)["ip"]
     before = parse(text)

@@ -164,6 +164,7 @@ def damaged(draw: st.DrawFn) -> str:
     return text
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(damaged(), st.sampled_from(NODES))
 def test_damaged_dumps_are_read_or_refused_and_never_differently_for_what_was_read_before(

@@ -34,8 +34,8 @@ def rules(text: str) -> list[str]:
 @pytest.mark.parametrize("explicit", [False, True])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_both_ip_versions_of_felix_backend_are_read(
-    namespace: Namespace, readers: Callable[..., Reader], backend: str, explicit: bool  # noqa: FBT001
-) -> None:  # fmt: skip
+    namespace: Namespace, readers: Callable[..., Reader], backend: str, *, explicit: bool
+) -> None:
     load(namespace, RULESET.restore(), backend)
     load(namespace, RULESET6.restore(), backend, 6)
 
@@ -120,14 +120,32 @@ def test_legacy_programs_never_run_where_no_legacy_table_is(
 
     answer = readers(*explicit, path=f"{tmp_path}:{os.environ['PATH']}").read()
 
-    assert answer.get("backend", answer.get("error")) == ("empty" if explicit else "nft")
+    assert answer["backend"] == ("" if explicit else "nft")
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_node_without_any_table_says_so(readers: Callable[..., Reader]) -> None:
-    answer = readers("legacy").read()
-    assert answer["error"] == "empty"
-    assert "calico-node" in answer["message"]
+def test_a_table_that_the_kernel_does_not_have_is_shown_without_rules(readers: Callable[..., Reader]) -> None:
+    without_rules = "*filter\nCOMMIT\n"
+    assert readers("legacy").read() == {
+        "backend": "",
+        "unlocked": False,
+        "texts": {"4": without_rules, "6": without_rules},
+    }
+
+
+def test_a_program_that_prints_nothing_is_an_error_though_another_table_has_no_rules(
+    namespace: Namespace, readers: Callable[..., Reader], tmp_path: Path
+) -> None:
+    load(namespace, RULESET.restore(), "legacy")
+    reader = readers(path=f"{tmp_path}:{os.environ['PATH']}")
+    assert reader.read()["backend"] == "legacy"
+
+    silent = tmp_path / "iptables-legacy-save"
+    silent.write_text("#!/bin/sh\n")
+    silent.chmod(0o755)
+    reader.order("wait 61")
+    answer = reader.read()
+    assert (answer["error"], answer["message"]) == ("empty", "iptables-legacy-save printed no table: ''")
 
 
 @contextlib.contextmanager

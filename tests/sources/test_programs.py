@@ -57,6 +57,15 @@ def refusal(limits: Limits | None = None) -> SourceError:
     return refused.value
 
 
+def test_a_program_gets_nothing_of_the_environment_but_where_programs_are(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETCD_PASSWORD", "secret")
+    program = install("show", "exec env")
+    path = f"PATH={program.parent}:/usr/bin:/bin"
+    assert {path} <= set(Commands().run(["show"], Limits()).split("\n")) <= {path, f"PWD={Path.cwd()}", ""}
+
+
 @pytest.mark.usefixtures("install")
 def test_programs_on_the_path_are_run() -> None:
     assert [(dump.ip_version, dump.text) for dump in source().read()] == [(IPVersion.V4, V4), (IPVersion.V6, V6)]
@@ -118,6 +127,7 @@ def test_a_program_killed_by_a_signal_is_told(install: Install) -> None:
     assert (error.kind, "signal 9" in str(error)) == ("exit_status", True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
     [

@@ -77,7 +77,7 @@ class GrpcReceiver(Receiver, MetricsServiceServicer):
         """Where to push to."""
         return f"http://127.0.0.1:{self.port}"
 
-    def Export(self, request: ExportMetricsServiceRequest, context: Any) -> ExportMetricsServiceResponse:  # noqa: N802
+    def Export(self, request: ExportMetricsServiceRequest, context: Any) -> ExportMetricsServiceResponse:  # noqa: N802 - gRPC's name
         """The service's one method."""
         if not self.take(request):
             context.abort(grpc.StatusCode.PERMISSION_DENIED, "refused")

@@ -26,10 +26,10 @@ no_policy_drop_counter{app="web",ip="10.0.0.1",pod="web-0",pod_namespace="shop",
 """,
     POLICY_ACCEPT: """\
 policy_accept_counter{app="web",ip="10.0.0.1",pod="web-0",pod_namespace="shop",policy="shop/default.allow-web",type="tw"} 42
-""",  # noqa: E501
+""",  # noqa: E501 - lines of a page
     POLICY_PACKETS: """\
 calico_policy_packets_total{calico_direction="ingress",calico_policy_kind="NetworkPolicy",calico_policy_name="shop/default.allow-web",calico_policy_namespace="shop",calico_tier="default",calico_verdict="allow"} 50
-""",  # noqa: E501
+""",  # noqa: E501 - lines of a page
     POLICY_GROUP_INFO: """\
 calico_policy_group_info{calico_policy_group="cali-gi-x",calico_policy_name="a",calico_policy_order="0"} 1
 """,
@@ -82,7 +82,7 @@ def test_the_next_page_shows_what_moved_and_forgets_what_is_gone() -> None:
     moved = rendered(exposition, [stays, Readings(accepts, (6,))], TextFormat.PROMETHEUS)
     assert [line for line in moved.decode().splitlines() if not line.startswith("#")] == [
         'no_policy_drop_counter{app="web",ip="10.0.0.1",pod="web-0",pod_namespace="shop",type="tw"} 1',
-        'policy_accept_counter{app="web",ip="10.0.0.1",pod="web-0",pod_namespace="shop",policy="shop/default.allow-web",type="tw"} 6',  # noqa: E501
+        'policy_accept_counter{app="web",ip="10.0.0.1",pod="web-0",pod_namespace="shop",policy="shop/default.allow-web",type="tw"} 6',  # noqa: E501 - lines of a page
     ]
     assert rendered(exposition, [stays], TextFormat.PROMETHEUS) == moved[: moved.index(b"# HELP policy_accept")]
     assert rendered(exposition, [], TextFormat.PROMETHEUS) == b""

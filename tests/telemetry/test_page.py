@@ -135,7 +135,7 @@ def test_the_stock_page_survives_churn_without_overflow() -> None:
     node, live = Node(example()), 300
     scans = Scans(node.take)
     policy = StockPart(scans.take, Resource.get_empty(), budget=1_000)
-    page = MetricsPage(scans, policy, CollectorRegistry())
+    page = MetricsPage(scans, policy, RegistryText(CollectorRegistry()))
     for number in range(20):
         node.show(*pods(live, offset=number * live))
         found = samples(page.render(TextFormat.PROMETHEUS).decode())

@@ -115,6 +115,7 @@ def test_many_series_go_in_requests_small_enough_for_any_collector() -> None:
         assert sorted(point.value for point in receiver.points("no_policy_drop_counter")) == list(range(4_500))
 
 
+@pytest.mark.slow
 def test_fifty_thousand_pods_that_come_and_go_overflow_nothing() -> None:
     node = Node(snapshot())
     live, rounds = 1_000, 50

@@ -39,6 +39,7 @@ def settings(
     )
 
 
+@pytest.mark.slow
 def test_an_outage_is_one_event_when_it_begins_and_one_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
     receiver = GrpcReceiver().listen(0)
     with capture_logs() as events, pushing(Node(example()), receiver.url) as push:
@@ -70,6 +71,7 @@ def test_stopping_pushes_what_there_is_a_last_time() -> None:
         assert "otel_calico.scan.success" in str(receiver.requests)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", Protocol)
 def test_stopping_does_not_hang_on_a_collector_that_never_answers(protocol: Protocol, silent_port: int) -> None:
     telemetry = Telemetry(settings(f"http://127.0.0.1:{silent_port}", protocol, otlp_timeout=7), Node(example()).take)
@@ -79,6 +81,7 @@ def test_stopping_does_not_hang_on_a_collector_that_never_answers(protocol: Prot
     assert time.monotonic() - begun < 6
 
 
+@pytest.mark.slow
 def test_a_hanging_collector_does_not_hold_up_a_scrape(silent_port: int) -> None:
     hanging = settings(f"http://127.0.0.1:{silent_port}", push_interval=0.05, otlp_timeout=1)
     telemetry = Telemetry(hanging, Node(example()).take)

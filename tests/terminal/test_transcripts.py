@@ -28,6 +28,7 @@ COMMANDS: Sequence[Sequence[str]] = (
     ("explain", "default/client-0", "--ruleset", "rules.txt"),
     ("explain", "cali11111111111", "--ruleset", "rules.txt"),
     ("explain", "default/allow-web", *NAMED),
+    ("explain", "default/default-deny", *NAMED),
 )
 PROGRAMS: Sequence[Sequence[str]] = (
     ("report", "--output", "json", *NAMED),

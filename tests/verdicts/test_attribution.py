@@ -81,7 +81,7 @@ def test_a_policy_without_rules_is_reported_in_every_era(era: Era) -> None:
 
 @pytest.mark.parametrize("era", [Era.C, Era.D, Era.E])
 @pytest.mark.parametrize("flow_logs", [False, True])
-def test_each_tier_drops_for_itself(era: Era, flow_logs: bool) -> None:  # noqa: FBT001
+def test_each_tier_drops_for_itself(era: Era, *, flow_logs: bool) -> None:
     first = policy("a", pass_on(UDP, 1), allow(UDP, 2), deny(UDP, 3), tier="security")
     second = policy("b", allow(UDP, 1))
     node = pod(first, second, era=era, flow_logs=flow_logs and era >= Era.D)
@@ -96,7 +96,7 @@ def test_each_tier_drops_for_itself(era: Era, flow_logs: bool) -> None:  # noqa:
 
 
 @pytest.mark.parametrize("flow_logs", [False, True])
-def test_a_tier_that_passes_by_default_drops_nothing(flow_logs: bool) -> None:  # noqa: FBT001
+def test_a_tier_that_passes_by_default_drops_nothing(*, flow_logs: bool) -> None:
     first = policy("a", deny(UDP, 3), tier="security")
     second = policy("b", allow(UDP, 1))
     node = pod(first, second, flow_logs=flow_logs, pass_tiers=frozenset({"security"}))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -39,6 +41,7 @@ def said(site: Site, sent: bytes) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.startswith(("HTTP/", "GET ", "open"))]
 
 
+@pytest.mark.slow
 def test_hundreds_of_slow_clients_starve_nobody(site: Site) -> None:
     with ExitStack() as clients:
         for number in range(400):
@@ -47,6 +50,7 @@ def test_hundreds_of_slow_clients_starve_nobody(site: Site) -> None:
         assert [site.ask() for _ in range(20)] == [SERVED] * 20
 
 
+@pytest.mark.slow
 def test_clients_that_never_shake_hands_starve_nobody(tmp_path: Path) -> None:
     with Site(tmp_path).write_tls().start() as site, ExitStack() as clients:
         for _ in range(200):
@@ -89,7 +93,8 @@ def test_odd_requests_get_the_answer_that_the_protocol_has_for_them(site: Site) 
         b"GET /" + b"a" * 17_000 + b" HTTP/1.1\r\n" + host + b"\r\n": large,
         b"POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc": ["HTTP/1.1 413 Request Entity Too Large"],
     }
-    assert {sent: said(site, sent) for sent in answers} == answers
+    with ThreadPoolExecutor() as clients:  # side by side, as those that stay open are waited for
+        assert dict(zip(answers, clients.map(partial(said, site), answers), strict=True)) == answers
 
 
 def test_a_client_that_does_not_wait_gets_its_first_answer(site: Site) -> None:
@@ -103,6 +108,7 @@ def test_what_follows_a_request_changes_nothing_of_its_answer(site: Site) -> Non
         assert said(site, request + more) == ["HTTP/1.1 200 OK", "GET /metrics admitted"]
 
 
+@pytest.mark.slow
 def test_more_connections_than_there_may_be_cost_the_silent_ones_theirs(site: Site) -> None:
     with ExitStack() as clients:
         opened = [

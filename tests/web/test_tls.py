@@ -33,6 +33,7 @@ def test_a_certificate_is_shown_to_clients_and_plain_ones_get_nothing(site: Site
         site.ask(context=ssl.create_default_context())
 
 
+@pytest.mark.slow
 def test_rotated_certificates_are_shown_without_a_restart(site: Site) -> None:
     site.renew(not_after=YESTERDAY)
     site.write_tls().start()
@@ -63,6 +64,7 @@ def test_client_certificates_are_asked_for_on_all_pages_but_the_probes(site: Sit
             site.ask(context=site.trusting(stranger))
 
 
+@pytest.mark.slow
 def test_a_handshake_begun_before_an_authority_was_replaced_lets_nobody_in(site: Site) -> None:
     site.write_tls(client_auth_type="RequireAndVerifyClientCert", client_ca_file="ca.pem").start()
     known, file = site.trusting(site.authority.issue_cert("prometheus.example")), site.file
@@ -87,6 +89,7 @@ def test_only_certificates_of_allowed_names_get_in(site: Site) -> None:
     assert site.ask(context=site.trusting(other)) == NO_CERTIFICATE
 
 
+@pytest.mark.slow
 def test_an_authority_that_is_replaced_shuts_out_its_clients(site: Site) -> None:
     site.write_tls(client_auth_type="RequireAndVerifyClientCert", client_ca_file="clients.pem")
     former, later = trustme.CA(), trustme.CA()

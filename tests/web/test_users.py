@@ -8,6 +8,8 @@ from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from otel_calico.web.users import Credentials, Users, credentials
 from tests.node.programs import wait_until
 from tests.web.site import PAGE, PROBE, Site, hashed
@@ -44,6 +46,7 @@ def test_a_request_is_not_let_in_by_the_password_of_the_one_behind_it(tmp_path: 
             assert client.recv(1000).startswith(b"HTTP/1.1 401 ")
 
 
+@pytest.mark.slow
 def test_users_that_change_in_the_file_change_at_once_for_clients_that_were_in(tmp_path: Path) -> None:
     with Site(tmp_path).write(basic_auth_users={"prom": hashed("old"), "leaving": hashed("x")}).start() as site:
         assert site.ask(user="prom:old") == site.ask(user="leaving:x") == SERVED
@@ -52,6 +55,7 @@ def test_users_that_change_in_the_file_change_at_once_for_clients_that_were_in(t
         assert site.ask(user="prom:old") == site.ask(user="leaving:x") == REFUSED
 
 
+@pytest.mark.slow
 def test_a_file_that_breaks_leaves_the_former_users_in_place(tmp_path: Path) -> None:
     with Site(tmp_path).write(basic_auth_users={"prom": hashed("secret")}).start() as site:
         file = site.file
@@ -97,6 +101,7 @@ def test_what_is_no_claim_is_none_and_a_claim_never_shows_its_password() -> None
     assert "a:b" not in repr(claim)
 
 
+@pytest.mark.slow
 def test_a_flood_of_wrong_passwords_takes_nobodys_turn_who_is_in(tmp_path: Path) -> None:
     with Site(tmp_path).write(basic_auth_users={"prom": hashed("secret", 10)}).start() as site:
         assert site.ask(user="prom:secret") == SERVED

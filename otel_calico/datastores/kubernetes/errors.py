@@ -23,11 +23,15 @@ _MEANINGS = (
 )
 """A part of OpenSSL's text in lower case, and its meaning. The first that fits counts."""
 
+_BROKE_OFF = (
+    "it broke the connection off; if that goes on, check http or https in the server's URL, and whether it asks for "
+    f"a client certificate: {_OUR_CERTIFICATE}"
+)
 _BROKEN: tuple[tuple[type[Exception], str], ...] = (
     (socket.gaierror, "its name cannot be resolved: check the server's URL and the DNS of this node"),
     (TimeoutError, "no answer in time: is it reachable from this node, and does its load balancer know a server?"),
     (ConnectionRefusedError, "connection refused: is the API server there, and is the port right?"),
-    (ConnectionError, "it broke the connection off"),
+    (ConnectionError, _BROKE_OFF),
     (http.client.IncompleteRead, "it broke the connection off"),
     (http.client.HTTPException, "it does not speak HTTP: check the server's URL"),
 )

@@ -1,0 +1,72 @@
+"""The deciding rules of one policy chain and the totals they add to, scan after scan. Pure.
+
+Each rule is followed on its own, by its hash: one that appears counts in full, one that falls was reset and starts
+anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from otel_calico.accounting.last_hits import PolicyKey
+from otel_calico.ruleset.ruleset import Chain
+from otel_calico.series import Labels
+from otel_calico.verdicts.plan import PolicyPlan
+
+Counters = Sequence[tuple[int, int]]
+"""Packets and bytes of each rule."""
+
+
+@dataclass(slots=True, eq=False)
+class Total:
+    """What a policy's rules of one direction and verdict counted since the start, on the whole node."""
+
+    labels: Labels
+    policy: PolicyKey
+    since: int  # Unix nanoseconds
+    packets: int = 0
+    octets: int = 0
+
+
+class PolicyRules:
+    """One policy chain; made anew when the plan or a rule of it changes."""
+
+    __slots__ = ("_counters", "_positions", "_totals", "chain")
+
+    def __init__(self, plan: PolicyPlan, chain: Chain, totals: Sequence[Total], counters: Counters) -> None:
+        """`totals` and `counters` are those of each deciding rule."""
+        self.chain = chain
+        self._positions = [position for _, position in plan.verdicts.deciding]
+        self._totals = totals
+        self._counters = counters
+
+    @property
+    def hashes(self) -> Sequence[str]:
+        """The hash of each rule."""
+        hashes = self.chain.layout.hashes
+        return [hashes[position] for position in self._positions]
+
+    @property
+    def by_hash(self) -> Mapping[str, tuple[int, int]]:
+        """What each rule counted."""
+        return dict(zip(self.hashes, self._counters, strict=True))
+
+    def look(self, chain: Chain) -> Counters:
+        """What the same rules count now. Raises MalformedCounterError."""
+        return chain.counters(self._positions)
+
+    def book(self, chain: Chain, counters: Counters) -> Iterator[PolicyKey]:
+        """Add what the rules gained since the last look; yields the policy for each rule that packets met."""
+        former, self._counters, self.chain = self._counters, counters, chain
+        yield from book(self._totals, counters, former)
+
+
+def book(totals: Sequence[Total], counters: Counters, former: Counters) -> Iterator[PolicyKey]:
+    """Add what each rule gained to its total; yields the policy of each rule that packets met."""
+    for total, (packets, octets), (packets_before, octets_before) in zip(totals, counters, former, strict=True):
+        was_reset = packets < packets_before or octets < octets_before
+        total.octets += octets if was_reset else octets - octets_before
+        if gained := packets if was_reset else packets - packets_before:
+            total.packets += gained
+            yield total.policy

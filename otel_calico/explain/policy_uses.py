@@ -1,0 +1,31 @@
+"""Where the packets of endpoints meet a policy. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from otel_calico.explain.counts import Count
+from otel_calico.explain.node import NodeView
+from otel_calico.explain.path import Endpoint, PolicyStep, PolicyTotals
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyUse:
+    """An endpoint, and the step of its way in which its packets meet the policy or the group that it is in.
+
+    `end_of_tier` is what that tier dropped of them because no policy decided: the work of a default deny, which has no
+    rules. None where the tier passes such packets on.
+    """
+
+    endpoint: Endpoint
+    step: PolicyStep
+    end_of_tier: Count | None
+
+
+def uses_of(view: NodeView, policy: PolicyTotals) -> Iterator[PolicyUse]:
+    """Every use of one of the view's policies, in the order of endpoints. Raises MalformedCounterError."""
+    chains = {policy.chain, *(group for group, members in view.groups.items() if policy.chain in members)}
+    for endpoint in view.endpoints_that_jump_to(chains, policy.ip_version):
+        for tier in view.path(endpoint).tiers:
+            yield from (PolicyUse(endpoint, step, tier.dropped) for step in tier.policies if step.chain in chains)

@@ -1,0 +1,51 @@
+"""What one policy decided, and on whose packets, as `otel-calico explain` tells it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from otel_calico.explain.counts import Count
+from otel_calico.explain.finding import find_policies
+from otel_calico.explain.node import NodeView
+from otel_calico.explain.path import PolicyTotals
+from otel_calico.explain.policy_uses import PolicyUse, uses_of
+
+ROWS = 200
+"""Endpoints that are shown of one chain, the busiest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChain:
+    """The policy in one direction and IP version. `more` endpoints meet it than there are `uses`."""
+
+    totals: PolicyTotals
+    uses: Sequence[PolicyUse]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyPage:
+    """Without chains the rules do not know it. A name that fits several policies has the chains of all."""
+
+    name: str
+    chains: Sequence[PolicyChain]
+
+
+def policy_page(view: NodeView, name: str) -> PolicyPage:
+    """The policies of this name or chain. Raises MalformedCounterError."""
+    found = find_policies(view, name)
+    names = {totals.name for totals in found}
+    return PolicyPage(
+        name=found[0].name if len(names) == 1 else name,
+        chains=[_chain(view, totals) for totals in found],
+    )
+
+
+def _chain(view: NodeView, totals: PolicyTotals) -> PolicyChain:
+    uses = sorted(uses_of(view, totals), key=lambda use: _busy(use.step.entered), reverse=True)
+    return PolicyChain(totals, uses[:ROWS], len(uses[ROWS:]))
+
+
+def _busy(entered: Count) -> tuple[int, int]:
+    return entered.moved.packets if entered.moved else 0, entered.total.packets

@@ -1,0 +1,106 @@
+"""The service's own metrics on the page."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.resources import Resource
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+
+from otel_calico.datastores.status import DatastoreStatus, KindStatus
+from otel_calico.metrics import POLICY_ACCEPT
+from otel_calico.series import ScanFailure, ScanReport, Snapshot
+from otel_calico.telemetry.exposition import TextFormat
+from otel_calico.telemetry.own_instruments import own_provider
+from otel_calico.telemetry.own_metrics import OwnMetrics
+from otel_calico.telemetry.own_page import OwnPage
+from otel_calico.telemetry.scans import Scans
+from otel_calico.telemetry.tally import ExportTally
+from tests.telemetry.snapshots import example
+
+RESOURCE = Resource({"service.name": 'a "b"\n\\c', "k8s.node.name": "node-1", "service.version": "1"})
+STEPS = {"read": 0.03, "parse": 0.001, "account": 3.0}
+REPORT = ScanReport(
+    "legacy",
+    "iptables",
+    STEPS,
+    {"ipv4": 6271, "ipv6": 12},
+    {"ipv4": 661_000},
+    malformed_lines=2,
+    interfaces_without_workload=("cali1",),
+    series_left_out={POLICY_ACCEPT: 3},
+)
+
+
+class World:
+    """What own metrics are of."""
+
+    def __init__(self) -> None:
+        self.snapshot = replace(example(), report=REPORT)
+        self.status = DatastoreStatus({"policies": KindStatus(in_sync=True, held=3, errors=2)})
+        self.in_effect = True
+        self.tally = ExportTally()
+        self.scans = Scans(lambda: self.snapshot)
+        self.own = OwnMetrics(self.scans, lambda: self.status, [self.tally], lambda: self.in_effect)
+        self.page = OwnPage(self.own, RESOURCE)
+        self.registry = CollectorRegistry()
+        own_provider(self.own, [PrometheusMetricReader(scope_info_enabled=False, registry=self.registry)], RESOURCE)
+
+    def changes(self) -> None:
+        """Let all that can change do so."""
+        self.snapshot = Snapshot(1.0, failure=ScanFailure("time_limit", "too slow"), report=ScanReport(seconds=STEPS))
+        self.status = DatastoreStatus({"policies": KindStatus(connected=True), "tiers": KindStatus(reconnects=1)})
+        self.in_effect = False
+        self.tally.successes, self.tally.points = 7, 700
+
+    def pages(self, form: TextFormat) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """The families of the page, and those that OpenTelemetry's reader makes of the same instruments."""
+        with self.scans.holding():
+            page = self.page.render(form).decode()
+            stock = generate_latest if form is TextFormat.PROMETHEUS else generate_openmetrics
+            return families(page), families(stock(self.registry).decode())
+
+
+def families(page: str) -> dict[str, list[str]]:
+    """The lines of each family but those of the process; how old the last good scan is left off.
+
+    The reader gives all samples of a family the same labels, empty ones too, which mean nothing to Prometheus.
+    """
+    page = page.replace('reason="",', "")
+    page = re.sub(r"(age_seconds) .*", r"\1 AGE", page.removesuffix("# EOF\n"))
+    found = {text.split(" ", 1)[0]: text for text in page.split("# HELP ") if text}
+    return {name: sorted(text.split("\n")) for name, text in found.items() if not name.startswith("process_")}
+
+
+@pytest.mark.parametrize("form", TextFormat)
+def test_own_metrics_are_those_of_opentelemetrys_reader(form: TextFormat) -> None:
+    world = World()
+    page, stock = world.pages(form)
+    assert page == stock
+    assert {"target_info" if form is TextFormat.PROMETHEUS else "target", "otel_calico_series"} <= page.keys()
+    world.changes()
+    page, stock = world.pages(form)
+    assert page == stock
+
+
+def test_both_formats_show_a_change_at_once() -> None:
+    world = World()
+    for success in (1, 0, 1):
+        failure = None if success else ScanFailure("empty", "nothing")
+        world.snapshot = Snapshot(float(success), failure=failure)
+        for form in TextFormat:
+            with world.scans.holding():
+                assert f"\notel_calico_scan_success {success}.0\n" in world.page.render(form).decode()
+
+
+def test_a_metric_that_cannot_be_told_is_left_out_and_the_page_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    world = World()
+    world.tally.points = None  # type: ignore[assignment]
+    page, _ = world.pages(TextFormat.PROMETHEUS)
+    assert "otel_calico_otlp_points_total" not in page
+    assert "otel_calico_scans_total" in page
+    assert "self_metric_failed" in capsys.readouterr().out
