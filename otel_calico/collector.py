@@ -15,6 +15,7 @@ from otel_calico.accounting.plausibility import fell_together
 from otel_calico.accounting.policies import PolicyAccount
 from otel_calico.explain.look import Look, RulesetLook
 from otel_calico.lookups import Lookups
+from otel_calico.memory import without_looking_for_garbage
 from otel_calico.model import IPVersion
 from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.ruleset import MalformedCounterError, Ruleset
@@ -86,7 +87,8 @@ class Collector:
         with self._scanning:
             if self._snapshot is None or not self._is_fresh():
                 self._lookups_version = self._lookups.version
-                self._snapshot = self._scan()
+                with without_looking_for_garbage():
+                    self._snapshot = self._scan()
                 self._expires = time.monotonic() + self._settings.freshness
             return self._snapshot
 

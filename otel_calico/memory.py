@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+from collections.abc import Iterator
 
 _M_ARENA_MAX = -8  # malloc.h of glibc
 _LOOK_AFTER = 3_000
@@ -21,6 +22,16 @@ def prepare() -> None:
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
     gc.set_threshold(_LOOK_AFTER)
+
+
+@contextlib.contextmanager
+def without_looking_for_garbage() -> Iterator[None]:
+    """For work that makes many objects which stay: looking through them again and again would find nothing."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def settle() -> None:

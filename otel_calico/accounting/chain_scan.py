@@ -37,7 +37,7 @@ class ChainScan:
 
     def hashes(self, rules: Iterable[int]) -> tuple[str, ...]:
         """Hashes of the rules at these positions; they tell a rule from its replacement."""
-        return tuple(self.chain.layout.hashes[rule] for rule in rules)
+        return tuple(map(self.chain.layout.hashes.__getitem__, rules))
 
     def known(self, metric: Metric) -> Mapping[str, int]:
         """What each rule counted in the scan before, by hash: history of a series that is only now planned."""
@@ -54,6 +54,8 @@ class ChainScan:
         if self.times.first:
             return values
         known = self.known(metric)
+        if not known:
+            return ()
         shown = [known.get(rule, 0) for rule in rules]
         # A rule that fell was reset: what it shows now came since.
         return [old if old <= now else 0 for old, now in zip(shown, values, strict=True)] if any(shown) else ()

@@ -31,13 +31,12 @@ class _Stream:
 class DifferenceAccount:
     """The differences of one metric and one chain, scan after scan."""
 
-    __slots__ = ("_counters", "_formulas", "_hashes", "_plan", "_readings", "_totals")
+    __slots__ = ("_counters", "_hashes", "_plan", "_readings", "_totals")
 
     def __init__(self) -> None:
         self._plan: DifferenceSeries | None = None
         self._hashes: Sequence[str] = ()  # of the plan's rules: tell a rule from its replacement
         self._counters: Sequence[int] = ()  # of the plan's rules at the last scan
-        self._formulas: Sequence[tuple[str, ...]] = ()  # hashes of the rules of each difference
         self._totals: Sequence[int] = ()
         self._readings: Readings | None = None
 
@@ -47,7 +46,9 @@ class DifferenceAccount:
         `counters` are those of the plan's rules.
         """
         readings, proven = self._readings, None
-        if readings is None or plan is not self._plan:
+        if readings is None and (chain.times.first or chain.before is None):
+            readings = self._begin(plan, chain)
+        elif readings is None or plan is not self._plan:
             readings, proven = self._start(plan, chain)
         former, self._counters = self._counters, counters
         if not chain.times.first and former != counters:
@@ -60,6 +61,13 @@ class DifferenceAccount:
         self._readings = readings
         return readings
 
+    def _begin(self, plan: DifferenceSeries, chain: ChainScan) -> Readings:
+        """Take the first plan of a chain that has no history; thousands of these make the first scan."""
+        self._plan, self._hashes = plan, chain.hashes(plan.rules)
+        self._counters = [_NEW] * len(plan.rules)
+        self._totals = [0] * len(plan.labels)
+        return Readings(SeriesSet(plan.metric, plan.labels, [chain.times.previous] * len(plan.labels)), self._totals)
+
     def _start(self, plan: DifferenceSeries, chain: ChainScan) -> tuple[Readings, Sequence[bool]]:
         """Take a new plan, carrying on the series it shares with the former one.
 
@@ -70,24 +78,24 @@ class DifferenceAccount:
         known = {**chain.known(plan.metric), **dict(zip(self._hashes, self._counters, strict=True))}
         former, unknown = self._streams(), _Stream(0, 0, chain.times.previous)
         streams = [former.get(label_key(labels), unknown) for labels in plan.labels]
-        formulas = self._formulas_by_labels()
+        formulas = dict(zip(map(label_key, self._plan.labels), self._formulas(), strict=True)) if self._plan else {}
         self._plan = plan
         self._hashes = chain.hashes(plan.rules)
         self._counters = [known.get(rule_hash, _NEW) for rule_hash in self._hashes]
-        self._formulas = [tuple(self._hashes[rule] for rule in difference.rules) for difference in plan.differences]
         self._totals = [stream.total for stream in streams]
         series = SeriesSet(plan.metric, plan.labels, [stream.since for stream in streams])
         proven = [
             not difference.inferred
             or formulas.get(label_key(labels)) == formula
             or not any(rule in known for rule in formula)
-            for labels, difference, formula in zip(plan.labels, plan.differences, self._formulas, strict=True)
+            for labels, difference, formula in zip(plan.labels, plan.differences, self._formulas(), strict=True)
         ]
         return Readings(series, [stream.shown for stream in streams]), proven
 
-    def _formulas_by_labels(self) -> Mapping[LabelKey, tuple[str, ...]]:
-        labels = self._plan.labels if self._plan else ()
-        return {label_key(own): formula for own, formula in zip(labels, self._formulas, strict=True)}
+    def _formulas(self) -> Sequence[tuple[str, ...]]:
+        """The hashes of the rules of each difference."""
+        differences = self._plan.differences if self._plan else ()
+        return [tuple(self._hashes[rule] for rule in difference.rules) for difference in differences]
 
     def _streams(self) -> Mapping[LabelKey, _Stream]:
         if self._readings is None:

@@ -5,13 +5,31 @@ There are two: `iptables-save -c` (`iptables_save`) and `nft -j list table ip ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from otel_calico.ruleset.rule import Rule
 
-RuleOf = dict[str, Rule | None]
-"""Rules read before, by their text: pods of one kind have the same ones."""
+
+class KnownRules:
+    """Rules read before, by their text: pods of one kind have the same ones, and share what was read."""
+
+    def __init__(self, read: Callable[[str], Rule | None]) -> None:
+        """`read` says what a text is; None for one that is no rule."""
+        self._read = read
+        self._rules: dict[str, Rule | None] = {}
+        self._chains: dict[tuple[str, ...], tuple[Rule | None, ...]] = {}
+
+    def of(self, texts: tuple[str, ...]) -> tuple[Rule | None, ...]:
+        """The rules of a chain. The same object for the same texts."""
+        if texts not in self._chains:
+            self._chains[texts] = tuple(map(self._rule, texts))
+        return self._chains[texts]
+
+    def _rule(self, text: str) -> Rule | None:
+        if text not in self._rules:
+            self._rules[text] = self._read(text)
+        return self._rules[text]
 
 
 class DumpError(ValueError):
@@ -40,8 +58,11 @@ class Form(Protocol):
     def frame(self, text: str) -> list[str]:
         """The lines in parts, with an empty one for each counter: text, counter, text, … counter, text."""
 
-    def read_rules(self, text: str, rule_of: RuleOf) -> tuple[tuple[str, ...], tuple[Rule | None, ...]]:
-        """The hash of each rule, and what it says; None for one that cannot be read."""
+    def rule_texts(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The hash of each rule, and what is to be read of it: its text without name, hash and counters."""
+
+    def read_rule(self, text: str) -> Rule | None:
+        """What such a text says; None if it is no rule."""
 
 
 class Table(Protocol):

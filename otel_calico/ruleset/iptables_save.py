@@ -5,11 +5,12 @@ Tables other than `filter` are passed over, so a saved dump of all tables can be
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from otel_calico.ruleset.dump import DumpError, RuleOf
+from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.rule import Rule, parse_rule, rule_or_none
 from otel_calico.ruleset.ruleset import MalformedCounterError
 
@@ -20,6 +21,9 @@ _DECLARATIONS = re.compile(r"(?::[^\n]*\n)*")
 _CHAIN = re.compile(r"\[\d+:\d+\] -A (\S+)")
 _FELIX_RULE = re.compile(r"\] -A (cali-\S+)")
 _RULE = re.compile(r"\] -A \S+([^\n]*)\n")
+_FELIX_RULES = re.compile(r'\] -A \S+([^"\n]*?) -m comment --comment "cali:([^"\n]{16})"([^\n]*)\n')
+"""Nearly all rules of Felix's chains: what comes before the hash (mostly nothing), the hash, the rest."""
+
 _HASH_COMMENT = ' -m comment --comment "cali:'
 _HASH_LENGTH = 16
 _TAIL = 500  # characters at the end of a dump in which its last table is committed; comments may follow
@@ -56,21 +60,17 @@ class IptablesForm:
         frame[-1] = frame[-1][:-2]  # its line end is there, and no further line
         return frame
 
-    def read_rules(self, text: str, rule_of: RuleOf) -> tuple[tuple[str, ...], tuple[Rule | None, ...]]:
-        """The hash of each rule, and what it says; None for one that cannot be read."""
-        rules: list[Rule | None] = []
-        hashes: list[str] = []
-        for position, after_name in enumerate(_RULE.findall(text)):
-            before, comment, behind = after_name.partition(_HASH_COMMENT)
-            if comment and behind.find('"') == _HASH_LENGTH:
-                rule_hash, body = behind[:_HASH_LENGTH], before + behind[_HASH_LENGTH + 1 :]
-            else:  # not Felix's: told apart by its place and text
-                rule_hash, body = f"{position}{after_name}", after_name
-            hashes.append(rule_hash)
-            if body not in rule_of:
-                rule_of[body] = rule_or_none(parse_rule, body)
-            rules.append(rule_of[body])
-        return tuple(hashes), tuple(rules)
+    def rule_texts(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The hash of each rule, and the rest of it after the chain's name."""
+        found = _FELIX_RULES.findall(text)
+        if len(found) != text.count("\n"):
+            found = [_parted(position, rule) for position, rule in enumerate(_RULE.findall(text))]
+        before, hashes, behind = zip(*found, strict=True)
+        return hashes, tuple(map(operator.add, before, behind)) if any(before) else behind
+
+    def read_rule(self, text: str) -> Rule | None:
+        """What the rest of a rule says; None if it is none."""
+        return rule_or_none(parse_rule, text)
 
 
 FORM = IptablesForm()
@@ -130,3 +130,11 @@ def filter_table(text: str) -> IptablesTable:
         raise DumpError("truncated", "the dump ends before COMMIT")
     declared = _DECLARATIONS.match(text, text.index("*filter\n", start) + len("*filter\n"))
     return IptablesTable(text, start, declared.end() if declared else start)
+
+
+def _parted(position: int, rule: str) -> tuple[str, str, str]:
+    """What comes before the hash, the hash, the rest. A rule not of Felix's is told apart by its place and text."""
+    before, comment, behind = rule.partition(_HASH_COMMENT)
+    if comment and behind.find('"') == _HASH_LENGTH:
+        return before, behind[:_HASH_LENGTH], behind[_HASH_LENGTH + 1 :]
+    return rule, f"{position}{rule}", ""

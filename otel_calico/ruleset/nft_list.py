@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from otel_calico.ruleset.dump import DumpError, RuleOf
+from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.nft_json import IPV4, calico_tables
 from otel_calico.ruleset.nft_rule import read_rule
 from otel_calico.ruleset.rule import Rule, rule_or_none
@@ -64,25 +64,16 @@ class NftForm:
             frame += ["", after]
         return frame
 
-    def read_rules(self, text: str, rule_of: RuleOf) -> tuple[tuple[str, ...], tuple[Rule | None, ...]]:
-        """The hash of each rule, and what it says; None for one that cannot be read."""
-        rules: list[Rule | None] = []
-        hashes: list[str] = []
-        for position, line in enumerate(text.split(_START)[1:]):
-            found = _RULE.fullmatch(_START + line)
-            if found is None:
-                raise _no_whole_rule(line)
-            _, _, comment, expressions = found.groups(default="")
-            hashed = _HASH_COMMENT.match(comment)
-            free = comment[hashed.end() :] if hashed else comment
-            before, after = _parted(expressions)
-            body = f"{free}\n{before}{after}"
-            # A rule without a hash is not Felix's: told apart by its place and text.
-            hashes.append(hashed[1] if hashed else f"{position}{body}")
-            if body not in rule_of:
-                rule_of[body] = rule_or_none(read_rule, free, f"{before}0{_BETWEEN}0{after}" if after else before)
-            rules.append(rule_of[body])
-        return tuple(hashes), tuple(rules)
+    def rule_texts(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The hash of each rule, and its comment without it, a line end, and its expressions with a counter at zero."""
+        lines = text.split(_START)[1:]
+        hashes, texts = zip(*map(_rule_text, range(len(lines)), lines), strict=True)
+        return hashes, texts
+
+    def read_rule(self, text: str) -> Rule | None:
+        """What a comment and expressions say; None if they are no rule."""
+        comment, _, expressions = text.partition("\n")
+        return rule_or_none(read_rule, comment, expressions)
 
 
 FORM = NftForm()
@@ -179,6 +170,19 @@ def _parted(line: str) -> tuple[str, str]:
     """What stands before and after the counter; nothing comes after where there is none."""
     before, found, rest = line.partition(_COUNTER)
     return before + found, rest[rest.find("}") :] if found else ""
+
+
+def _rule_text(position: int, line: str) -> tuple[str, str]:
+    found = _RULE.fullmatch(_START + line)
+    if found is None:
+        raise _no_whole_rule(line)
+    _, _, comment, expressions = found.groups(default="")
+    hashed = _HASH_COMMENT.match(comment)
+    free = comment[hashed.end() :] if hashed else comment
+    before, after = _parted(expressions)
+    text = f"{free}\n{before}0{_BETWEEN}0{after}" if after else f"{free}\n{before}"
+    # A rule without a hash is not Felix's: told apart by its place and text.
+    return hashed[1] if hashed else f"{position}{text}", text
 
 
 def _no_whole_rule(text: str) -> DumpError:

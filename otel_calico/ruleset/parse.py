@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from otel_calico.ruleset.dump import DumpError, RuleOf, Table
+from otel_calico.ruleset.dump import DumpError, KnownRules, Table
 from otel_calico.ruleset.iptables_save import filter_table
 from otel_calico.ruleset.nft_list import calico_table
 from otel_calico.ruleset.ruleset import Chain, Layout, Ruleset
@@ -28,7 +28,7 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
     position = table.rules + sum(len(chain.text) for chain in chains.values())
     if previous and len(chains) == len(known) and table.ends_at(position):
         return Ruleset(chains, previous.layouts, table.declared, previous.rules, previous.unread)
-    rule_of: RuleOf = {}
+    rules = KnownRules(table.form.read_rule)
     scattered: dict[str, list[str]] = {}  # parts of chains whose lines do not stand together
     skipped = 0
     successors = dict(zip(known, list(known.values())[1:], strict=False))
@@ -52,14 +52,14 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
         former = known.get(name)
         chain = former and _continued(former, table, position)
         if chain is None or table.chain_at(position + len(chain.text)) == name:
-            chain = _chain(name, table, table.text[position : table.chain_end(position)], rule_of)
+            chain = _chain(name, table, table.text[position : table.chain_end(position)], rules)
         elif chain is not former and moved:
             moved(chain)
         chain.settle()
         position += len(chain.text)
         chains[name] = chain
     for name, parts in scattered.items():  # once for all parts: a hostile list may have thousands
-        chains[name] = _chain(name, table, "".join(parts), rule_of)
+        chains[name] = _chain(name, table, "".join(parts), rules)
     if skipped and not chains:
         raise DumpError("no_counters", "the rules have no counters: save them with `iptables-save -c`")
     layouts = {name: chain.layout for name, chain in chains.items()}
@@ -112,5 +112,5 @@ def _continued(former: Chain, table: Table, start: int) -> Chain | None:
     return Chain(layout, now, counters, layout.spots(counters) if len(now) == len(former.text) else None)
 
 
-def _chain(name: str, table: Table, text: str, rule_of: RuleOf) -> Chain:
-    return Chain(Layout.read(name, text, table.form, rule_of), text)
+def _chain(name: str, table: Table, text: str, rules: KnownRules) -> Chain:
+    return Chain(Layout.read(name, text, table.form, rules), text)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from otel_calico.chains import WORKLOAD_PREFIXES
-from otel_calico.ruleset.dump import Form, RuleOf
+from otel_calico.ruleset.dump import Form, KnownRules
 from otel_calico.ruleset.rule import Rule
 
 _DECLARED = re.compile(r'^:(cali-\S+) |"name": "filter-(cali-[^"]+)", "handle"', re.MULTILINE)
@@ -43,8 +43,8 @@ class Layout:
         self._form: Form | None = None
 
     @classmethod
-    def read(cls, name: str, text: str, form: Form, rule_of: RuleOf) -> Layout:
-        """The layout of a chain's lines; `rule_of` remembers rules read before.
+    def read(cls, name: str, text: str, form: Form, known: KnownRules) -> Layout:
+        """The layout of a chain's lines; `known` are the rules read before.
 
         Only Calico's own chains are read rule by rule: the rest (kube-proxy's may be thousands of lines) is
         never looked at. A rule that cannot be read is None, and counted in `malformed`.
@@ -52,8 +52,9 @@ class Layout:
         layout = cls(name)
         layout._form, layout._frame = form, form.frame(text)
         if name.startswith("cali-"):
-            layout.hashes, layout.rules = form.read_rules(text, rule_of)
-            layout.malformed = sum(rule is None for rule in layout.rules)
+            layout.hashes, texts = form.rule_texts(text)
+            layout.rules = known.of(texts)
+            layout.malformed = layout.rules.count(None)
         return layout
 
     @property

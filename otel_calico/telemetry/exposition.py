@@ -9,10 +9,11 @@ Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ (text 0.0.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from enum import Enum
+from functools import lru_cache
 from itertools import compress, count
-from operator import is_not
+from operator import is_not, itemgetter
 
 from otel_calico.metrics import Metric
 from otel_calico.series import Labels, Readings, SeriesSet
@@ -65,9 +66,9 @@ class Exposition:
 
     def _arrange(self, readings: Sequence[Readings]) -> Sequence[int]:
         """Lay the text out anew, and say which readings are to be rendered. What is gone is forgotten."""
-        known, pairs = self._templates, _Pairs()
+        known, escaped = self._templates, _Escaped()
         rendered = {one: self._parts[place] for one, place in zip(self._readings, self._places, strict=True)}
-        self._templates = {one.series: known.get(one.series) or _template(one.series, pairs) for one in readings}
+        self._templates = {one.series: known.get(one.series) or _template(one.series, escaped) for one in readings}
         numbers: dict[Metric, list[int]] = {}
         for number, one in enumerate(readings):
             numbers.setdefault(one.series.metric, []).append(number)
@@ -99,24 +100,40 @@ def header(metric: Metric, form: TextFormat) -> bytes:
     return f"# HELP {name} {text}\n# TYPE {name} {kind}\n".encode()
 
 
-class _Pairs(dict[tuple[str, str], str]):
-    """Labels as text, each made once: the series of a node share most of theirs."""
+_ValuesOf = Callable[[Labels], tuple[str, ...]]
 
-    def __missing__(self, label: tuple[str, str]) -> str:
-        name, value = label
-        text = self[label] = f'{_NOT_IN_NAMES.sub("_", name)}="{_escape(value)}"'
+
+class _Escaped(dict[str, str]):
+    """Label values as they are written, each made once: the series of a node share most of theirs."""
+
+    def __missing__(self, value: str) -> str:
+        text = self[value] = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("%", "%%")
         return text
 
 
-def _template(series: SeriesSet, pairs: _Pairs) -> bytes:
-    """One line per series with `%d` where its value goes."""
-    name = series.metric.exposed
-    return "".join([f"{name}{_label_text(labels, pairs)} %d\n" for labels in series.labels]).encode(errors="replace")
+def _template(series: SeriesSet, escaped: _Escaped) -> bytes:
+    """One line per series with `%d` where its value goes. The series of a set nearly always have the same labels."""
+    lines: list[str] = []
+    names: Set[str] | None = None
+    line, values_of = _line(series.metric.exposed, ())
+    for labels in series.labels:
+        if labels.keys() != names:
+            names = labels.keys()
+            line, values_of = _line(series.metric.exposed, tuple(sorted(names)))
+        lines.append(line % tuple(map(escaped.__getitem__, values_of(labels))))
+    return "".join(lines).encode(errors="replace")
 
 
-def _label_text(labels: Labels, pairs: _Pairs) -> str:
-    return "{" + ",".join(map(pairs.__getitem__, sorted(labels.items()))) + "}" if labels else ""
+@lru_cache(maxsize=128)
+def _line(metric: str, names: Sequence[str]) -> tuple[str, _ValuesOf]:
+    """A line with places for the label values and the value, and what gives the values in order."""
+    if not names:
+        return f"{metric} %%d\n", _no_values
+    places = ",".join(f'{_NOT_IN_NAMES.sub("_", name)}="%s"' for name in names)
+    if len(names) == 1:
+        return f"{metric}{{{places}}} %%d\n", lambda labels: (labels[names[0]],)
+    return f"{metric}{{{places}}} %%d\n", itemgetter(*names)
 
 
-def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("%", "%%")
+def _no_values(_: Labels) -> tuple[str, ...]:
+    return ()

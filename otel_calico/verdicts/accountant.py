@@ -21,10 +21,8 @@ TYPES = {Direction.INGRESS: "tw", Direction.EGRESS: "fw"}
 """calico-accountant's words for the direction: to and from the workload."""
 
 
-def plan_accountant(
-    tiers: Sequence[TierBlock], workload: Workload, targets: Targets, app_labels: Sequence[str]
-) -> EndpointPlan:
-    """The chain's series. `app_labels` are the pod labels tried in order for the label `app`."""
+def plan_accountant(tiers: Sequence[TierBlock], targets: Targets) -> EndpointPlan:
+    """The chain's series, without the labels that all of them share."""
     drops = [(_drop_labels(tier.tier), "", tier.drop) for tier in tiers if tier.drop is not None]
     accepts = [(_policy(jump, targets), jump.target, jump.accepted) for tier in tiers for jump in tier.jumps]
     denies = [
@@ -33,9 +31,8 @@ def plan_accountant(
         for jump in tier.jumps
         if (difference := denied(tier, jump, targets))
     ]
-    common = workload_labels(workload, app_labels)
-    raw = [(NO_POLICY_DROP, told_apart(common, drops)), (POLICY_ACCEPT, told_apart(common, accepts))]
-    differences = [(POLICY_ACCEPT_DROP, told_apart(common, denies))]
+    raw = [(NO_POLICY_DROP, told_apart(drops)), (POLICY_ACCEPT, told_apart(accepts))]
+    differences = [(POLICY_ACCEPT_DROP, told_apart(denies))]
     return EndpointPlan(
         raw=tuple(RawSeries(metric, *columns(series)) for metric, series in raw if series),
         differences=tuple(DifferenceSeries.of(metric, *columns(series)) for metric, series in differences if series),
@@ -43,7 +40,10 @@ def plan_accountant(
 
 
 def workload_labels(workload: Workload, app_labels: Sequence[str]) -> Labels:
-    """The labels that all series of a workload and direction share."""
+    """The labels that all series of a workload and direction share.
+
+    `app_labels` are the pod labels tried in order for the label `app`.
+    """
     endpoint = workload.endpoint
     labels = {
         "app": next((endpoint.labels[key] for key in app_labels if key in endpoint.labels), ""),

@@ -10,19 +10,14 @@ from otel_calico.series import LabelKey, Labels, label_key
 _T = TypeVar("_T")
 
 
-def told_apart(common: Labels, series: Sequence[tuple[Labels, str, _T]]) -> list[tuple[Labels, _T]]:
-    """Whole label sets with their values. Of two policies with one canonical name the later shows its chain.
+def told_apart(series: Sequence[tuple[Labels, str, _T]]) -> list[tuple[Labels, _T]]:
+    """Label sets with their values. Of two policies with one canonical name the later shows its chain.
 
     That happens while v3.32's policy-name migrator renames a policy: the old and the new one exist for a moment.
     """
-    own_labels = [tuple(own.items()) for own, _, _ in series]
-    if len(set(own_labels)) == len(own_labels):
-        return [({**common, **own}, value) for own, _, value in series]
     found: dict[LabelKey, tuple[Labels, _T]] = {}
     for own, chain, value in series:
-        labels = {**common, **own}
-        if label_key(labels) in found:
-            labels["chain"] = chain
+        labels = {**own, "chain": chain} if label_key(own) in found else own
         found.setdefault(label_key(labels), (labels, value))
     return list(found.values())
 

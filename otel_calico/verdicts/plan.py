@@ -127,6 +127,21 @@ class EndpointPlan:
         """All series sets, raw ones first."""
         return (*self.raw, *self.differences, *self.shared)
 
+    def labelled(self, common: Labels) -> EndpointPlan:
+        """The same series with these labels too: pods of one kind differ in nothing else."""
+
+        def with_common(labels: tuple[Labels, ...]) -> tuple[Labels, ...]:
+            return tuple([{**common, **own} for own in labels])
+
+        def difference(series: DifferenceSeries) -> DifferenceSeries:
+            return DifferenceSeries(series.metric, with_common(series.labels), series.rules, series.differences)
+
+        return EndpointPlan(
+            tuple([RawSeries(raw.metric, with_common(raw.labels), raw.rules) for raw in self.raw]),
+            tuple(map(difference, self.differences)),
+            tuple([SharedSeries(difference(one.wholes), with_common(one.labels), one.shares) for one in self.shared]),
+        )
+
     def __add__(self, other: EndpointPlan) -> EndpointPlan:
         """Both plans; their metrics must differ."""
         return EndpointPlan(self.raw + other.raw, self.differences + other.differences, self.shared + other.shared)

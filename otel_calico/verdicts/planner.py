@@ -16,15 +16,16 @@ from otel_calico.lookups import Lookups
 from otel_calico.metrics import DEFAULT_FAMILIES
 from otel_calico.model import Direction, IPVersion
 from otel_calico.ruleset.ruleset import Layout, Ruleset
-from otel_calico.verdicts.accountant import plan_accountant
-from otel_calico.verdicts.endpoint_chain import EndpointChain, TierBlock, read_endpoint_chain
+from otel_calico.verdicts.accountant import workload_labels
+from otel_calico.verdicts.endpoint_chain import EndpointChain, read_endpoint_chain
 from otel_calico.verdicts.group_shares import group_jumps
 from otel_calico.verdicts.host_endpoints import HostTraffic, host_attributes, host_traffic_of
+from otel_calico.verdicts.patterns import Patterns
 from otel_calico.verdicts.plan import EndpointPlan, GroupJump, RulesetPlan
 from otel_calico.verdicts.rule_family import RulePlanner
 from otel_calico.verdicts.shared_chains import SharedChains, read_shared_chains
 from otel_calico.verdicts.targets import Target
-from otel_calico.verdicts.workload_family import ExtraAttributes, plan_workload, workload_attributes
+from otel_calico.verdicts.workload_family import ExtraAttributes, workload_attributes
 from otel_calico.verdicts.workloads import Workload, WorkloadFilter, workloads_of
 
 _ENDPOINT_PREFIXES = (*WORKLOAD_PREFIXES.values(), *HOST_ENDPOINT_PREFIXES)
@@ -101,14 +102,12 @@ class Planner:
 
     def _read_endpoints(self, endpoints: _Layouts) -> None:
         former, self._read = self._read, {}
-        alike: dict[
-            tuple[int, ...], EndpointChain
-        ] = {}  # pods of one kind have the same rules, which are shared objects
+        alike: dict[int, EndpointChain] = {}  # pods of one kind share their rules
         for name, layout in endpoints.items():
             if name in former and former[name][0] is layout:
                 self._read[name] = former[name]
                 continue
-            rules = tuple(map(id, layout.rules))
+            rules = id(layout.rules)
             if rules not in alike:
                 alike[rules] = read_endpoint_chain(layout.rules)
             self._read[name] = layout, alike[rules]
@@ -129,12 +128,13 @@ class Planner:
             unknown += [host.chain.interface for host in hosts.values() if not host.name]
             owners |= hosts
         former, self._planned = self._planned, {}
+        patterns = Patterns(self._shared.targets)
         targets: dict[int, _TargetsInOrder] = {}  # by EndpointChain, which pods of one kind share
         for name, owner in owners.items():
             chain = self._read[name][1]
             if id(chain) not in targets:
                 targets[id(chain)] = tuple(map(self._shared.targets.get, chain.targets))
-            self._planned[name] = self._plan_endpoint(name, owner, targets[id(chain)], former.get(name))
+            self._planned[name] = self._plan_endpoint(name, owner, targets[id(chain)], former.get(name), patterns)
         return RulesetPlan(
             endpoints={name: planned.plan for name, planned in self._planned.items()},
             rules=self._rules.plan(self._shared.policies, shared) if "rule" in families else {},
@@ -150,23 +150,26 @@ class Planner:
         return {name: jumps for name, jumps in found.items() if jumps}
 
     def _plan_endpoint(
-        self, name: str, owner: Workload | HostTraffic, targets: _TargetsInOrder, former: _Planned | None
+        self,
+        name: str,
+        owner: Workload | HostTraffic,
+        targets: _TargetsInOrder,
+        former: _Planned | None,
+        patterns: Patterns,
     ) -> _Planned:
         layout, chain = self._read[name]
         if former and (former.layout, former.owner, former.targets) == (layout, owner, targets):
             return former
-        return _Planned(layout, owner, targets, self._make_plan(chain, owner))
+        return _Planned(layout, owner, targets, self._make_plan(chain, owner, patterns))
 
-    def _make_plan(self, chain: EndpointChain, owner: Workload | HostTraffic) -> EndpointPlan:
-        targets = self._shared.targets
-        tiers = [_without_missing(tier, targets) for tier in chain.tiers]
+    def _make_plan(self, chain: EndpointChain, owner: Workload | HostTraffic, patterns: Patterns) -> EndpointPlan:
         if isinstance(owner, HostTraffic):
-            return plan_workload(chain, tiers, host_attributes(owner), targets)
+            return patterns.workload(chain).labelled(host_attributes(owner))
         plan = EndpointPlan()
         if "accountant" in self._choice.families:
-            plan += plan_accountant(tiers, owner, targets, self._choice.app_labels)
+            plan += patterns.accountant(chain).labelled(workload_labels(owner, self._choice.app_labels))
         if "workload" in self._choice.families:
-            plan += plan_workload(chain, tiers, workload_attributes(owner, self._choice.extra), targets)
+            plan += patterns.workload(chain).labelled(workload_attributes(owner, self._choice.extra))
         return plan
 
 
@@ -180,8 +183,3 @@ def _workload_chain(name: str) -> tuple[Direction, str] | None:
         if name.startswith(prefix):
             return direction, name[len(prefix) :]
     return None
-
-
-def _without_missing(tier: TierBlock, targets: Mapping[str, Target]) -> TierBlock:
-    """The tier without jumps to chains that do not exist."""
-    return TierBlock(tier.tier, tuple(jump for jump in tier.jumps if jump.target in targets), tier.drop, tier.leaving)

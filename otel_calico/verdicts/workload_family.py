@@ -27,14 +27,14 @@ class ExtraAttributes:
     pod_labels: Sequence[str] = ()
 
 
-def plan_workload(chain: EndpointChain, tiers: Sequence[TierBlock], common: Labels, targets: Targets) -> EndpointPlan:
-    """The chain's series. `tiers` are the chain's, without jumps to chains that do not exist.
+def plan_workload(chain: EndpointChain, tiers: Sequence[TierBlock], targets: Targets) -> EndpointPlan:
+    """The chain's series, without the attributes of the workload or host endpoint whose chain it is.
 
-    `common` are the attributes of the workload or host endpoint whose chain it is.
+    `tiers` are the chain's, without jumps to chains that do not exist.
     """
-    dropped = told_apart(common, list(_drops(chain, tiers)))
-    established = told_apart(common, [({}, "", chain.established)] if chain.established is not None else [])
-    policies = told_apart(common, list(group_shares.counts(tiers, targets)))
+    dropped = told_apart(list(_drops(chain, tiers)))
+    established = told_apart([({}, "", chain.established)] if chain.established is not None else [])
+    policies = told_apart(list(group_shares.counts(tiers, targets)))
     raw = [(WORKLOAD_DROPPED, dropped), (WORKLOAD_ESTABLISHED, established)]
     return EndpointPlan(
         raw=tuple(RawSeries(metric, *columns(series)) for metrics, series in raw if series for metric in metrics),
