@@ -8,7 +8,7 @@ What depends on what, and so what is planned anew:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from otel_calico.chains import GROUP_PREFIXES, HOST_ENDPOINT_PREFIXES, POLICY_PREFIXES, WORKLOAD_PREFIXES
@@ -58,6 +58,19 @@ class _Planned:
     targets: tuple[Target | None, ...]
     plan: EndpointPlan
 
+    def holds(self, layout: Layout, owner: Workload | HostTraffic, targets: tuple[Target | None, ...]) -> bool:
+        """True if it would be made from these again; most are the same objects."""
+        return self.layout is layout and (self.targets, self.owner) == (targets, owner)
+
+
+@dataclass(frozen=True, slots=True)
+class _Owners:
+    """Who is behind which of the endpoint chains, and the interfaces that nobody is known behind."""
+
+    chains: Set[str] = frozenset()
+    of: Mapping[str, Workload | HostTraffic] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+
 
 class Planner:
     """Plans the rulesets of one IP version, scan after scan."""
@@ -70,6 +83,7 @@ class Planner:
         self._read: dict[str, tuple[Layout, EndpointChain]] = {}
         self._shared = SharedChains()
         self._rules = RulePlanner(ip_version)
+        self._owners = _Owners()
         self._planned: dict[str, _Planned] = {}
         self._layouts: _Layouts = {}
         self._declared = ""
@@ -86,8 +100,8 @@ class Planner:
         made_from = (shared, endpoints, version)
         if made_from != self._made_from:
             self._read_endpoints(endpoints)
-            chains = [chain for _, chain in self._read.values()]
-            self._shared = read_shared_chains(shared, chains, self._lookups)
+            chains = {id(chain): chain for _, chain in self._read.values()}  # pods of one kind share theirs
+            self._shared = read_shared_chains(shared, list(chains.values()), self._lookups)
             self._plan = self._assemble(endpoints, shared)
             self._made_from = made_from
         self._layouts = ruleset.layouts
@@ -115,6 +129,30 @@ class Planner:
     def _assemble(self, endpoints: _Layouts, shared: _Layouts) -> RulesetPlan:
         """Plan the chains of the chosen workloads and, for the families that have them, of hosts and policies."""
         families = self._choice.families
+        if endpoints.keys() != self._owners.chains or self._lookups.version != self._made_from[2]:
+            self._owners = self._find_owners(endpoints)
+        former, self._planned = self._planned, {}
+        patterns = Patterns(self._shared.targets)
+        targets: dict[int, _TargetsInOrder] = {}  # by EndpointChain, which pods of one kind share
+        for name, owner in self._owners.of.items():
+            layout, chain = self._read[name]
+            known = former.get(name)
+            if id(chain) not in targets:
+                own = tuple(map(self._shared.targets.get, chain.targets))
+                targets[id(chain)] = known.targets if known and known.targets == own else own
+            if not known or not known.holds(layout, owner, targets[id(chain)]):
+                known = _Planned(layout, owner, targets[id(chain)], self._make_plan(chain, owner, patterns))
+            self._planned[name] = known
+        return RulesetPlan(
+            endpoints={name: planned.plan for name, planned in self._planned.items()},
+            rules=self._rules.plan(self._shared.policies, shared) if "rule" in families else {},
+            policies=self._shared.policies,
+            groups=self._shared.groups,
+            group_jumps=self._group_jumps() if "workload" in families else {},
+            interfaces_without_workload=self._owners.unknown,
+        )
+
+    def _find_owners(self, endpoints: _Layouts) -> _Owners:
         places = {name: place for name in endpoints if (place := _workload_chain(name))}
         workloads = workloads_of({interface for _, interface in places.values()}, self._lookups, self._ip_version)
         unknown = [place[1] for place in places.values() if place not in workloads]
@@ -123,44 +161,16 @@ class Planner:
             for name, place in places.items()
             if (workload := workloads.get(place)) and self._choice.workloads.takes(workload.endpoint)
         }
-        if "workload" in families:
+        if "workload" in self._choice.families:
             hosts = host_traffic_of(endpoints, self._lookups, self._ip_version)
             unknown += [host.chain.interface for host in hosts.values() if not host.name]
             owners |= hosts
-        former, self._planned = self._planned, {}
-        patterns = Patterns(self._shared.targets)
-        targets: dict[int, _TargetsInOrder] = {}  # by EndpointChain, which pods of one kind share
-        for name, owner in owners.items():
-            chain = self._read[name][1]
-            if id(chain) not in targets:
-                targets[id(chain)] = tuple(map(self._shared.targets.get, chain.targets))
-            self._planned[name] = self._plan_endpoint(name, owner, targets[id(chain)], former.get(name), patterns)
-        return RulesetPlan(
-            endpoints={name: planned.plan for name, planned in self._planned.items()},
-            rules=self._rules.plan(self._shared.policies, shared) if "rule" in families else {},
-            policies=self._shared.policies,
-            groups=self._shared.groups,
-            group_jumps=self._group_jumps() if "workload" in families else {},
-            interfaces_without_workload=tuple(dict.fromkeys(unknown)),
-        )
+        return _Owners(frozenset(endpoints), owners, tuple(dict.fromkeys(unknown)))
 
     def _group_jumps(self) -> Mapping[str, tuple[GroupJump, ...]]:
         """Jumps of every chain, known or not: the members of a group count what came through any of them."""
         found = {name: tuple(group_jumps(chain.tiers, self._shared.targets)) for name, (_, chain) in self._read.items()}
         return {name: jumps for name, jumps in found.items() if jumps}
-
-    def _plan_endpoint(
-        self,
-        name: str,
-        owner: Workload | HostTraffic,
-        targets: _TargetsInOrder,
-        former: _Planned | None,
-        patterns: Patterns,
-    ) -> _Planned:
-        layout, chain = self._read[name]
-        if former and (former.layout, former.owner, former.targets) == (layout, owner, targets):
-            return former
-        return _Planned(layout, owner, targets, self._make_plan(chain, owner, patterns))
 
     def _make_plan(self, chain: EndpointChain, owner: Workload | HostTraffic, patterns: Patterns) -> EndpointPlan:
         if isinstance(owner, HostTraffic):
