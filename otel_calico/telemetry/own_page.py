@@ -11,19 +11,18 @@ from functools import lru_cache
 from itertools import accumulate
 
 from opentelemetry.sdk.resources import Resource
-from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.utils import floatToGoString
 
 from otel_calico.telemetry import step_durations
 from otel_calico.telemetry.exposition import TextFormat
 from otel_calico.telemetry.own_metric import OwnMetric
 from otel_calico.telemetry.own_metrics import OwnMetrics
-from otel_calico.telemetry.registry_text import RegistryText, family_header, label_text
+from otel_calico.telemetry.process_metrics import ProcessMetrics
 from otel_calico.telemetry.service_state import ServiceState
 from otel_calico.telemetry.step_durations import StepDuration, StepDurations
+from otel_calico.telemetry.text_lines import family_header, label_text
 
 _UNITS = {"": "", "s": "_seconds", "By": "_bytes"}
-_BOUNDS = (*map(floatToGoString, step_durations.BUCKETS), "+Inf")
+_BOUNDS = (*map(str, step_durations.BUCKETS), "+Inf")
 _DURATION = "otel_calico_scan_duration_seconds"
 
 
@@ -40,9 +39,7 @@ class OwnPage:
         self._steady = own.steady(lambda: self._state)
         self._durations = StepDurations()
         own.scans.subscribe(self._durations.record)
-        process = CollectorRegistry()
-        ProcessCollector(registry=process)
-        self._process = RegistryText(process)
+        self._process = ProcessMetrics()
         self._target = {_label_name(key): str(value) for key, value in resource.attributes.items()}
         self._kept: dict[TextFormat, str] = {}
 
@@ -54,8 +51,8 @@ class OwnPage:
             self._kept.clear()
         if form not in self._kept:
             self._kept[form] = _target_info(self._target, form) + _text(self._steady, form)
-        moving = _text(self._moving, form) + _durations_text(self._durations.steps, form)
-        return (self._kept[form] + moving).encode() + self._process.render(form)
+        moving = _text(self._moving, form), _durations_text(self._durations.steps, form), self._process.render(form)
+        return "".join([self._kept[form], *moving]).encode()
 
 
 def _target_info(labels: Mapping[str, str], form: TextFormat) -> str:
@@ -115,4 +112,4 @@ def _label_name(key: str) -> str:
 
 
 def _number(value: float) -> str:
-    return str(floatToGoString(value))  # type: ignore[no-untyped-call]
+    return repr(float(value))

@@ -1,20 +1,16 @@
 """A registry of prometheus_client in either text format, as its own writers put it but for a fraction of their time.
 
-The service's own metrics are the same hundred lines on every page but for their values. So what stands before a value
-is kept from page to page. A test holds the text equal to what `prometheus_client` writes.
+Most lines are the same on every page but for their values. So what stands before a value is kept from page to page. A
+test holds the text equal to what `prometheus_client` writes.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.utils import floatToGoString
 
 from otel_calico.telemetry.exposition import TextFormat
-
-_TEXT_TYPES = {"counter": ("_total", "counter"), "info": ("_info", "gauge"), "unknown": ("", "untyped")}
-"""What text 0.0.4 adds to a family's name, and calls its type; all other types go by their own name."""
+from otel_calico.telemetry.text_lines import family_header, label_text
 
 _LineKey = tuple[str, ...]
 
@@ -40,24 +36,3 @@ class RegistryText:
                 beginning = self._beginnings[key] = known.get(key) or sample.name + label_text(sample.labels)
                 lines.append(f"{beginning} {floatToGoString(sample.value)}\n")  # type: ignore[no-untyped-call]
         return "".join(lines).encode()
-
-
-def family_header(name: str, kind: str, documentation: str, unit: str, form: TextFormat) -> str:
-    """HELP, TYPE and, in OpenMetrics, UNIT."""
-    if form is TextFormat.OPENMETRICS:
-        what = f"# UNIT {name} {unit}\n" if unit else ""
-        return f"# HELP {name} {_escape(documentation)}\n# TYPE {name} {kind}\n{what}"
-    suffix, kind = _TEXT_TYPES.get(kind, ("", kind))
-    text = documentation.replace("\\", "\\\\").replace("\n", "\\n")
-    return f"# HELP {name}{suffix} {text}\n# TYPE {name}{suffix} {kind}\n"
-
-
-def label_text(labels: Mapping[str, str]) -> str:
-    """Labels as they stand behind a name."""
-    return (
-        "{" + ",".join(f'{name}="{_escape(value)}"' for name, value in sorted(labels.items())) + "}" if labels else ""
-    )
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from opentelemetry.sdk.resources import Resource
+
 from otel_calico.datastores.status import DatastoreStatus
 from otel_calico.telemetry.endpoints import PROBES, Endpoints, Rules
 from otel_calico.telemetry.exposition import Exposition
@@ -11,7 +13,7 @@ from otel_calico.telemetry.otlp import open_outlets
 from otel_calico.telemetry.own_instruments import own_provider
 from otel_calico.telemetry.own_metrics import OwnMetrics
 from otel_calico.telemetry.own_page import OwnPage
-from otel_calico.telemetry.page import MetricsPage, PolicyPart, StockPart
+from otel_calico.telemetry.page import MetricsPage, PolicyPart
 from otel_calico.telemetry.push import Push
 from otel_calico.telemetry.resource import build_resource
 from otel_calico.telemetry.scans import Scans, Take
@@ -46,9 +48,9 @@ class Telemetry:
         self._close: Callable[[], None] = lambda: None
         self.page: MetricsPage | None = None
         if Exporter.PROMETHEUS in settings.exporters:
-            stock = settings.naming is Naming.OPENTELEMETRY
-            policy: PolicyPart = StockPart(self.scans.take, resource) if stock else Exposition()
-            self.page = MetricsPage(self.scans, policy, OwnPage(own, resource))
+            self.page = MetricsPage(
+                self.scans, _policy_part(settings.naming, self.scans, resource), OwnPage(own, resource)
+            )
         if self.pushes:
             provider = own_provider(own, [push.own_reader for push in self.pushes], resource)
             self._close = provider.shutdown
@@ -79,3 +81,12 @@ class Telemetry:
             push.stop()
         self._server.stop()
         self._close()
+
+
+def _policy_part(naming: Naming, scans: Scans, resource: Resource) -> PolicyPart:
+    if naming is Naming.CALICO:
+        return Exposition()
+    # Its library takes 4 MB.
+    from otel_calico.telemetry.stock_part import StockPart  # noqa: PLC0415
+
+    return StockPart(scans.take, resource)

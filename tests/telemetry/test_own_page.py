@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.resources import Resource
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
@@ -18,6 +20,7 @@ from otel_calico.telemetry.exposition import TextFormat
 from otel_calico.telemetry.own_instruments import own_provider
 from otel_calico.telemetry.own_metrics import OwnMetrics
 from otel_calico.telemetry.own_page import OwnPage
+from otel_calico.telemetry.process_metrics import ProcessMetrics
 from otel_calico.telemetry.scans import Scans
 from otel_calico.telemetry.tally import ExportTally
 from tests.telemetry.snapshots import example
@@ -104,3 +107,33 @@ def test_a_metric_that_cannot_be_told_is_left_out_and_the_page_stays(capsys: pyt
     assert "otel_calico_otlp_points_total" not in page
     assert "otel_calico_scans_total" in page
     assert "self_metric_failed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", TextFormat)
+def test_process_metrics_are_those_of_prometheus_client(form: TextFormat) -> None:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    stock = generate_latest if form is TextFormat.PROMETHEUS else generate_openmetrics
+    theirs = stock(registry).decode().removesuffix("# EOF\n").splitlines()
+    ours = ProcessMetrics().render(form).splitlines()
+    assert [line.split(" ")[0] for line in ours] == [line.split(" ")[0] for line in theirs]
+    for line, other in zip(ours, theirs, strict=True):
+        if line.startswith("#"):
+            assert line == other
+        else:
+            assert float(line.split(" ")[1]) == pytest.approx(float(other.split(" ")[1]), rel=0.2)
+
+
+def test_prometheus_client_is_not_loaded_for_the_usual_page() -> None:
+    script = """
+import sys
+from otel_calico.telemetry.settings import TelemetrySettings
+from otel_calico.telemetry.telemetry import Telemetry
+from otel_calico.series import Snapshot
+page = Telemetry(TelemetrySettings("n"), lambda: Snapshot(0.0)).page
+from otel_calico.telemetry.exposition import TextFormat
+assert b"process_open_fds" in page.render(TextFormat.PROMETHEUS)
+print("prometheus_client" in sys.modules)
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    assert run.stdout == "False\n"
