@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from types import FrameType
 
 import structlog
 
@@ -32,9 +31,7 @@ log = structlog.get_logger(__name__)
 _WAIT_FOR_DATASTORE = 5.0
 """Seconds that the first scan waits for the datastore, so that the log does not call every workload unknown."""
 
-_WAKE_UP = 0.5
-"""Seconds after which the main thread looks up: the kernel may hand a signal to a thread of gRPC's, which does not wake
-it, and only the main thread runs Python's signal handlers."""
+_STOP = (signal.SIGTERM, signal.SIGINT)
 
 OK, CANNOT_START = 0, 2
 
@@ -75,7 +72,10 @@ Press Ctrl-C to stop.
 
 def _run(settings: Settings, collector: Collector, datastore: Datastore, lookups: Lookups, welcome: str = "") -> int:
     memory.prepare()
-    stop = _stop_signal()
+    # Before any thread starts: all of them leave these signals to `sigwait`. A handler could run while the main thread
+    # holds a lock that the handler wants, and would not run at all where the kernel hands the signal to another thread.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+    stop = threading.Event()
     protection = build_protection(settings.web)
     rules = Rules(collector.look, lookups)
     telemetry = Telemetry(telemetry_settings(settings), collector.snapshot, datastore.status, protection, rules)
@@ -90,9 +90,9 @@ def _run(settings: Settings, collector: Collector, datastore: Datastore, lookups
                 sys.stdout.write(welcome.format(scheme=scheme, port=telemetry.port))
                 sys.stdout.flush()
             first_scan.start()
-            while not stop.wait(_WAKE_UP):
-                pass
+            signal.sigwait(_STOP)
         finally:
+            stop.set()
             log.info("stopping")
             telemetry.stop()
     finally:
@@ -108,17 +108,6 @@ def _first_scan(collector: Collector, datastore: Datastore, stop: threading.Even
         log.warning("datastore_not_in_sync", kinds=kinds, reason=reason)
     collector.snapshot()
     memory.settle()
-
-
-def _stop_signal() -> threading.Event:
-    stop = threading.Event()
-
-    def told(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, told)
-    signal.signal(signal.SIGINT, told)
-    return stop
 
 
 def _refuse(error: Exception) -> int:

@@ -100,6 +100,7 @@ def _start(argv: Sequence[str], output: int, complaint: int) -> int:
                 (os.POSIX_SPAWN_DUP2, complaint, 2),
             ],
             setsid=True,
+            setsigmask=(),  # the service's own threads have those blocked that end it
             setsigdef=_IGNORED_BY_PYTHON,
         )
     except FileNotFoundError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import time
@@ -64,6 +65,16 @@ def test_a_program_gets_nothing_of_the_environment_but_where_programs_are(
     program = install("show", "exec env")
     path = f"PATH={program.parent}:/usr/bin:/bin"
     assert {path} <= set(Commands().run(["show"], Limits()).split("\n")) <= {path, f"PWD={Path.cwd()}", ""}
+
+
+def test_a_program_can_be_ended_by_signals_that_the_service_waits_for(install: Install) -> None:
+    install("masked", "grep -E 'SigBlk|SigIgn' /proc/self/status | cut -f 2")
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        blocked, ignored = (int(mask, 16) for mask in Commands().run(["masked"], Limits()).split())
+        assert (blocked, ignored & (1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1)) == (0, 0)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 @pytest.mark.usefixtures("install")
