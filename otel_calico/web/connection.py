@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -39,7 +39,9 @@ class TimeLimits:
     idle: float = 150.0
 
 
-Answer = Callable[[Request, Peer], Awaitable[Response]]
+Reply = Callable[[Response], None]
+Answer = Callable[[Request, Peer, Reply], None]
+"""Has a request answered: the reply is called with the answer, on the event loop."""
 
 
 class Connection(asyncio.Protocol):
@@ -50,9 +52,9 @@ class Connection(asyncio.Protocol):
         self._limits = limits
         self._connections = connections  # all that are open, the one that is silent for longest first
         self._loop = asyncio.get_running_loop()
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._task: asyncio.Task[None] | None = None
+        self._answering = False  # from a whole request to the last byte of its answer
+        self._writable = True
+        self._unsent: memoryview | None = None  # of the answer that is being written
         self._last = False  # no request after this one
         self._begin()
 
@@ -79,8 +81,6 @@ class Connection(asyncio.Protocol):
         """The connection ended, by whomever."""
         self._timer.cancel()
         self._connections.pop(self, None)
-        if self._task:
-            self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Some bytes arrived."""
@@ -102,17 +102,18 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client takes no more for now."""
-        self._writable.clear()
+        self._writable = False
 
     def resume_writing(self) -> None:
-        """The client took all."""
-        self._writable.set()
+        """The client took all that was written."""
+        self._writable = True
+        self._write_on()
 
     # --- called by httptools ---
 
     def on_message_begin(self) -> None:
         """A request begins. One that was sent without waiting for an answer is not read; the client will ask again."""
-        if self._task is not None:
+        if self._answering:
             self._last = True
 
     def on_url(self, part: bytes) -> None:
@@ -129,20 +130,42 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        if self._task is not None:
+        if self._answering:
             return
+        self._answering = True
         self._last = not self._parser.should_keep_alive()
         self._transport.pause_reading()
         request = self._request()
-        self._task = self._loop.create_task(self._serve(request, self._refused))
+        self._with_body = request.method != "HEAD"
+        if self._refused:
+            self._loop.call_soon(self._reply, self._refused)
+        else:
+            self._answer(request, self._peer, self._reply)
         self._headers = {}  # what comes after it belongs to another request
 
     # --- ---
 
-    async def _serve(self, request: Request, refused: Response | None) -> None:
-        response = refused or await self._answer(request, self._peer)
-        await self._write(response, with_body=request.method != "HEAD")
-        self._task = None
+    def _reply(self, response: Response) -> None:
+        """Write an answer, piece by piece, as the client takes it."""
+        if self._transport.is_closing():
+            return
+        self._allow(self._limits.request)
+        head = response.head(formatdate(usegmt=True), close=self._last)
+        body = memoryview(response.body if self._with_body else b"")
+        self._unsent = body[PIECE:]
+        self._transport.write(head + body[:PIECE])
+        self._write_on()
+
+    def _write_on(self) -> None:
+        while self._unsent and self._writable:
+            piece, self._unsent = self._unsent[:PIECE], self._unsent[PIECE:]
+            self._transport.write(piece)
+        if self._unsent is not None and self._writable:
+            self._unsent = None
+            self._end_answer()
+
+    def _end_answer(self) -> None:
+        self._answering = False
         if self._last:
             self._transport.close()
             return
@@ -162,22 +185,9 @@ class Connection(asyncio.Protocol):
         path, query = url.path or b"/", url.query or b""
         return Request(method, path.decode("latin-1"), query.decode("latin-1"), self._headers)
 
-    async def _write(self, response: Response, *, with_body: bool) -> None:
-        self._allow(self._limits.request)
-        head = response.head(formatdate(usegmt=True), close=self._last)
-        if not with_body:
-            self._transport.write(head)
-            return
-        body = memoryview(response.body)
-        self._transport.write(head + body[:PIECE])
-        for at in range(PIECE, len(body), PIECE):
-            await self._writable.wait()
-            self._transport.write(body[at : at + PIECE])
-        await self._writable.wait()
-
     def _refuse(self, response: Response) -> None:
         """Answer what is no request, and end; after the answer under way, if there is one, without a word."""
-        if self._task is None and not self._last:
+        if not self._answering and not self._last:
             self._transport.write(response.head(formatdate(usegmt=True), close=True) + response.body)
             self._transport.close()
         self._last = True
@@ -191,12 +201,12 @@ class Connection(asyncio.Protocol):
     @property
     def waits(self) -> bool:
         """Whether there is no whole request to answer."""
-        return self._task is None
+        return not self._answering
 
     def retire(self) -> None:
         """End after the answer under way."""
         self._last = True
-        if self._task is None:
+        if not self._answering:
             self._transport.close()
 
     def cut(self) -> None:

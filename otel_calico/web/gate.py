@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 
 import structlog
 
-from otel_calico.web.connection import Peer
+from otel_calico.web.connection import Peer, Reply
 from otel_calico.web.message import Request, Response, plain
 from otel_calico.web.protection import Protection
 from otel_calico.web.users import credentials
@@ -43,33 +44,47 @@ class Gate:
         """End the thread that hashes passwords."""
         self._hashing.shutdown(wait=False, cancel_futures=True)
 
-    async def answer(self, request: Request, peer: Peer) -> Response:
-        """The application's answer, or a refusal."""
-        protection = self.protection
-        try:
-            response = await self._answer(protection, request, peer)
-        except Exception:
-            log.exception("request_failed", path=request.path)
-            response = _FAILED
-        return response.with_headers(protection.headers) if protection.headers else response
+    def answer(self, request: Request, peer: Peer, reply: Reply) -> None:
+        """Have the application answer, or a refusal: `reply` is called with it, on the loop, unless the server ends."""
+        protection, loop = self.protection, asyncio.get_running_loop()
 
-    async def _answer(self, protection: Protection, request: Request, peer: Peer) -> Response:
-        refusal = await self._refusal(protection, request, peer)
+        def finish(response: Response) -> None:
+            response = response.with_headers(protection.headers) if protection.headers else response
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(reply, response)
+
+        self._guard(request, finish, lambda: self._let_in(protection, request, peer, finish))
+
+    def _let_in(self, protection: Protection, request: Request, peer: Peer, finish: Reply) -> None:
+        users = protection.users
+        claim = credentials(request.headers.get("authorization", "")) if users else None
+        if not protection.accepts(peer.certificate):
+            self._pass_on(request, _NO_CERTIFICATE, finish)
+        elif users is None:
+            self._pass_on(request, None, finish)
+        elif claim is None:
+            self._pass_on(request, _NO_USER, finish)
+        elif users.remembers(claim):
+            self._pass_on(request, None, finish)
+        else:
+
+            def verify() -> None:
+                self._pass_on(request, None if users.verify(claim) else _NO_USER, finish)
+
+            self._hashing.submit(self._guard, request, finish, verify)
+
+    def _pass_on(self, request: Request, refusal: Response | None, finish: Reply) -> None:
         if refusal and request.path in self._probes:
             request, refusal = replace(request, admitted=False), None
         if refusal:
-            return refusal
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._application, request)
+            finish(refusal)
+        else:
+            self._pool.submit(self._guard, request, finish, lambda: finish(self._application(request)))
 
-    async def _refusal(self, protection: Protection, request: Request, peer: Peer) -> Response | None:
-        if not protection.accepts(peer.certificate):
-            return _NO_CERTIFICATE
-        if protection.users is None:
-            return None
-        claim = credentials(request.headers.get("authorization", ""))
-        if claim is None:
-            return _NO_USER
-        if protection.users.remembers(claim):
-            return None
-        verified = await asyncio.get_running_loop().run_in_executor(self._hashing, protection.users.verify, claim)
-        return None if verified else _NO_USER
+    def _guard(self, request: Request, finish: Reply, do: Callable[[], object]) -> None:
+        """Do a part of the work, on whichever thread; what it raises is an answer too."""
+        try:
+            do()
+        except Exception:
+            log.exception("request_failed", path=request.path)
+            finish(_FAILED)
