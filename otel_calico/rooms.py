@@ -8,7 +8,6 @@ from otel_calico.accounting.cardinality import CardinalityChoice
 from otel_calico.collector import CollectorSettings
 from otel_calico.config import IptablesSettings, MetricsSettings, Settings, WebSettings
 from otel_calico.datastores.datastore import Datastore, NoDatastore
-from otel_calico.datastores.file import FileDatastore
 from otel_calico.lookups import Lookups
 from otel_calico.sources.backends import Backend
 from otel_calico.sources.command import Limits
@@ -56,6 +55,8 @@ def build_datastore(settings: Settings, lookups: Lookups) -> Datastore:
     """The datastore that fills the lookups. Raises StartError if the settings cannot work."""
     node = settings.node
     if settings.datastore.type == "file":
+        from otel_calico.datastores.file import FileDatastore  # noqa: PLC0415 - no other datastore needs YAML, 1 MB
+
         node_name = None if settings.iptables.ruleset_file else node.name
         return FileDatastore(settings.datastore.file, node_name, node.interface_prefix, lookups)
     if settings.datastore.type == "etcdv3":

@@ -12,10 +12,8 @@ from otel_calico.config.automatic import decide
 from otel_calico.config.contradictions import contradictions
 from otel_calico.config.given import CONFIG_VARIABLE, Given, from_environment, from_flags, unknown_variables
 from otel_calico.config.kinds import is_file
-from otel_calico.config.option import Option
 from otel_calico.config.problems import ConfigError, shown
 from otel_calico.config.settings import OPTIONS, Settings
-from otel_calico.config.yaml_file import read_calico, read_settings
 
 DEFAULT_FILE = Path("/etc/otel-calico/otel-calico.yaml")
 
@@ -54,21 +52,24 @@ def load(
 
 def _gather(environ: Mapping[str, str], flags: Mapping[str, str], file: Path | None) -> _Reading:
     """What every source gives; a later `|` wins."""
-    in_file, problems = _attempt(read_settings, file)
+    in_file, problems = _attempt(file)
     problems = [*unknown_variables(OPTIONS, environ), *problems]
     first = in_file | from_environment(OPTIONS, environ, calico_variables=True) | from_flags(OPTIONS, flags)
     calico_file = first.get("datastore.config_file")
     if calico_file is None or not is_file(Path(calico_file.text)):
         return first, problems
-    in_calico_file, more = _attempt(read_calico, Path(calico_file.text))
+    in_calico_file, more = _attempt(Path(calico_file.text), calico=True)
     given = in_calico_file | in_file | from_environment(OPTIONS, environ, calico_variables=False)
     return given | from_flags(OPTIONS, flags), problems + more
 
 
-def _attempt(read: Callable[[Path, tuple[Option, ...]], _Reading], file: Path | None) -> _Reading:
-    """A file that cannot be read at all is one problem among the others."""
+def _attempt(file: Path | None, *, calico: bool = False) -> _Reading:
+    """A file of ours or of calicoctl's. One that cannot be read at all is one problem among the others."""
     if file is None:
         return {}, []
+    from otel_calico.config import yaml_file  # noqa: PLC0415 - 1 MB that a service without a file need not have
+
+    read = yaml_file.read_calico if calico else yaml_file.read_settings
     try:
         return read(file, OPTIONS)
     except ConfigError as error:

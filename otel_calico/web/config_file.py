@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from otel_calico.files import LARGEST_CONFIGURATION, read_bounded
 
 _BCRYPT = re.compile(r"\$2[abxy]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
@@ -151,6 +149,8 @@ class _Section:
 
 
 def _load(path: Path) -> dict[Any, Any]:
+    import yaml  # noqa: PLC0415 - 1 MB that a server without such a file need not have
+
     try:
         content = yaml.safe_load(read_bounded(path, LARGEST_CONFIGURATION).decode())
     except OSError as error:
