@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import threading
 import time
@@ -59,14 +58,24 @@ def test_sigterm_amid_scrapes_and_pushes_ends_it_with_all_pushed(nft_node: LiveN
             assert not [line for line in service.log.splitlines() if '"level": "info"' not in line]
 
 
-def test_a_sigterm_that_the_kernel_hands_to_another_thread_ends_it_too(nft_node: LiveNode) -> None:
-    with nft_node.service() as service:
-        service.start()
-        process = service.process.pid
-        thread = max(int(task.name) for task in Path(f"/proc/{process}/task").iterdir())
-        assert thread != process
-        assert ctypes.CDLL(None).tgkill(process, thread, signal.SIGTERM) == 0
-        assert service.end(LONGEST) == 0
+def test_the_kernel_can_hand_a_sigterm_to_no_thread_but_the_one_that_waits_for_it(nft_node: LiveNode) -> None:
+    with OtlpCollector(nft_node.namespace) as collector:
+        collector.start()
+        with nft_node.service({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.grpc_endpoint}) as service:
+            service.start()
+            service.scrape()
+            main = str(service.process.pid)
+            tasks = [task for task in Path(f"/proc/{main}/task").iterdir() if task.name != main]
+            assert len(tasks) > 5
+            for signal_number in (signal.SIGTERM, signal.SIGINT):
+                assert [blocked(task) >> signal_number - 1 & 1 for task in tasks] == [1] * len(tasks)
+            assert service.stop(LONGEST) == 0
+
+
+def blocked(task: Path) -> int:
+    """The signals that a thread has blocked."""
+    status = (task / "status").read_text()
+    return int(status.split("SigBlk:")[1].split()[0], 16)
 
 
 def test_a_collector_that_hangs_does_not_keep_it_from_ending(nft_node: LiveNode) -> None:
