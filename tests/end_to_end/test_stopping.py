@@ -61,7 +61,8 @@ def test_sigterm_amid_scrapes_and_pushes_ends_it_with_all_pushed(nft_node: LiveN
 def test_the_kernel_can_hand_a_sigterm_to_no_thread_but_the_one_that_waits_for_it(nft_node: LiveNode) -> None:
     with OtlpCollector(nft_node.namespace) as collector:
         collector.start()
-        with nft_node.service({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.grpc_endpoint}) as service:
+        otlp = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.grpc_endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+        with nft_node.service(otlp) as service:
             service.start()
             service.scrape()
             main = str(service.process.pid)
