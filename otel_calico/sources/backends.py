@@ -95,12 +95,12 @@ class Candidate:
 
 def holds_table(text: str) -> bool:
     """True if a dump has the table that it is of."""
-    return "*filter\n" in text or text.startswith("{")
+    return text.startswith("{") or "*filter\n" in text
 
 
 def has_calico_chains(text: str) -> bool:
     """True if a dump declares a chain of Calico's."""
-    return "\n:cali-" in text or '"name": "filter-cali-' in text
+    return ('"name": "filter-cali-' if text.startswith("{") else "\n:cali-") in text
 
 
 def _entry(text: str) -> str:
