@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,14 @@ from tests.node.service import Service
 
 _CLOCK = "libfaketime.so.1"
 _FULL = 'mount -t tmpfs -o size=4k tmpfs /mnt; head -c 4k /dev/zero >/mnt/full 2>/dev/null; cd /mnt; exec "$@"'
+_UNREAD = """
+import os, sys
+reader, writer = os.pipe()
+os.close(reader)
+os.dup2(writer, 1)
+os.dup2(writer, 2)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 _STARTS = 5
 _STEPS = {"an hour ahead": "+1h", "a day back": "-1d", "ten years ahead": "+10y", "right again": "+0"}
 
@@ -33,7 +42,7 @@ def disk_full(stage: Stage, witness: Witness) -> None:
 
 def log_unread(stage: Stage, witness: Witness) -> None:
     """The reader of the log went away: every write fails with EPIPE."""
-    service = stage.counted(through=("sh", "-euc", '{ "$@" 2>&1; echo $? >&3; } 3>&1 >/dev/full | true', "sh"))
+    service = stage.counted(through=(sys.executable, "-c", _UNREAD))
     stage.node.etcd.kill()
     time.sleep(1)
     witness.expect("all series served after events it could not log", policy_series(service) == counted())
