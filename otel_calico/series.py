@@ -86,7 +86,7 @@ class ScanFailure:
 
 @dataclass(frozen=True, slots=True)
 class ScanReport:
-    """How one scan went; feeds the self metrics, `/readyz`, `check` and the page."""
+    """How one scan went; feeds the own metrics, `/readyz`, `check` and the page."""
 
     backend: str = ""
     dataplane: str = ""  # "iptables", "nftables" or "ebpf"; empty where nothing tells

@@ -12,7 +12,7 @@ from operator import is_
 
 from otel_calico.accounting.last_hits import LastHits, PolicyKey, policy_key
 from otel_calico.accounting.planned import PlannedRuleset
-from otel_calico.accounting.policy_rules import Counters, PolicyRules, Total, book
+from otel_calico.accounting.policy_rules import Counters, PolicyRules, Total, book, counted_before
 from otel_calico.metrics import POLICY_BYTES, POLICY_GROUP_INFO, POLICY_PACKETS
 from otel_calico.model import IPVersion
 from otel_calico.ruleset.ruleset import Chain
@@ -67,15 +67,13 @@ class PolicyAccount:
     def _follow(self, rulesets: Sequence[PlannedRuleset]) -> set[PolicyKey]:
         """Take other plans and rules; a rule that was there carries on. Gives the policies that were hit meanwhile."""
         looked = [(ruleset, *one) for ruleset in rulesets for one in _looks(ruleset)]
-        former, known = self._rules, self._totals
+        known = self._totals
         self._rules, self._totals, hit = {}, {}, set[PolicyKey]()
-        for ruleset, policy, chain, counters in looked:
+        for ruleset, policy, chain, counters, before in looked:
             totals = list(self._totals_of(policy, ruleset.times.previous, known))
-            key = (ruleset.ip_version, policy.chain)
-            self._rules[key] = rules = PolicyRules(policy, chain, totals, counters)
+            self._rules[ruleset.ip_version, policy.chain] = PolicyRules(policy, chain, totals, counters)
             if not ruleset.times.first:
-                before = former[key].by_hash if key in former else {}
-                hit |= set(book(totals, counters, [before.get(rule, (0, 0)) for rule in rules.hashes]))
+                hit |= set(book(totals, counters, before))
         if list(self._totals) != list(known):  # the same series in another order are another set
             self._readings = []
         self._plans = [ruleset.plan for ruleset in rulesets]
@@ -113,11 +111,14 @@ class PolicyAccount:
         return self._group_readings
 
 
-def _looks(ruleset: PlannedRuleset) -> Iterator[tuple[PolicyPlan, Chain, Counters]]:
-    """The policy chains that have rules, and packets and bytes of their deciding ones."""
+def _looks(ruleset: PlannedRuleset) -> Iterator[tuple[PolicyPlan, Chain, Counters, Counters]]:
+    """The policy chains that have rules, and packets and bytes of their deciding ones, now and in the scan before."""
     for policy in ruleset.plan.policies.values():
         if (chain := ruleset.ruleset.chains.get(policy.chain)) is not None:
-            yield policy, chain, chain.counters([rule for _, rule in policy.verdicts.deciding])
+            rules = [rule for _, rule in policy.verdicts.deciding]
+            before = ruleset.before.chains.get(policy.chain)
+            counters = chain.counters(rules)
+            yield policy, chain, counters, counters if before is chain else counted_before(chain, rules, before)
 
 
 def _group_labels(group: GroupPlan) -> Iterable[Labels]:

@@ -6,7 +6,7 @@ anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from otel_calico.accounting.last_hits import PolicyKey
@@ -41,17 +41,6 @@ class PolicyRules:
         self._totals = totals
         self._counters = counters
 
-    @property
-    def hashes(self) -> Sequence[str]:
-        """The hash of each rule."""
-        hashes = self.chain.layout.hashes
-        return [hashes[position] for position in self._positions]
-
-    @property
-    def by_hash(self) -> Mapping[str, tuple[int, int]]:
-        """What each rule counted."""
-        return dict(zip(self.hashes, self._counters, strict=True))
-
     def look(self, chain: Chain) -> Counters:
         """What the same rules count now. Raises MalformedCounterError."""
         return chain.counters(self._positions)
@@ -60,6 +49,21 @@ class PolicyRules:
         """Add what the rules gained since the last look; yields the policy for each rule that packets met."""
         former, self._counters, self.chain = self._counters, counters, chain
         yield from book(self._totals, counters, former)
+
+
+def counted_before(chain: Chain, rules: Sequence[int], before: Chain | None) -> Counters:
+    """What the rules at these positions of a chain counted when it was as it was `before`, planned or not.
+
+    Zeros of a rule that was not there. Raises MalformedCounterError.
+    """
+    if before is None:
+        return [(0, 0)] * len(rules)
+    if before.layout is chain.layout:
+        return before.counters(rules)
+    hashes, places = chain.layout.hashes, {rule: place for place, rule in enumerate(before.layout.hashes)}
+    known = [hashes[rule] for rule in rules if hashes[rule] in places]
+    counted = dict(zip(known, before.counters([places[rule] for rule in known]), strict=True))
+    return [counted.get(hashes[rule], (0, 0)) for rule in rules]
 
 
 def book(totals: Sequence[Total], counters: Counters, former: Counters) -> Iterator[PolicyKey]:

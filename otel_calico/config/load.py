@@ -84,11 +84,21 @@ def _parse(given: Mapping[str, Given]) -> tuple[dict[str, Any], list[str]]:
             continue
         text, source, kind = given[option.key].text, given[option.key].source, given[option.key].kind
         try:
-            values[option.key] = kind.parse(text)
+            values[option.key] = kind.parse(_utf8(text))
         except ValueError as error:
             value = "the value" if option.secret else shown(text)
-            problems.append(f"{source}: {value} {error}; allowed: {kind.allowed}")
+            allowed = f"; allowed: {kind.allowed}" if kind.allowed else ""
+            problems.append(f"{source}: {value} {error}{allowed}")
     return values, problems
+
+
+def _utf8(text: str) -> str:
+    """The text. Raises ValueError: bytes that are no characters can be neither shown nor sent."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is no UTF-8") from None
+    return text
 
 
 def _assemble(values: Mapping[str, Any]) -> Settings:

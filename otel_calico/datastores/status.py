@@ -1,4 +1,4 @@
-"""How well the lookups match the datastore, for self metrics, `/readyz` and `check`. Pure."""
+"""How well the lookups match the datastore, for the own metrics, `/readyz` and `check`. Pure."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ for each of a large table's thousands would cost more than reading it.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import mmap
 import os
 import resource
@@ -56,8 +57,8 @@ class Commands:
     def stop(self) -> None:
         """End the program that runs now, and start no other. From any thread."""
         self._stopping.set()
-        if self._running is not None:
-            _kill_group(self._running)
+        if (running := self._running) is not None:
+            _kill_group(running)
 
     def _status(self, argv: Sequence[str], output: int, complaint: int, limits: Limits) -> int:
         """Run to the end, and kill what is left of the group. The exit status, negative for a signal."""
@@ -78,8 +79,8 @@ class Commands:
         finally:
             self._running = None
             _kill_group(pid)
-            status = os.waitpid(pid, 0)[1]
-        return os.waitstatus_to_exitcode(status)
+            status = _reap(pid)
+        return status
 
 
 def _start(argv: Sequence[str], output: int, complaint: int) -> int:
@@ -116,9 +117,20 @@ def _kill_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
+def _reap(pid: int) -> int:
+    """The exit status, negative for a signal; 0 where the service was started to ignore how its children end."""
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    except ChildProcessError:
+        return 0
+
+
 def _limit_size(pid: int, limits: Limits) -> None:
-    """The kernel lets the program print no more, and kills it unless it ignores that."""
-    with contextlib.suppress(ProcessLookupError):
+    """The kernel lets the program print no more, and kills it unless it ignores that.
+
+    Without CAP_SYS_RESOURCE a limit of the service's own that is lower cannot be raised, and need not be.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (limits.octets, limits.octets))
 
 
@@ -126,6 +138,8 @@ def _ends_within(seconds: float, pid: int) -> bool:
     """Wait for a child, without reaping it."""
     try:
         descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:  # reaped already, where nobody is to see how children end
+        return True
     except OSError:  # before Linux 5.3: look every few milliseconds
         deadline = time.monotonic() + seconds
         while not (ended := os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)):
@@ -143,7 +157,13 @@ def _ends_within(seconds: float, pid: int) -> bool:
 
 @contextlib.contextmanager
 def _memory_file() -> Iterator[int]:
-    descriptor = os.memfd_create("otel-calico")
+    made = os.memfd_create("otel-calico")
+    try:
+        # Not one of the first three, which are free where the service was started without standard files: the program's
+        # own go there.
+        descriptor = fcntl.fcntl(made, fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        os.close(made)
     try:
         yield descriptor
     finally:

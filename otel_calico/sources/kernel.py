@@ -143,7 +143,7 @@ class KernelSource:
             texts: dict[IPVersion, str | None] = {}
             for version in IPVersion:
                 try:
-                    self._programs[backend, version] = save_command(backend, version, self._commands)
+                    self._programs[backend, version] = self._program(backend, version)
                     texts |= self._texts(backend, (version,))
                 except SourceError as error:
                     errors[backend, version] = error
@@ -151,6 +151,14 @@ class KernelSource:
             if tables:
                 candidates.append(Candidate(backend, tables, without_table=tuple(texts.keys() - tables.keys())))
         return candidates, errors
+
+    def _program(self, backend: Backend, version: IPVersion) -> Sequence[str] | None:
+        """What dumps a table; None where there is nothing. Raises SourceError."""
+        former, program = self._programs.get((backend, version)), save_command(backend, version, self._commands)
+        if former and program is None and backend is self._chosen and version in self._ip_versions:
+            # Such as while a package is upgraded. Its rules are still there, and no new ones when it is back.
+            raise SourceError("missing_binary", f"{former[0]} is no longer installed: install its package again")
+        return program
 
     def _texts(self, backend: Backend, ip_versions: Iterable[IPVersion]) -> Mapping[IPVersion, str | None]:
         """Run the save program of each IP version, where there is one. Raises SourceError.

@@ -1,1 +1,1 @@
-"""Shows snapshots to the world: `/metrics`, OTLP, health and readiness, self metrics."""
+"""Shows snapshots to the world: `/metrics`, OTLP, health and readiness, the own metrics of the service."""

@@ -36,7 +36,7 @@ class OwnMetric:
         try:
             return list(self.observe())
         except Exception:
-            log.exception("self_metric_failed", metric=self.full_name)
+            log.exception("own_metric_failed", metric=self.full_name)
             return ()
 
 

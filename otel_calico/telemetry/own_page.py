@@ -6,6 +6,7 @@ Names follow OpenTelemetry's mapping to Prometheus: `otel_calico.scan.duration` 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
@@ -24,6 +25,7 @@ from otel_calico.telemetry.text_lines import family_header, label_text
 _UNITS = {"": "", "s": "_seconds", "By": "_bytes"}
 _BOUNDS = (*map(str, step_durations.BUCKETS), "+Inf")
 _DURATION = "otel_calico_scan_duration_seconds"
+_NOT_IN_NAMES = re.compile("[^a-zA-Z0-9]+")
 
 
 class OwnPage:
@@ -108,7 +110,8 @@ def _labels(labels: Sequence[tuple[str, str]]) -> str:
 
 
 def _label_name(key: str) -> str:
-    return "".join(one if one.isalnum() else "_" for one in key)
+    """One bad name would cost the whole page: Prometheus takes it as a whole or not at all."""
+    return _NOT_IN_NAMES.sub("_", f"_{key[1:]}" if key[:1].isdigit() else key)
 
 
 def _number(value: float) -> str:

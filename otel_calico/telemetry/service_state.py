@@ -34,24 +34,27 @@ class ServiceState:
 
 
 class SeriesCount:
-    """Counts the series of one snapshot after the other, by the names at `/metrics`."""
+    """Counts the series of one snapshot after the other, by the names at `/metrics`. For any number of threads."""
 
     def __init__(self) -> None:
-        self._readings: Sequence[Readings] = ()
-        self._sets: Sequence[SeriesSet] = ()
-        self._counts: Mapping[str, int] = {}
+        self._counted: tuple[Sequence[Readings], Sequence[SeriesSet], Mapping[str, int]] = (), (), {}
 
     def of(self, readings: Sequence[Readings]) -> Mapping[str, int]:
         """The same object as before while the sets are the same."""
-        if readings is self._readings:
-            return self._counts
-        self._readings, sets = readings, [one.series for one in readings]
-        if sets != self._sets:
-            counts: Counter[str] = Counter()
-            for series in sets:
-                counts[series.metric.exposed] += len(series.labels)
-            self._sets, self._counts = sets, counts
-        return self._counts
+        former, sets, counts = self._counted
+        if readings is former:
+            return counts
+        if (now := [one.series for one in readings]) != sets:
+            counts = _count(now)
+        self._counted = readings, now, counts  # in one step: a push counts another snapshot than the page beside it
+        return counts
+
+
+def _count(sets: Sequence[SeriesSet]) -> Mapping[str, int]:
+    counts: Counter[str] = Counter()
+    for series in sets:
+        counts[series.metric.exposed] += len(series.labels)
+    return counts
 
 
 def state_of(

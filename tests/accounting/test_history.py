@@ -125,3 +125,17 @@ def test_packets_passed_just_after_a_policy_changes_are_not_taken_for_denied_one
     send(kernel, 3, 300)
 
     assert denies(node.scan(kernel.dump())) == {"default.mixed": 0}
+
+
+def test_a_rule_that_is_understood_later_brings_no_history() -> None:
+    described = replace(node_with(MIXED), mark_mask=0xFF000000)
+    node, kernel = ScannedNode(WEB), Kernel(render(described))
+    send(kernel, 2, 500)
+    node.scan(kernel.dump())
+    # The chains that tell which mark accepts are gone for a while, and the policy's is not.
+    lines = [line for line in kernel.dump().split("\n") if "cali-tw-" not in line and "cali-fw-" not in line]
+    assert verdicts(node.scan("\n".join(lines))) == {"deny": 0}
+
+    send(kernel, 2, 1)
+
+    assert verdicts(node.scan(kernel.dump())) == {"deny": 0, "allow": 1}

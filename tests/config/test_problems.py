@@ -229,3 +229,12 @@ def test_secrets_are_in_no_message_and_no_repr(tmp_path: Path) -> None:
     settings = load({"ETCD_USERNAME": "u", "ETCD_PASSWORD": SECRET, "CALICO_K8SAPITOKEN": SECRET})
     assert settings.etcd.password == SECRET
     assert SECRET not in repr(settings)
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    assert problems({"OTEL_RESOURCE_ATTRIBUTES": "team=\udcff"}, {"node.name": "\udcff"}) == (
+        "2 problems in the settings:\n"
+        "  - flag --node-name: '\\udcff' is no UTF-8\n"
+        "  - environment OTEL_RESOURCE_ATTRIBUTES: 'team=\\udcff' is no UTF-8; allowed: name=value pairs joined with "
+        "commas, special characters percent-encoded"
+    )

@@ -125,11 +125,11 @@ class LiveNode:
 
 
 def by_kind(service: Service, metric: str) -> Mapping[str, int]:
-    """A self metric about the datastore, such as `resources`, by kind of resource."""
+    """An own metric about the datastore, such as `resources`, by kind of resource."""
     series = service.scrape()[f"otel_calico_datastore_{metric}"]
     return {dict(labels)["kind"]: int(value) for labels, value in series.items()}
 
 
 def wait_for_kinds(service: Service, metric: str, value: int, seconds: float = 10.0) -> None:
-    """Wait until a self metric about the datastore has one value for all kinds, as `connected` has 1."""
+    """Wait until an own metric about the datastore has one value for all kinds, as `connected` has 1."""
     service.wait(lambda: set(by_kind(service, metric).values()) == {value}, f"{metric} {value}", seconds)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from otel_calico import demo
+from otel_calico.collector import Collector
 from otel_calico.explain.look import Look
 from otel_calico.lookups import Lookups
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP
@@ -112,5 +114,40 @@ def test_without_a_script_all_is_there_and_behind_tls_and_a_password_too(tmp_pat
             tab.page.get_by_text("Nothing found.").wait_for()
             tab.page.get_by_role("link", name="Refresh").click()
             assert "Nothing found." in tab.main()
+    finally:
+        telemetry.stop()
+
+
+def test_the_page_of_a_workload_that_ended_says_so_and_does_not_call_the_service_gone(tmp_path: Path) -> None:
+    telemetry = Telemetry(
+        TelemetrySettings("node-1", listen_port=0, listen_address="127.0.0.1"), Node(snapshot()).take, rules=RULES
+    )
+    telemetry.start()
+    try:
+        with browser(tmp_path) as tab:
+            tab.page.goto(f"http://127.0.0.1:{telemetry.port}/workload?name=shop/web-0")
+            tab.page.evaluate("document.getElementById('main').textContent = 'what was shown before'")
+            tab.page.get_by_text("It may have ended").wait_for(timeout=REFRESHED)
+            assert tab.page.locator("#news").inner_text() == ""
+    finally:
+        telemetry.stop()
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/workload?name=shop/worker-5b8c6d7f9-q8hjd", "/policy?name=security.block-known-bad"]
+)
+def test_every_page_of_a_busy_node_fits_a_phone(tmp_path: Path, path: str) -> None:
+    lookups = Lookups()
+    demo.fill(lookups)
+    collector = Collector(demo.DemoSource(), lookups)
+    settings = TelemetrySettings("node-1", listen_port=0, listen_address="127.0.0.1")
+    telemetry = Telemetry(settings, collector.snapshot, rules=Rules(collector.look, lookups))
+    telemetry.start()
+    try:
+        with browser(tmp_path, size=PHONE) as tab:
+            tab.page.goto(f"http://127.0.0.1:{telemetry.port}{path}")
+            assert "shop/worker-5b8c6d7f9-q8hjd" in tab.main()
+            assert tab.page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
+            assert tab.barriers() == []
     finally:
         telemetry.stop()

@@ -214,6 +214,23 @@ def test_an_ip_version_that_cannot_be_read_is_an_error_and_not_gone(install: Ins
     assert refused.value.kind == "exit_status"
 
 
+@pytest.mark.usefixtures("install")
+def test_an_ip_version_whose_program_is_gone_is_an_error_and_not_gone(tmp_path: Path) -> None:
+    ahead = 0.0
+    at_work = source(clock=lambda: time.monotonic() + ahead)
+    assert len(at_work.read()) == 2
+
+    program = tmp_path / "ip6tables-nft-save"
+    aside = program.rename(tmp_path / "aside")
+    ahead = 61.0
+    with pytest.raises(SourceError) as refused:
+        at_work.read()
+    assert (refused.value.kind, "ip6tables" in str(refused.value)) == ("missing_binary", True)
+
+    aside.rename(program)
+    assert len(at_work.read()) == 2
+
+
 def _descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 

@@ -12,16 +12,19 @@ from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
+from prometheus_client.parser import text_string_to_metric_families as prometheus_families
 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.metrics import POLICY_ACCEPT
-from otel_calico.series import ScanFailure, ScanReport, Snapshot
+from otel_calico.series import Readings, ScanFailure, ScanReport, SeriesSet, Snapshot
 from otel_calico.telemetry.exposition import TextFormat
 from otel_calico.telemetry.own_instruments import own_provider
 from otel_calico.telemetry.own_metrics import OwnMetrics
 from otel_calico.telemetry.own_page import OwnPage
 from otel_calico.telemetry.process_metrics import ProcessMetrics
 from otel_calico.telemetry.scans import Scans
+from otel_calico.telemetry.service_state import SeriesCount
 from otel_calico.telemetry.tally import ExportTally
 from tests.telemetry.snapshots import example
 
@@ -42,16 +45,16 @@ REPORT = ScanReport(
 class World:
     """What own metrics are of."""
 
-    def __init__(self) -> None:
+    def __init__(self, resource: Resource = RESOURCE) -> None:
         self.snapshot = replace(example(), report=REPORT)
         self.status = DatastoreStatus({"policies": KindStatus(in_sync=True, held=3, errors=2)})
         self.in_effect = True
         self.tally = ExportTally()
         self.scans = Scans(lambda: self.snapshot)
         self.own = OwnMetrics(self.scans, lambda: self.status, [self.tally], lambda: self.in_effect)
-        self.page = OwnPage(self.own, RESOURCE)
+        self.page = OwnPage(self.own, resource)
         self.registry = CollectorRegistry()
-        own_provider(self.own, [PrometheusMetricReader(scope_info_enabled=False, registry=self.registry)], RESOURCE)
+        own_provider(self.own, [PrometheusMetricReader(scope_info_enabled=False, registry=self.registry)], resource)
 
     def changes(self) -> None:
         """Let all that can change do so."""
@@ -66,6 +69,19 @@ class World:
             page = self.page.render(form).decode()
             stock = generate_latest if form is TextFormat.PROMETHEUS else generate_openmetrics
             return families(page), families(stock(self.registry).decode())
+
+
+HOSTILE = {
+    "1st": "a digit",
+    "équipe": "a letter",
+    "a٣": "a digit of others",
+    "a²": "a power",
+    "__name__": "a name of Prometheus's own",
+    'a"b': 'quotes "\n\\ and \r and \0',
+    "a..c": "",
+    "é": "é",
+}
+"""Attributes that Prometheus would not take as they are."""
 
 
 def families(page: str) -> dict[str, list[str]]:
@@ -90,6 +106,42 @@ def test_own_metrics_are_those_of_opentelemetrys_reader(form: TextFormat) -> Non
     assert page == stock
 
 
+@pytest.mark.parametrize("form", TextFormat)
+@pytest.mark.parametrize("attributes", [HOSTILE, *({key: value} for key, value in HOSTILE.items())])
+def test_hostile_resource_attributes_are_shown_as_opentelemetrys_reader_does(
+    attributes: dict[str, str], form: TextFormat
+) -> None:
+    world = World(Resource(attributes))
+    page, stock = world.pages(form)
+    assert page == stock
+    with world.scans.holding():
+        text = world.page.render(form).decode()
+    if form is TextFormat.OPENMETRICS:
+        parsed = list(openmetrics_families(f"{text}# EOF\n"))  # type: ignore[no-untyped-call]
+    else:
+        parsed = list(prometheus_families(text))
+    (target,) = (family for family in parsed if family.name in {"target", "target_info"})
+    assert [sample.value for sample in target.samples] == [1.0]
+
+
+def test_series_are_counted_right_while_another_thread_counts_another_snapshot() -> None:
+    counts = SeriesCount()
+    one, two = (readings_with([{}] * number) for number in (1, 2))
+
+    class Overtaken(list[dict[str, str]]):
+        def __len__(self) -> int:
+            counts.of(one)
+            return super().__len__()
+
+    three = readings_with(Overtaken([{}] * 3))
+    found = [counts.of(each)[POLICY_ACCEPT.exposed] for each in (two, three, one, two, three)]
+    assert found == [2, 3, 1, 2, 3]
+
+
+def readings_with(labels: list[dict[str, str]]) -> list[Readings]:
+    return [Readings(SeriesSet(POLICY_ACCEPT, labels, ()), ())]
+
+
 def test_both_formats_show_a_change_at_once() -> None:
     world = World()
     for success in (1, 0, 1):
@@ -106,7 +158,7 @@ def test_a_metric_that_cannot_be_told_is_left_out_and_the_page_stays(capsys: pyt
     page, _ = world.pages(TextFormat.PROMETHEUS)
     assert "otel_calico_otlp_points_total" not in page
     assert "otel_calico_scans_total" in page
-    assert "self_metric_failed" in capsys.readouterr().out
+    assert "own_metric_failed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("form", TextFormat)

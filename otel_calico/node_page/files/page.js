@@ -29,7 +29,7 @@
     if (document.hidden || live.getAttribute("aria-pressed") !== "true") return;
     try {
       const response = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(20000) });
-      if (!response.ok) throw new Error(String(response.status));
+      if (!response.ok && response.status !== 404) throw new Error(String(response.status)); // 404: what is shown is gone
       show(await response.text());
       tell(failed ? "Connected again." : "");
       failed = false;
