@@ -202,7 +202,7 @@ class Collector:
             interfaces_without_workload=tuple({name for plan in plans for name in plan.interfaces_without_workload}),
             chains_without_name=tuple({chain for plan in plans for chain in plan.chains_without_name}),
             below_minimum=below_minimum,
-            series_left_out=count_by_metric(left_out),
+            series_left_out=count_by_metric(left_out) if left_out else {},
             unlocked=self._source.unlocked,
         )
 

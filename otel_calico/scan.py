@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain as chained
-from itertools import compress
+from itertools import accumulate, compress, count
 from operator import is_not
 
 from otel_calico.accounting.chain import ChainAccount
@@ -48,8 +47,10 @@ class RulesetScan:
         self._planner = Planner(ip_version, lookups, choice)
         self._accounts: dict[str, ChainAccount] = {}
         self._accounted: RulesetPlan | None = None  # what the accounts are of
-        self._series: Mapping[str, EndpointPlan] = {}
-        self._read: Sequence[Chain | None] = ()  # the chains that the accounts read last, in their order
+        self._plans: Sequence[tuple[str, EndpointPlan]] = ()  # of each account
+        self._read: Sequence[Chain | None] = ()  # the chain that each account read last
+        self._readings: list[Readings] = []  # of one account after the other
+        self._places: Sequence[slice] = ()  # where those of each account stand
         self._groups = GroupWatch()
         self._looked_at: int | None = None  # Unix nanoseconds of the scan before
 
@@ -75,21 +76,29 @@ class RulesetScan:
             self.ip_version, self._planner.plan(ruleset), ruleset, before=self.ruleset, times=self._times(taken)
         )
 
-    def account(self, planned: PlannedRuleset) -> Iterable[Readings]:
+    def account(self, planned: PlannedRuleset) -> Sequence[Readings]:
         """Readings of all chains that have series; chains that are gone are forgotten. Raises MalformedCounterError."""
         if planned.plan is not self._accounted:
-            self._accounted, self._series = planned.plan, planned.plan.series
-            self._accounts = {name: self._accounts.get(name) or ChainAccount() for name in self._series}
-            self._read = [None] * len(self._accounts)
+            self._follow(planned.plan)
         groups = self._groups.look(planned)
         chains = list(map(planned.ruleset.chains.__getitem__, self._accounts))
-        moved = list(map(is_not, chains, self._read))
-        for (name, account), chain in compress(zip(self._accounts.items(), chains, strict=True), moved):
-            plan = self._series[name]
+        for number in compress(count(), map(is_not, chains, self._read)):
+            (name, plan), chain = self._plans[number], chains[number]
+            account = self._accounts[name]
             if not account.has_read(plan, chain):
                 account.read(plan, ChainScan(chain, planned.before.chains.get(name), planned.times, groups))
+            self._readings[self._places[number]] = account.readings
         self._read = chains
-        return chained.from_iterable([account.readings for account in self._accounts.values()])
+        return self._readings
+
+    def _follow(self, plan: RulesetPlan) -> None:
+        """Take another plan: all chains are to be read."""
+        self._accounted = plan
+        self._accounts = {name: self._accounts.get(name) or ChainAccount() for name in plan.series}
+        ends = list(accumulate(len(of_chain.series) for of_chain in plan.series.values()))
+        self._places = list(map(slice, [0, *ends], ends))
+        self._plans = list(plan.series.items())
+        self._readings, self._read = [], [None] * len(self._accounts)
 
     def accept(self, planned: PlannedRuleset, taken: int) -> None:
         """Let this be the scan that the next one is compared with."""

@@ -117,11 +117,11 @@ def _increments(differences: Sequence[Difference], former: Sequence[int], counte
     former value does not show it: so where any fell, no difference of the chain says anything, and a series of one rule
     starts anew.
     """
-    deltas = [now - max(before, 0) for before, now in zip(former, counters, strict=True)]
+    some_new = min(former) < 0
+    deltas = list(map(operator.sub, counters, [max(before, 0) for before in former] if some_new else former))
     if min(deltas) < 0:
         since_reset = [counters[rule] if delta < 0 else delta for rule, delta in enumerate(deltas)]
         return [0 if difference.less else since_reset[difference.whole] for difference in differences]
-    some_new = min(former) < 0
     increments: list[int] = []
     for difference in differences:
         if some_new and _is_mixed(difference, former):

@@ -65,6 +65,7 @@ class KindLoop:
         self._failures = 0
         self._watching: Watch | None = None
         self._state = KindStatus()
+        self._told = self._state, self._state  # the state that was told last, and how
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"datastore-{kind}", daemon=True)
 
@@ -89,7 +90,13 @@ class KindLoop:
 
     @property
     def status(self) -> KindStatus:
-        return replace(self._state, held=len(self._lookups.held(self.kind)))
+        """Asked for at every scrape, and mostly the same: then the same object too."""
+        state, held = self._state, len(self._lookups.held(self.kind))
+        of_state, status = self._told
+        if of_state is not state or status.held != held:
+            status = replace(state, held=held)
+            self._told = state, status
+        return status
 
     def _run(self) -> None:
         self._stopping.wait(self._spread())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -32,15 +33,15 @@ _TAIL = 500  # characters at the end of a dump in which its last table is commit
 class IptablesForm:
     """Lines like `[PACKETS:BYTES] -A CHAIN …`."""
 
-    def line_count(self, text: str) -> int:
-        """How many lines there are."""
-        return text.count("\n")
-
     def counters_in(self, text: str, lines: int = -1) -> list[str]:
         """What stands between the brackets at the beginning of each line, or of so many."""
         parted = text.split("\n", lines)
         del parted[-1]  # what follows the last line end
         return [line[1 : line.find("]")] for line in parted]
+
+    def within_lines(self, counters: Sequence[str]) -> bool:
+        """True if none of these is more than a part of one line."""
+        return "\n" not in "".join(counters)
 
     def packets(self, counters: Sequence[str], rules: Iterable[int]) -> list[int]:
         """Packets of the rules at these positions. Raises ValueError."""
@@ -78,18 +79,12 @@ FORM = IptablesForm()
 
 @dataclass(frozen=True, slots=True)
 class IptablesTable:
-    """Where the filter table stands in a dump: its chain declarations from `start`, its rules from `rules` on."""
+    """Where the filter table stands in a dump: its rules from `rules` on, after what it `declared`."""
 
     text: str
-    start: int
+    declared: str
     rules: int
     form: IptablesForm = FORM
-
-    @property
-    def declared(self) -> str:
-        """The declarations of Calico's chains; those of built-in ones come before and have counters."""
-        first = self.text.find("\n:cali-", self.start, self.rules)
-        return self.text[first : self.rules] if first >= 0 else ""
 
     def ends_at(self, position: int) -> bool:
         """True if no rule comes here or later."""
@@ -119,8 +114,8 @@ class IptablesTable:
         return end + 1
 
 
-def filter_table(text: str) -> IptablesTable:
-    """The filter table of a dump. Raises DumpError."""
+def filter_table(text: str, declared: str) -> IptablesTable:
+    """The filter table of a dump. `declared` is by the table of the scan before, mostly the same. Raises DumpError."""
     if not text or text.isspace():
         raise DumpError("empty", "the dump is empty")
     start = 0 if text.startswith("*filter\n") else text.find("\n*filter\n")
@@ -128,8 +123,19 @@ def filter_table(text: str) -> IptablesTable:
         raise DumpError("empty", "the dump has no filter table")
     if "\nCOMMIT" not in text[-_TAIL:]:
         raise DumpError("truncated", "the dump ends before COMMIT")
-    declared = _DECLARATIONS.match(text, text.index("*filter\n", start) + len("*filter\n"))
-    return IptablesTable(text, start, declared.end() if declared else start)
+    begin = text.index("*filter\n", start) + len("*filter\n")
+    first = text.find("\n:cali-", begin - 1) + 1  # those of built-in chains come before Calico's, and have counters
+    rules = first + len(declared)
+    as_before = declared and text.startswith(declared, first) and not text.startswith(":", rules)
+    if not as_before or _declarations_end(text, begin, first) != first:
+        rules = _declarations_end(text, begin)
+        declared = text[first:rules] if 0 < first < rules else ""
+    return IptablesTable(text, declared, rules)
+
+
+def _declarations_end(text: str, start: int, end: int = sys.maxsize) -> int:
+    found = _DECLARATIONS.match(text, start, end)
+    return found.end() if found else start
 
 
 def _parted(position: int, rule: str) -> tuple[str, str, str]:

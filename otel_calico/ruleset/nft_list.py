@@ -35,14 +35,14 @@ class NftForm:
     Some rules have no counter; theirs is an empty text, which stands for zero.
     """
 
-    def line_count(self, text: str) -> int:
-        """How many lines there are."""
-        return text.count(_START)
-
     def counters_in(self, text: str, lines: int = -1) -> list[str]:
         """The counter of each line, or of so many from the first on."""
         parted = text.split(_START, lines + 1 if lines >= 0 else -1)
         return [_counter(line) for line in parted[1 : lines + 1 if lines >= 0 else None]]
+
+    def within_lines(self, counters: Sequence[str]) -> bool:
+        """True if none of these is more than a part of one line."""
+        return _START not in "".join(counters)
 
     def packets(self, counters: Sequence[str], rules: Iterable[int]) -> list[int]:
         """Packets of the rules at these positions. Raises ValueError."""

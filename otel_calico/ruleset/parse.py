@@ -22,10 +22,9 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
     the processor's cache. A line that is no rule is skipped and counted. Raises DumpError, and MalformedCounterError
     for a rule of Felix's whose counters are no numbers: passed over, it would seem to have gone and come back.
     """
-    table: Table = calico_table(text) if text.startswith("{") else filter_table(text)
-    known = previous.chains if previous else {}
-    chains = _followed(known, table, moved)
-    position = table.rules + sum(len(chain.text) for chain in chains.values())
+    known, declared = (previous.chains, previous.declared) if previous else ({}, "")
+    table: Table = calico_table(text) if text.startswith("{") else filter_table(text, declared)
+    chains, position = _followed(known, table, moved)
     if previous and len(chains) == len(known) and table.ends_at(position):
         return Ruleset(chains, previous.layouts, table.declared, previous.rules, previous.unread)
     rules = KnownRules(table.form.read_rule)
@@ -67,8 +66,10 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
     return Ruleset(chains, layouts, table.declared, sum(map(len, layouts.values())), unread, skipped)
 
 
-def _followed(known: Mapping[str, Chain], table: Table, moved: Callable[[Chain], None] | None) -> dict[str, Chain]:
-    """The chains from the first on that say what they said and come as they came: in nearly every scan all.
+def _followed(
+    known: Mapping[str, Chain], table: Table, moved: Callable[[Chain], None] | None
+) -> tuple[dict[str, Chain], int]:
+    """The chains from the first on that say what they said and come as they came, and where they end: mostly all.
 
     A line that was added to one of them at its end is left to be found behind it.
     """
@@ -86,7 +87,7 @@ def _followed(known: Mapping[str, Chain], table: Table, moved: Callable[[Chain],
             chain.settle()
         chains[name] = chain
         position += len(chain.text)
-    return chains
+    return chains, position
 
 
 def _continued(former: Chain, table: Table, start: int) -> Chain | None:
@@ -97,11 +98,11 @@ def _continued(former: Chain, table: Table, start: int) -> Chain | None:
     now = text[start:end]
     if now == former.text:
         return former
-    if former.spots and form.line_count(now) == len(layout):
+    if former.cut:
         # Most counters have as many digits as before, so they stand where they stood.
-        counters: Sequence[str] = [now[spot] for spot in former.spots]
-        if layout.text(counters) == now:
-            return Chain(layout, now, counters, former.spots)
+        counters: Sequence[str] = former.cut(now)
+        if layout.text(counters) == now and form.within_lines(counters):
+            return Chain(layout, now, counters, former.cut)
     # As many lines as the chain had stand in about as much text as it took.
     counters = form.counters_in(text[start : end + _GROWTH * len(layout)], len(layout))
     if len(counters) != len(layout):
@@ -109,7 +110,7 @@ def _continued(former: Chain, table: Table, start: int) -> Chain | None:
     now = layout.text(counters)
     if not text.startswith(now, start):
         return None
-    return Chain(layout, now, counters, layout.spots(counters) if len(now) == len(former.text) else None)
+    return Chain(layout, now, counters, layout.cutter(counters) if len(now) == len(former.text) else None)
 
 
 def _chain(name: str, table: Table, text: str, rules: KnownRules) -> Chain:

@@ -9,11 +9,13 @@ computed from either can be cached by its identity.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 
 from otel_calico.chains import WORKLOAD_PREFIXES
+from otel_calico.model import IPVersion
 from otel_calico.ruleset.dump import Form, KnownRules
 from otel_calico.ruleset.rule import Rule
 
@@ -26,6 +28,9 @@ _TO_WORKLOADS, _FROM_WORKLOADS = "cali-to-wl-dispatch", "cali-from-wl-dispatch"
 
 class MalformedCounterError(ValueError):
     """A line's counters are no numbers, so nothing in this dump can be believed."""
+
+
+Cutter = Callable[[str], tuple[str, ...]]
 
 
 class Layout:
@@ -72,15 +77,17 @@ class Layout:
         parts[1::2] = counters
         return "".join(parts)
 
-    def spots(self, counters: Sequence[str]) -> tuple[slice, ...]:
-        """Where these counters stand in the chain's text."""
+    def cutter(self, counters: Sequence[str]) -> Cutter:
+        """Cuts counters out of the chain's text where these stand."""
         spots: list[slice] = []
         position = 0
         for before, counter in zip(self._frame[::2], counters, strict=False):
             position += len(before)
             spots.append(_spot(position, position + len(counter)))
             position += len(counter)
-        return tuple(spots)
+        if len(spots) == 1:
+            return lambda text: (text[spots[0]],)
+        return itemgetter(*spots)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -92,22 +99,22 @@ def _spot(start: int, stop: int) -> slice:
 class Chain:
     """One chain in one scan: its layout, and its lines with the counters. Compared by identity.
 
-    `spots` is where the counters stand in the text, if that is known.
+    `cut` gives the counters of a text in which they stand where they stand in this chain's; None if not known.
     """
 
-    __slots__ = ("_counters", "layout", "spots", "text")
+    __slots__ = ("_counters", "cut", "layout", "text")
 
     def __init__(
         self,
         layout: Layout,
         text: str,
         counters: Sequence[str] | None = None,
-        spots: tuple[slice, ...] | None = None,
+        cut: Cutter | None = None,
     ) -> None:
         """`counters`, if given, are those in the text, which need not be looked for again before `settle`."""
         self.layout = layout
         self.text = text
-        self.spots = spots
+        self.cut = cut
         self._counters = counters
 
     def packets(self, rules: Iterable[int]) -> list[int]:
@@ -164,14 +171,20 @@ class Ruleset:
 
         With eBPF it checks only that traffic goes to known workloads (`felix/dataplane/linux/int_dataplane.go`).
         """
-        workload_chains = any(word in self.declared for word in (_FROM_WORKLOADS, *WORKLOAD_PREFIXES.values()))
-        if _TO_WORKLOADS in self.declared and not workload_chains:
-            return "ebpf"
-        if not self.declared:
-            return ""
-        return "iptables" if self.declared.startswith("\n:") else "nftables"
+        return _dataplane(self.declared)
 
     def empty_chains(self) -> list[str]:
         """Calico's chains without rules: up to v3.21 those of a policy without rules, such as a default deny."""
         names = (found[1] or found[2] for found in _DECLARED.finditer(self.declared))
         return [name for name in names if name not in self.chains]
+
+
+@lru_cache(maxsize=2 * len(IPVersion))
+def _dataplane(declared: str) -> str:
+    if _TO_WORKLOADS in declared and not any(
+        word in declared for word in (_FROM_WORKLOADS, *WORKLOAD_PREFIXES.values())
+    ):
+        return "ebpf"
+    if not declared:
+        return ""
+    return "iptables" if declared.startswith(":") else "nftables"

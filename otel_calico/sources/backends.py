@@ -10,13 +10,13 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
+from otel_calico.files import read_kernel_file
 from otel_calico.model import IPVersion
 from otel_calico.sources.command import Commands, Limits
 from otel_calico.sources.source import SourceError
 
-_TABLES_IN_USE = {IPVersion.V4: Path("/proc/net/ip_tables_names"), IPVersion.V6: Path("/proc/net/ip6_tables_names")}
+_TABLES_IN_USE = {IPVersion.V4: "/proc/net/ip_tables_names", IPVersion.V6: "/proc/net/ip6_tables_names"}
 _IPTABLES = {IPVersion.V4: "iptables", IPVersion.V6: "ip6tables"}
 _NFTABLES = {IPVersion.V4: "ip", IPVersion.V6: "ip6"}
 _ENTRIES = (("-j cali-FORWARD", "\n"), ('{"jump": {"target": "filter-cali-FORWARD"}}', ', {"rule": '))
@@ -37,7 +37,7 @@ def legacy_filter_in_use(ip_version: IPVersion) -> bool:
     `iptables-legacy-save` loads the legacy modules where they are not loaded, so it must not run otherwise.
     """
     try:
-        return "filter" in _TABLES_IN_USE[ip_version].read_text().split()
+        return "filter" in read_kernel_file(_TABLES_IN_USE[ip_version]).split()
     except FileNotFoundError:
         return False
     except PermissionError:

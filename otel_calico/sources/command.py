@@ -15,7 +15,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from otel_calico.sources.source import SourceError
@@ -40,6 +40,8 @@ class Commands:
     """Runs one program at a time, until it is told to stop."""
 
     def __init__(self) -> None:
+        # Of the service's environment, which may hold passwords, programs get where programs are and nothing else.
+        self._environment = {"PATH": os.pathsep.join(os.get_exec_path())}
         self._running: int | None = None  # the process, which leads its group
         self._stopping = threading.Event()
 
@@ -65,7 +67,7 @@ class Commands:
         program = argv[0]
         if self._stopping.is_set():
             raise SourceError("stopped", f"{program} was not started: the service is stopping")
-        self._running = pid = _start(argv, output, complaint)
+        self._running = pid = _start(argv, self._environment, output, complaint)
         try:
             if self._stopping.is_set():
                 _kill_group(pid)
@@ -83,18 +85,17 @@ class Commands:
         return status
 
 
-def _start(argv: Sequence[str], output: int, complaint: int) -> int:
+def _start(argv: Sequence[str], environment: Mapping[str, str], output: int, complaint: int) -> int:
     """Start a program as the leader of a process group of its own, never by a shell. Its process ID.
 
-    Of the service's environment, which may hold passwords, it gets where programs are and nothing else. `subprocess`
-    would take a third longer, on every scan.
+    `subprocess` would take a third longer, on every scan.
     """
     program = argv[0]
     try:
         return os.posix_spawnp(
             program,
             list(argv),
-            {"PATH": os.pathsep.join(os.get_exec_path())},
+            environment,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_DUP2, output, 1),

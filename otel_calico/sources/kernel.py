@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -191,7 +191,7 @@ class KernelSource:
 
     def _limits(self) -> Limits:
         """What is left for this scan."""
-        return replace(self._settings.limits, seconds=max(0.0, self._deadline - self._clock()))
+        return Limits(max(0.0, self._deadline - self._clock()), self._settings.limits.octets)
 
 
 def _dumps(texts: Mapping[IPVersion, str | None]) -> Sequence[Dump]:

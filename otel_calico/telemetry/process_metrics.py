@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Mapping
+from collections.abc import Sequence
+from functools import lru_cache
 
+from otel_calico.files import read_kernel_file
 from otel_calico.telemetry.exposition import TextFormat
 from otel_calico.telemetry.text_lines import family_header
 
-_UTIME, _STIME, _STARTTIME, _VSIZE, _RSS = 11, 12, 19, 20, 21
-"""Places in `/proc/PID/stat` after the program's name (proc(5))."""
+_STARTTIME = 19
+"""Place in `/proc/PID/stat` after the program's name (proc(5))."""
 
 _HELP = {
     "virtual_memory_bytes": "Virtual memory size in bytes.",
@@ -26,9 +28,8 @@ class ProcessMetrics:
     """Writes them for one page after the other. `prometheus_client` does too, for 4 MB of memory."""
 
     def __init__(self) -> None:
-        self._ticks = os.sysconf("SC_CLK_TCK")
         self._page_size = os.sysconf("SC_PAGE_SIZE")
-        self._booted = _boot_time()
+        self._started = _start_time()
 
     def render(self, form: TextFormat) -> str:
         """HELP, TYPE and samples; nothing where there is no `/proc`."""
@@ -36,41 +37,43 @@ class ProcessMetrics:
             values = self._values()
         except OSError:
             return ""
-        return "".join([_family(name, value, form) for name, value in values.items()])
+        return _template(form) % tuple(map(float, values))
 
-    def _values(self) -> Mapping[str, float]:
-        fields = _read("/proc/self/stat").rpartition(")")[2].split()
-        return {
-            "virtual_memory_bytes": int(fields[_VSIZE]),
-            "resident_memory_bytes": int(fields[_RSS]) * self._page_size,
-            "start_time_seconds": self._booted + int(fields[_STARTTIME]) / self._ticks,
-            "cpu_seconds": (int(fields[_UTIME]) + int(fields[_STIME])) / self._ticks,
-            # One of them is this look itself.
-            "open_fds": len(os.listdir("/proc/self/fd")) - 1,  # noqa: PTH208 - a Path for each is of no use
-            "max_fds": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-        }
-
-
-def _family(name: str, value: float, form: TextFormat) -> str:
-    kind, suffix = ("counter", "_total") if name == "cpu_seconds" else ("gauge", "")
-    head = family_header(f"process_{name}", kind, _HELP[name], "", form)
-    return f"{head}process_{name}{suffix} {float(value)!r}\n"
+    def _values(self) -> Sequence[float]:
+        """In the order of their texts."""
+        virtual, resident = map(int, read_kernel_file("/proc/self/statm").split(maxsplit=2)[:2])  # pages
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return (
+            virtual * self._page_size,
+            resident * self._page_size,
+            self._started,
+            used.ru_utime + used.ru_stime,
+            _open_files(),
+            resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        )
 
 
-def _boot_time() -> float:
+@lru_cache(maxsize=len(TextFormat))
+def _template(form: TextFormat) -> str:
+    """All lines, with places for the values."""
+    lines: list[str] = []
+    for name, text in _HELP.items():
+        kind, suffix = ("counter", "_total") if name == "cpu_seconds" else ("gauge", "")
+        lines += [family_header(f"process_{name}", kind, text, "", form), f"process_{name}{suffix} %r\n"]
+    return "".join(lines)
+
+
+def _open_files() -> int:
+    """Since Linux 6.2 the directory tells it as its size; before, the list has the look itself in it."""
+    return os.stat("/proc/self/fd").st_size or len(os.listdir("/proc/self/fd")) - 1  # noqa: PTH116, PTH208 - slower
+
+
+def _start_time() -> float:
+    """When the process started, in Unix seconds; 0 where there is no `/proc`."""
     try:
-        lines = _read("/proc/stat").split("\n")
+        ticks = int(read_kernel_file("/proc/self/stat").rpartition(")")[2].split()[_STARTTIME])
+        lines = read_kernel_file("/proc/stat").split("\n")
     except OSError:
         return 0.0
-    return next((float(line.split()[1]) for line in lines if line.startswith("btime ")), 0.0)
-
-
-def _read(path: str) -> str:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        text = b""
-        while part := os.read(descriptor, 1 << 16):
-            text += part
-        return text.decode()
-    finally:
-        os.close(descriptor)
+    booted = next((float(line.split()[1]) for line in lines if line.startswith("btime ")), 0.0)
+    return booted + ticks / os.sysconf("SC_CLK_TCK")

@@ -186,7 +186,7 @@ class GroupPlan:
 class RulesetPlan:
     """The plan of one ruleset, by chain. `rules` is family `rule`: what policy chains yield.
 
-    `group_jumps` are those of every endpoint chain, for family `workload`.
+    `group_jumps` are those of every endpoint chain, for family `workload`. `chains_without_name` are policy chains.
     """
 
     endpoints: Mapping[str, EndpointPlan] = field(default_factory=dict)
@@ -195,13 +195,9 @@ class RulesetPlan:
     groups: Mapping[str, GroupPlan] = field(default_factory=dict)
     group_jumps: Mapping[str, tuple[GroupJump, ...]] = field(default_factory=dict)
     interfaces_without_workload: tuple[str, ...] = ()
+    chains_without_name: tuple[str, ...] = ()
 
     @property
     def series(self) -> Mapping[str, EndpointPlan]:
         """What each chain that has series yields."""
         return {**self.endpoints, **self.rules}
-
-    @property
-    def chains_without_name(self) -> tuple[str, ...]:
-        """Policy chains that could not be named."""
-        return tuple(chain for chain, policy in self.policies.items() if policy.name is None)

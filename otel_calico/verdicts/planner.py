@@ -150,6 +150,7 @@ class Planner:
             groups=self._shared.groups,
             group_jumps=self._group_jumps() if "workload" in families else {},
             interfaces_without_workload=self._owners.unknown,
+            chains_without_name=tuple(chain for chain, policy in self._shared.policies.items() if policy.name is None),
         )
 
     def _find_owners(self, endpoints: _Layouts) -> _Owners:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from email.utils import formatdate
 from http import HTTPStatus
 from typing import cast
 
@@ -86,8 +86,7 @@ class Connection(asyncio.Protocol):
         """Some bytes arrived."""
         if self._last:
             return
-        if self._read == 0:
-            self._allow(self._limits.request)
+        begins = self._read == 0
         room = max(0, HEAD_BYTES + 1 - self._read)
         self._read += len(data)
         try:
@@ -99,6 +98,8 @@ class Connection(asyncio.Protocol):
             self._refuse(BAD_REQUEST)
         if self._read > HEAD_BYTES:
             self._refuse(TOO_LARGE)
+        if begins and not self._answering:
+            self._allow(self._limits.request)
 
     def pause_writing(self) -> None:
         """The client takes no more for now."""
@@ -133,6 +134,7 @@ class Connection(asyncio.Protocol):
         if self._answering:
             return
         self._answering = True
+        self._timer.cancel()
         self._last = not self._parser.should_keep_alive()
         self._transport.pause_reading()
         request = self._request()
@@ -149,12 +151,13 @@ class Connection(asyncio.Protocol):
         """Write an answer, piece by piece, as the client takes it."""
         if self._transport.is_closing():
             return
-        self._allow(self._limits.request)
-        head = response.head(formatdate(usegmt=True), close=self._last)
+        head = response.head(_now(), close=self._last)
         body = memoryview(response.body if self._with_body else b"")
         self._unsent = body[PIECE:]
         self._transport.write(head + body[:PIECE])
         self._write_on()
+        if self._answering:  # the client is in no hurry
+            self._allow(self._limits.request)
 
     def _write_on(self) -> None:
         while self._unsent and self._writable:
@@ -188,7 +191,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self, response: Response) -> None:
         """Answer what is no request, and end; after the answer under way, if there is one, without a word."""
         if not self._answering and not self._last:
-            self._transport.write(response.head(formatdate(usegmt=True), close=True) + response.body)
+            self._transport.write(response.head(_now(), close=True) + response.body)
             self._transport.close()
         self._last = True
 
@@ -213,3 +216,8 @@ class Connection(asyncio.Protocol):
         """End at once."""
         with suppress(RuntimeError):  # the loop may be ending
             self._transport.abort()
+
+
+def _now() -> str:
+    """The date in the form of RFC 9110. The service leaves the locale as it is, in which names are English."""
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
