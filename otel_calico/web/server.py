@@ -111,12 +111,14 @@ class HttpServer:
         await self._acceptor.close(STOP_SECONDS)
 
     async def _follow(self, file: ProtectionFile) -> None:
-        """Put each change of the file into effect. Clients that got in under the former one come again."""
+        """Put each change of the file into effect. Clients that shook hands under the former one come again."""
         while True:
             await asyncio.sleep(FOLLOW_SECONDS)
+            former = self._gate.protection
             if file.follow():
                 self._gate.protection = file.current
-                self._acceptor.retire()
+                if former.context or file.current.context:  # a password is asked for with each request anyway
+                    self._acceptor.retire()
 
     def _explain(self, error: OSError) -> str:
         where = f"{self._address} port {self._port}"
