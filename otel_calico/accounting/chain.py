@@ -6,8 +6,10 @@ either, has the readings it had.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
 
 from otel_calico.accounting.chain_scan import ChainScan
 from otel_calico.accounting.differences import DifferenceAccount
@@ -18,33 +20,42 @@ from otel_calico.ruleset.ruleset import Chain
 from otel_calico.series import Readings
 from otel_calico.verdicts.plan import DifferenceSeries, EndpointPlan, RawSeries, SharedSeries
 
-_Read = Callable[[list[int], ChainScan], Readings]
+
+class _Account(Protocol):
+    """Of the series of one metric, each of its own kind."""
+
+    def read(self, plan: Any, counters: list[int], chain: ChainScan) -> Readings:
+        """The readings of this scan, from the counters of the plan's rules."""
+
+
+_ACCOUNTS: Mapping[type, Callable[[], _Account]] = {
+    RawSeries: RawAccount,
+    DifferenceSeries: DifferenceAccount,
+    SharedSeries: SharedAccount,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Rules whose packets and rules whose bytes are read, for one series set after the other.
+
+    `parts` tells of each set whether it counts bytes, and which of those rules are its own.
+    """
+
+    packets: Sequence[int] = ()
+    octets: Sequence[int] = ()
+    parts: Sequence[tuple[bool, slice]] = ()
 
 
 class ChainAccount:
     """All series of one endpoint chain. Forgotten as a whole when the chain is gone."""
 
-    __slots__ = (
-        "_chain",
-        "_differences",
-        "_octets",
-        "_packets",
-        "_peeked",
-        "_plan",
-        "_raw",
-        "_reads",
-        "_shared",
-        "readings",
-    )
+    __slots__ = ("_accounts", "_chain", "_peeked", "_plan", "_wanted", "readings")
 
     def __init__(self) -> None:
-        self._raw: dict[Metric, RawAccount] = {}
-        self._differences: dict[Metric, DifferenceAccount] = {}
-        self._shared: dict[Metric, SharedAccount] = {}
+        self._accounts: dict[tuple[type, Metric], _Account] = {}  # in the order of the plan's series
+        self._wanted = _Wanted()
         self._plan: EndpointPlan | None = None
-        self._packets: list[int] = []  # rules whose packets are read, for one series set after the other
-        self._octets: list[int] = []  # rules whose bytes are read, likewise
-        self._reads: list[tuple[_Read, bool, slice]] = []  # of each set: whether of bytes, and which of those rules
         self._peeked: tuple[Chain, list[int], list[int]] | None = None
         self._chain: Chain | None = None
         self.readings: Sequence[Readings] = ()
@@ -59,7 +70,12 @@ class ChainAccount:
             self._take(plan)
         packets, octets = self._looked_at(scan.chain)
         self._chain = scan.chain
-        self.readings = [read((octets if bytes_ else packets)[part], scan) for read, bytes_, part in self._reads]
+        self.readings = [
+            account.read(series, (octets if of_bytes else packets)[part], scan)
+            for account, series, (of_bytes, part) in zip(
+                self._accounts.values(), plan.series, self._wanted.parts, strict=True
+            )
+        ]
         return self.readings
 
     def peek(self, chain: Chain) -> None:
@@ -67,7 +83,8 @@ class ChainAccount:
 
         Raises MalformedCounterError.
         """
-        self._peeked = chain, chain.packets(self._packets), chain.octets(self._octets) if self._octets else []
+        wanted = self._wanted
+        self._peeked = chain, chain.packets(wanted.packets), chain.octets(wanted.octets) if wanted.octets else []
 
     def _looked_at(self, chain: Chain) -> tuple[list[int], list[int]]:
         if self._peeked is None or self._peeked[0] is not chain:
@@ -79,23 +96,21 @@ class ChainAccount:
 
     def _take(self, plan: EndpointPlan) -> None:
         """Follow a new plan; metrics that it has no series of are forgotten."""
+        series = plan.series
+        former, kinds = self._accounts, [(type(one), one.metric) for one in series]
         self._plan, self._peeked = plan, None
-        self._raw = {raw.metric: self._raw.get(raw.metric) or RawAccount() for raw in plan.raw}
-        self._differences = {
-            series.metric: self._differences.get(series.metric) or DifferenceAccount() for series in plan.differences
-        }
-        self._shared = {series.metric: self._shared.get(series.metric) or SharedAccount() for series in plan.shared}
-        self._packets, self._octets, self._reads = [], [], []
-        for series in plan.series:
-            rules = self._octets if series.metric.counts_bytes else self._packets
-            part = slice(len(rules), len(rules) + len(series.rules))
-            rules.extend(series.rules)
-            self._reads.append((self._reading(series), series.metric.counts_bytes, part))
+        self._accounts = {kind: former.get(kind) or _ACCOUNTS[kind[0]]() for kind in kinds}
+        self._wanted = _wanted(tuple([(one.metric.counts_bytes, one.rules) for one in series]))
 
-    def _reading(self, series: RawSeries | DifferenceSeries | SharedSeries) -> _Read:
-        """What reads these series from the counters of their rules."""
-        if isinstance(series, RawSeries):
-            return partial(self._raw[series.metric].read, series)
-        if isinstance(series, DifferenceSeries):
-            return partial(self._differences[series.metric].read, series)
-        return partial(self._shared[series.metric].read, series)
+
+@lru_cache(maxsize=1024)
+def _wanted(sets: Sequence[tuple[bool, Sequence[int]]]) -> _Wanted:
+    """What sets of series want, from whether each counts bytes, and its rules. Pods of one kind want the same."""
+    packets: list[int] = []
+    octets: list[int] = []
+    parts: list[tuple[bool, slice]] = []
+    for of_bytes, of_set in sets:
+        rules = octets if of_bytes else packets
+        parts.append((of_bytes, slice(len(rules), len(rules) + len(of_set))))
+        rules.extend(of_set)
+    return _Wanted(packets, octets, parts)

@@ -43,6 +43,9 @@ class DumpError(ValueError):
 class Form(Protocol):
     """How a chain's lines (one for each rule) are written. A counter is the text that stands for both numbers."""
 
+    def line_count(self, text: str) -> int:
+        """How many lines there are."""
+
     def counters_in(self, text: str, lines: int = -1) -> list[str]:
         """The counter of each line, or of so many from the first on."""
 

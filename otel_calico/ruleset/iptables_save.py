@@ -33,6 +33,10 @@ _TAIL = 500  # characters at the end of a dump in which its last table is commit
 class IptablesForm:
     """Lines like `[PACKETS:BYTES] -A CHAIN …`."""
 
+    def line_count(self, text: str) -> int:
+        """How many lines there are."""
+        return text.count("\n")
+
     def counters_in(self, text: str, lines: int = -1) -> list[str]:
         """What stands between the brackets at the beginning of each line, or of so many."""
         parted = text.split("\n", lines)

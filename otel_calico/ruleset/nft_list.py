@@ -35,6 +35,10 @@ class NftForm:
     Some rules have no counter; theirs is an empty text, which stands for zero.
     """
 
+    def line_count(self, text: str) -> int:
+        """How many lines there are."""
+        return text.count(_START)
+
     def counters_in(self, text: str, lines: int = -1) -> list[str]:
         """The counter of each line, or of so many from the first on."""
         parted = text.split(_START, lines + 1 if lines >= 0 else -1)

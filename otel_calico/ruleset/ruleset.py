@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import itemgetter
+from itertools import repeat
+from operator import is_, itemgetter
 
 from otel_calico.chains import WORKLOAD_PREFIXES
 from otel_calico.model import IPVersion
@@ -36,7 +37,9 @@ Cutter = Callable[[str], tuple[str, ...]]
 class Layout:
     """What the lines of one chain say, counters left off. Compared by identity."""
 
-    __slots__ = ("_form", "_frame", "hashes", "malformed", "name", "rules")
+    __slots__ = ("_first", "_frame", "_lines", "form", "hashes", "malformed", "name", "rules")
+    form: Form
+    """How the lines are written; not set of a chain without rules."""
 
     def __init__(self, name: str) -> None:
         """The layout of a chain without rules."""
@@ -44,8 +47,9 @@ class Layout:
         self.rules: tuple[Rule | None, ...] = ()
         self.hashes: tuple[str, ...] = ()
         self.malformed = 0
+        self._lines = 0
+        self._first = ""  # the text that the frame is made of, when the chain moves for the first time
         self._frame: list[str] = [""]
-        self._form: Form | None = None
 
     @classmethod
     def read(cls, name: str, text: str, form: Form, known: KnownRules) -> Layout:
@@ -55,39 +59,39 @@ class Layout:
         never looked at. A rule that cannot be read is None, and counted in `malformed`.
         """
         layout = cls(name)
-        layout._form, layout._frame = form, form.frame(text)
+        layout.form, layout._first, layout._frame = form, text, []
         if name.startswith("cali-"):
             layout.hashes, texts = form.rule_texts(text)
             layout.rules = known.of(texts)
-            layout.malformed = layout.rules.count(None)
+            layout.malformed = sum(map(is_, layout.rules, repeat(None)))  # `count` would compare rule by rule
+        layout._lines = len(layout.rules) or form.line_count(text)
         return layout
 
-    @property
-    def form(self) -> Form:
-        """How the lines are written."""
-        assert self._form is not None  # noqa: S101 - a chain without rules has no lines to ask this for
-        return self._form
-
     def __len__(self) -> int:
-        return len(self._frame) // 2
+        return self._lines
 
     def text(self, counters: Sequence[str]) -> str:
         """The chain's lines with these counters, one for each."""
-        parts = self._frame.copy()
+        parts = self._parts().copy()
         parts[1::2] = counters
         return "".join(parts)
 
     def cutter(self, counters: Sequence[str]) -> Cutter:
-        """Cuts counters out of the chain's text where these stand."""
+        """Cuts counters out of the chain's text, which these stand in now, where they stand."""
         spots: list[slice] = []
         position = 0
-        for before, counter in zip(self._frame[::2], counters, strict=False):
+        for before, counter in zip(self._parts()[::2], counters, strict=False):
             position += len(before)
             spots.append(_spot(position, position + len(counter)))
             position += len(counter)
         if len(spots) == 1:
             return lambda text: (text[spots[0]],)
         return itemgetter(*spots)
+
+    def _parts(self) -> list[str]:
+        if not self._frame:
+            self._frame, self._first = self.form.frame(self._first), ""
+        return self._frame
 
 
 @lru_cache(maxsize=1 << 16)
