@@ -108,10 +108,10 @@ class Planner:
         return self._plan
 
     def _empty_layouts(self, ruleset: Ruleset) -> _Layouts:
-        if ruleset.declared != self._declared:
-            names = [name for name in ruleset.empty_chains() if name.startswith(_TARGET_PREFIXES)]
-            self._empty = {name: self._empty.get(name) or Layout(name) for name in names}
-            self._declared = ruleset.declared
+        """Of the chains without rules. A declaration does not tell whether its chain has any."""
+        names = [name for name in ruleset.empty_chains() if name.startswith(_TARGET_PREFIXES)]
+        self._empty = {name: self._empty.get(name) or Layout(name) for name in names}
+        self._declared = ruleset.declared
         return self._empty
 
     def _read_endpoints(self, endpoints: _Layouts) -> None:

@@ -79,6 +79,17 @@ def test_a_policy_without_rules_is_reported_in_every_era(era: Era) -> None:
     assert by_policy(snapshot, POLICY_ACCEPT) == {"default/knp.default.default-deny": 0}
 
 
+@pytest.mark.parametrize("era", Era)
+def test_a_policy_that_loses_its_rules_or_gets_some_is_reported_all_the_time(era: Era) -> None:
+    node, kernel = ScannedNode(WEB), Kernel(render(pod(DEFAULT_DENY, era=era)))
+    node.put(DEFAULT_DENY.resource)
+    for rules in [(), (allow(UDP, 1),), (), (allow(UDP, 1), deny(UDP, 2)), ()]:
+        kernel.write(render(pod(replace(DEFAULT_DENY, ingress=rules), era=era)))
+        snapshot = node.scan(kernel.dump())
+        assert by_policy(snapshot, POLICY_ACCEPT) == {"default/knp.default.default-deny": 0}
+        assert len(page(snapshot, POLICY_PACKETS)) == len(rules)
+
+
 @pytest.mark.parametrize("era", [Era.C, Era.D, Era.E])
 @pytest.mark.parametrize("flow_logs", [False, True])
 def test_each_tier_drops_for_itself(era: Era, *, flow_logs: bool) -> None:
