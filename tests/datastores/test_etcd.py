@@ -161,6 +161,25 @@ def test_a_watch_from_a_compacted_revision_tells_that_history_is_lost(etcd: Etcd
         source.close()
 
 
+def test_a_deletion_that_is_the_last_thing_before_a_compaction_is_not_missed(etcd: EtcdServer) -> None:
+    etcd.put("tiers/security", tier("security", 1))
+    source = EtcdSource(etcd.settings)
+    listing = source.list("tiers")
+    assert [key for key, _ in listing.items] == ["security"]
+    etcd.delete("tiers/security")
+    etcd.compact()
+    watch = source.watch("tiers", listing.revision)
+    ending = threading.Timer(2, watch.close)
+    ending.start()
+    try:
+        with pytest.raises(HistoryLostError):
+            list(watch)
+    finally:
+        ending.cancel()
+        watch.close()
+        source.close()
+
+
 def test_an_etcd_that_lost_its_data_is_listed_again(tmp_path: Path, lookups: Lookups, follow: Follow) -> None:
     (tmp_path / "first").mkdir()
     (tmp_path / "second").mkdir()
