@@ -18,12 +18,13 @@ _HASH = re.compile(r"cali:([A-Za-z0-9_-]{16})")
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A UDP packet that opens a connection."""
+    """A UDP packet, which opens a connection unless conntrack says otherwise."""
 
     interface: str
     direction: Direction
     port: int
     mark: int = 0
+    state: str = "NEW"
 
 
 class Kernel:
@@ -124,5 +125,5 @@ def _matches(match: str, packet: Packet) -> bool:
     if kind == "multiport":
         return str(packet.port) in words[-1].split(",")
     if kind == "conntrack":
-        return False  # every packet opens a connection
+        return packet.state in words[-1].split(",")
     raise ValueError(f"a match this kernel does not know: {match}")
