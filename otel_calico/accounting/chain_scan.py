@@ -46,6 +46,14 @@ class ChainScan:
             self._known[octets] = _counters_by_hash(self.before, octets=octets) if self.before else {}
         return self._known[octets]
 
+    @property
+    def was_reset(self) -> bool:
+        """True if some rule of the chain counts less than in the scan before."""
+        if self.before is None:
+            return False
+        before, now = (_counters_by_hash(chain, octets=False) for chain in (self.before, self.chain))
+        return any(packets < before.get(rule, 0) for rule, packets in now.items())
+
     def history(self, metric: Metric, rules: Sequence[str], values: Sequence[int]) -> Sequence[int]:
         """What series that nobody followed up to now showed before: at the first scan all, of new rules nothing.
 

@@ -8,8 +8,9 @@ of the difference was reset or replaced books nothing.
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from otel_calico.accounting.chain_scan import ChainScan
 from otel_calico.series import LabelKey, Readings, SeriesSet, label_key
@@ -53,6 +54,8 @@ class DifferenceAccount:
         former, self._counters = self._counters, counters
         if not chain.times.first and former != counters:
             increments = _increments(plan.differences, former, counters)
+            if any(_of_several(plan.differences, increments)) and chain.was_reset:
+                increments = [0 if one.less else gain for one, gain in zip(plan.differences, increments, strict=True)]
             if proven:
                 increments = list(map(operator.mul, increments, proven))
             if any(increments):
@@ -115,7 +118,7 @@ def _increments(differences: Sequence[Difference], former: Sequence[int], counte
 
     A rule that fell was reset. The nft backend resets a chain as a whole, and a rule that has already counted past its
     former value does not show it: so where any fell, no difference of the chain says anything, and a series of one rule
-    starts anew.
+    starts anew. (Rules that are in no difference are looked at only where it matters.)
     """
     some_new = min(former) < 0
     deltas = list(map(operator.sub, counters, [max(before, 0) for before in former] if some_new else former))
@@ -132,6 +135,11 @@ def _increments(differences: Sequence[Difference], former: Sequence[int], counte
             increment -= deltas[rule]
         increments.append(increment)
     return increments
+
+
+def _of_several(differences: Sequence[Difference], increments: Sequence[int]) -> Iterator[int]:
+    """The increments of differences of several rules."""
+    return compress(increments, (difference.less for difference in differences))
 
 
 def _is_mixed(difference: Difference, former: Sequence[int]) -> bool:

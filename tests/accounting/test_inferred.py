@@ -54,3 +54,26 @@ def test_what_one_policy_passed_is_no_other_count_after_the_policies_rules_chang
     kernel.send(Packet("cali1", Direction.INGRESS, 1), 40)
     kernel.write(render(node_with(first, second)))
     assert {own: value for own, value in decided(node, kernel).items() if value > 3} == {}
+
+
+def test_a_rewrite_that_hides_behind_new_traffic_hides_no_later_denies() -> None:
+    first = Policy(GNP, "first", selector="a", ingress=(deny(UDP, 1), allow(UDP, 2)))
+    chain = (first, SECOND)
+    node = ScannedNode(
+        WorkloadEndpoint("cali1", "shop", "web"), settings=CollectorSettings(SeriesChoice(("workload",)), freshness=0.0)
+    )
+    kernel = Kernel(render(node_with(*chain)), "nft")
+    decided(node, kernel)
+    established = Packet("cali1", Direction.INGRESS, 2, state="ESTABLISHED")
+    kernel.send(Packet("cali1", Direction.INGRESS, 1), 3)
+    kernel.send(established, 1000)
+    assert decided(node, kernel) == {"default.first deny": 3}
+
+    third = Policy(GNP, "third", selector="c", ingress=(allow(UDP, 5),))
+    kernel.write(render(Node(Era.E, (Endpoint("cali1", (*chain, third), (), kubernetes_profiles("shop")),))))
+    kernel.send(Packet("cali1", Direction.INGRESS, 2), 5)
+    kernel.send(established, 10)
+    assert decided(node, kernel) == {"default.first deny": 3, "default.first allow": 5}
+
+    kernel.send(Packet("cali1", Direction.INGRESS, 1), 2)
+    assert decided(node, kernel) == {"default.first deny": 5, "default.first allow": 5}

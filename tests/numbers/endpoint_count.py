@@ -154,9 +154,7 @@ class EndpointCount:
             new = [line.hash not in old for line in formula.lines]
             fell = any(
                 line.count(octets=octets) < old[line.hash].count(octets=octets)
-                for other, _, _, _, one in differences
-                if one and other == metric
-                for line in one.lines
+                for line in self.look.now[self.chain]
                 if line.hash in old
             )
             if fell:
