@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import lt
 
 from otel_calico.accounting.decisions import Decisions
 from otel_calico.accounting.scan_times import ScanTimes
@@ -51,6 +52,9 @@ class ChainScan:
         """True if some rule of the chain counts less than in the scan before."""
         if self.before is None:
             return False
+        if self.before.layout is self.chain.layout:
+            rules = range(len(self.chain.layout))
+            return any(map(lt, self.chain.packets(rules), self.before.packets(rules)))
         before, now = (_counters_by_hash(chain, octets=False) for chain in (self.before, self.chain))
         return any(packets < before.get(rule, 0) for rule, packets in now.items())
 
