@@ -17,9 +17,9 @@ from benchmarks.shapes import Scale
 from benchmarks.table import Row, compared, progress
 from otel_calico.collector import Collector, CollectorSettings
 from otel_calico.lookups import Lookups
-from otel_calico.telemetry.exposition import TextFormat
 from otel_calico.telemetry.settings import Exporter, Protocol, TelemetrySettings
 from otel_calico.telemetry.telemetry import Telemetry
+from otel_calico.telemetry.text_format import TextFormat
 
 _SCANS_PER_PUSH = 10
 _STATIONS = (0.2, 0.6, 1.0)  # parts of the way at which memory is read

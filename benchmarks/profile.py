@@ -23,9 +23,10 @@ from otel_calico.lookups import Lookups
 from otel_calico.model import IPVersion
 from otel_calico.series import Snapshot
 from otel_calico.sources.source import Dump
-from otel_calico.telemetry.exposition import Exposition, TextFormat
+from otel_calico.telemetry.exposition import Exposition
 from otel_calico.telemetry.settings import TelemetrySettings
 from otel_calico.telemetry.telemetry import Telemetry
+from otel_calico.telemetry.text_format import TextFormat
 from tests.felix import render
 
 _KINDS = ("workloadendpoints", "networkpolicies", "globalnetworkpolicies", "tiers", "clusterinformations")

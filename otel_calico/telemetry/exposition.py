@@ -2,31 +2,22 @@
 
 Rule of the house: what is rendered of a `SeriesSet` or a `Readings` is kept while the newest snapshot holds that
 very object, and dropped with it. A warm page is one `%` formatting for each set whose values moved.
-
-Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ (text 0.0.4) and OpenMetrics 1.0.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence, Set
-from enum import Enum
 from functools import lru_cache
 from itertools import compress, count
 from operator import is_not, itemgetter
 
 from otel_calico.metrics import Metric
 from otel_calico.series import Labels, Readings, SeriesSet
+from otel_calico.telemetry.text_format import TextFormat, escape, header
 
 _TOTAL = "_total"
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_]")
-
-
-class TextFormat(Enum):
-    """The two text formats. Values are their content types."""
-
-    PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
-    OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
 class Exposition:
@@ -51,7 +42,7 @@ class Exposition:
             one = readings[number]
             self._parts[self._places[number]] = self._templates[one.series] % tuple(one.values)
         for place, metric in self._headers:
-            self._parts[place] = header(metric, form)
+            self._parts[place] = _header(metric, form)
         self._readings = readings
         return self._parts
 
@@ -83,21 +74,16 @@ class Exposition:
         return [number for number, one in enumerate(readings) if one not in rendered]
 
 
-def header(metric: Metric, form: TextFormat) -> bytes:
-    """`# HELP` and `# TYPE` of a metric.
+def _header(metric: Metric, form: TextFormat) -> bytes:
+    """HELP and TYPE of a metric.
 
     OpenMetrics wants counter samples to end in `_total`; the names of family `accountant` do not and must not, so
     they are of type `unknown` there (docs/decisions/0002-openmetrics-type-of-accountant-metrics.md).
     """
-    kind = "gauge" if metric.gauge else "counter"
-    name, text = metric.exposed, metric.help.replace("\\", "\\\\").replace("\n", "\\n")
-    if form is TextFormat.OPENMETRICS:
-        text = text.replace('"', '\\"')
-        if kind == "counter" and name.endswith(_TOTAL):
-            name = name.removesuffix(_TOTAL)
-        elif kind == "counter":
-            kind = "unknown"
-    return f"# HELP {name} {text}\n# TYPE {name} {kind}\n".encode()
+    name, kind = metric.exposed, "gauge" if metric.gauge else "counter"
+    if form is TextFormat.OPENMETRICS and not metric.gauge:
+        name, kind = name.removesuffix(_TOTAL), "counter" if name.endswith(_TOTAL) else "unknown"
+    return header(name, kind, metric.help, form).encode()
 
 
 _ValuesOf = Callable[[Labels], tuple[str, ...]]
@@ -107,7 +93,7 @@ class _Escaped(dict[str, str]):
     """Label values as they are written, each made once: the series of a node share most of theirs."""
 
     def __missing__(self, value: str) -> str:
-        text = self[value] = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("%", "%%")
+        text = self[value] = escape(value).replace("%", "%%")
         return text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from otel_calico.telemetry.exposition import TextFormat
+from otel_calico.telemetry.text_format import TextFormat
 
 _OPENMETRICS_VERSIONS = {"", "1.0.0"}
 _PLAIN_VERSIONS = {"", "0.0.4"}

@@ -14,13 +14,12 @@ from itertools import accumulate
 from opentelemetry.sdk.resources import Resource
 
 from otel_calico.telemetry import step_durations
-from otel_calico.telemetry.exposition import TextFormat
 from otel_calico.telemetry.own_metric import OwnMetric
 from otel_calico.telemetry.own_metrics import OwnMetrics
 from otel_calico.telemetry.process_metrics import ProcessMetrics
 from otel_calico.telemetry.service_state import ServiceState
 from otel_calico.telemetry.step_durations import StepDuration, StepDurations
-from otel_calico.telemetry.text_lines import family_header, label_text
+from otel_calico.telemetry.text_format import TextFormat, family_header, label_text
 
 _UNITS = {"": "", "s": "_seconds", "By": "_bytes"}
 _BOUNDS = (*map(str, step_durations.BUCKETS), "+Inf")

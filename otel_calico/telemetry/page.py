@@ -10,8 +10,8 @@ from typing import Protocol
 from isal import igzip
 
 from otel_calico.series import Readings, Snapshot
-from otel_calico.telemetry.exposition import TextFormat
 from otel_calico.telemetry.scans import Scans
+from otel_calico.telemetry.text_format import TextFormat
 
 FRESH_SECONDS = 1.0
 """How long a rendered page may be given again, as long as it shows the newest snapshot."""

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from otel_calico.files import read_kernel_file
-from otel_calico.telemetry.exposition import TextFormat
-from otel_calico.telemetry.text_lines import family_header
+from otel_calico.telemetry.text_format import TextFormat, family_header
 
 _STARTTIME = 19
 """Place in `/proc/PID/stat` after the program's name (proc(5))."""

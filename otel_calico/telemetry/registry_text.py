@@ -9,8 +9,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry
 from prometheus_client.utils import floatToGoString
 
-from otel_calico.telemetry.exposition import TextFormat
-from otel_calico.telemetry.text_lines import family_header, label_text
+from otel_calico.telemetry.text_format import TextFormat, family_header, label_text
 
 _LineKey = tuple[str, ...]
 

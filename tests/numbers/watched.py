@@ -11,7 +11,8 @@ from otel_calico.collector import CollectorSettings
 from otel_calico.metrics import FAMILIES
 from otel_calico.model import Direction, IPVersion, WorkloadEndpoint
 from otel_calico.series import Snapshot
-from otel_calico.telemetry.exposition import Exposition, TextFormat
+from otel_calico.telemetry.exposition import Exposition
+from otel_calico.telemetry.text_format import TextFormat
 from otel_calico.verdicts.planner import SeriesChoice
 from tests.accounting.kernel import SIZE, Kernel, Packet
 from tests.felix import Policy, Ruleset, render

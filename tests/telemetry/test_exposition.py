@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_GROUP_INFO, POLICY_PACKETS
 from otel_calico.series import Readings
-from otel_calico.telemetry.exposition import Exposition, TextFormat
+from otel_calico.telemetry.exposition import Exposition
+from otel_calico.telemetry.text_format import TextFormat
 from tests.telemetry.snapshots import ALLOW_WEB, WEB, example, series
 
 SAMPLES = {

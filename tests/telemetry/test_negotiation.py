@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from otel_calico.telemetry.exposition import TextFormat
 from otel_calico.telemetry.negotiation import accepts_gzip, choose_format
+from otel_calico.telemetry.text_format import TextFormat
 
 PROMETHEUS_3 = (
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"

@@ -23,13 +23,13 @@ from prometheus_client.registry import Collector
 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.series import ScanFailure, Snapshot
-from otel_calico.telemetry.exposition import TextFormat
 from otel_calico.telemetry.page import MetricsPage
 from otel_calico.telemetry.registry_text import RegistryText
 from otel_calico.telemetry.scans import Scans
 from otel_calico.telemetry.settings import Exporter, Naming, TelemetrySettings
 from otel_calico.telemetry.stock_part import StockPart
 from otel_calico.telemetry.telemetry import Telemetry
+from otel_calico.telemetry.text_format import TextFormat
 from tests.telemetry.snapshots import Node, example, pods
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]

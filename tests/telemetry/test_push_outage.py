@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from otel_calico.telemetry.exposition import TextFormat
 from otel_calico.telemetry.settings import Exporter, Protocol, TelemetrySettings
 from otel_calico.telemetry.telemetry import Telemetry
+from otel_calico.telemetry.text_format import TextFormat
 from tests.telemetry.pushing import pushing
 from tests.telemetry.receiver import GrpcReceiver
 from tests.telemetry.snapshots import Node, example
