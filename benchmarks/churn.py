@@ -17,6 +17,7 @@ from benchmarks.shapes import Scale
 from benchmarks.table import Row, compared, progress
 from otel_calico.collector import Collector, CollectorSettings
 from otel_calico.lookups import Lookups
+from otel_calico.scans import Scans
 from otel_calico.telemetry.settings import Exporter, Protocol, TelemetrySettings
 from otel_calico.telemetry.telemetry import Telemetry
 from otel_calico.telemetry.text_format import TextFormat
@@ -63,7 +64,7 @@ def _run(scale: Scale) -> _Course:
     collector = Collector(source, lookups, CollectorSettings(freshness=0))
     course = _Course()
     with NullReceiver(Protocol.GRPC) as receiver:
-        telemetry = Telemetry(_settings(receiver.start().url), collector.snapshot)
+        telemetry = Telemetry(_settings(receiver.start().url), Scans(collector.snapshot))
         while source.pods_so_far < scale.pods_that_come_and_go:
             course.scrapes.append(_scrape(telemetry))
             if len(course.scrapes) % _SCANS_PER_PUSH == 0:

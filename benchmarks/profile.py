@@ -22,6 +22,7 @@ from otel_calico.collector import Collector, CollectorSettings
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.lookups import Lookups
 from otel_calico.model import IPVersion
+from otel_calico.scans import Scans
 from otel_calico.series import Snapshot
 from otel_calico.sources.source import Dump
 from otel_calico.telemetry.exposition import Exposition
@@ -103,6 +104,8 @@ def _sample(shape: Shape, rounds: int) -> _Samples:
 def _own_page() -> Callable[[], object]:
     """Renders a page without policy series."""
     status = DatastoreStatus({kind: KindStatus(in_sync=True, connected=True) for kind in _KINDS})
-    page = Telemetry(TelemetrySettings("node-1", listen_port=0), lambda: Snapshot(time.time()), lambda: status).page
+    page = Telemetry(
+        TelemetrySettings("node-1", listen_port=0), Scans(lambda: Snapshot(time.time())), lambda: status
+    ).page
     assert page is not None  # noqa: S101 - the prometheus exporter is on by default
     return lambda: page.render(TextFormat.PROMETHEUS)

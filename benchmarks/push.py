@@ -14,6 +14,7 @@ from benchmarks.shapes import Scale, Shape
 from benchmarks.table import Row, progress
 from otel_calico.collector import Collector, CollectorSettings
 from otel_calico.lookups import Lookups
+from otel_calico.scans import Scans
 from otel_calico.telemetry.settings import Exporter, Protocol, TelemetrySettings
 from otel_calico.telemetry.telemetry import Telemetry
 
@@ -41,7 +42,7 @@ def _row(shape: Shape, protocol: Protocol, rounds: int) -> Row:
             otlp_timeout=_PATIENCE,
             listen_port=0,
         )
-        telemetry = Telemetry(settings, lambda: snapshot)
+        telemetry = Telemetry(settings, Scans(lambda: snapshot))
         (push,) = telemetry.pushes
         push.push()
         series = push.tally.points

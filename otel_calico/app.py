@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 
 import structlog
 
@@ -14,6 +15,7 @@ from otel_calico.config import Settings
 from otel_calico.datastores.datastore import Datastore, DatastoreError
 from otel_calico.datastores.waiting import wait_in_sync
 from otel_calico.lookups import Lookups
+from otel_calico.node_page.pages import NodePages
 from otel_calico.rooms import (
     StartError,
     build_datastore,
@@ -22,8 +24,9 @@ from otel_calico.rooms import (
     collector_settings,
     telemetry_settings,
 )
-from otel_calico.telemetry.endpoints import Rules
+from otel_calico.scans import Scans
 from otel_calico.telemetry.telemetry import Telemetry
+from otel_calico.web.message import Route
 from otel_calico.web.server import ListenError
 
 log = structlog.get_logger(__name__)
@@ -77,8 +80,11 @@ def _run(settings: Settings, collector: Collector, datastore: Datastore, lookups
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
     stop = threading.Event()
     protection = build_protection(settings.web)
-    rules = Rules(collector.look, lookups)
-    telemetry = Telemetry(telemetry_settings(settings), collector.snapshot, datastore.status, protection, rules)
+    scans = Scans(collector.snapshot)
+    pages: Mapping[str, Route] = {}
+    if settings.web.page:
+        pages = NodePages(settings.node.name, scans, datastore.status, collector.look, lookups).routes
+    telemetry = Telemetry(telemetry_settings(settings), scans, datastore.status, protection, pages)
     datastore.start()
     first_scan = threading.Thread(target=_first_scan, args=(collector, datastore, stop), name="first-scan", daemon=True)
     try:

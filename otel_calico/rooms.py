@@ -174,6 +174,5 @@ def telemetry_settings(settings: Settings) -> TelemetrySettings:
         naming=Naming.OPENTELEMETRY if settings.prometheus.naming == "opentelemetry" else Naming.CALICO,
         listen_address=settings.prometheus.address,
         listen_port=settings.prometheus.port,
-        page=settings.web.page,
         request_seconds=settings.iptables.time_limit + _BESIDE_READING,
     )

@@ -23,8 +23,8 @@ from opentelemetry.sdk.resources import Resource
 
 from otel_calico import __version__
 from otel_calico.metrics import DROPPED_SCRAPE, POLICY_METRICS, Metric
+from otel_calico.scans import Take
 from otel_calico.series import Readings
-from otel_calico.telemetry.scans import Take
 
 INSTRUMENTS = (*POLICY_METRICS, DROPPED_SCRAPE)
 

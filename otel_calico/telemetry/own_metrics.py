@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from otel_calico.datastores.status import DatastoreStatus
+from otel_calico.scans import Scans
 from otel_calico.telemetry.own_metric import OwnMetric
 from otel_calico.telemetry.scan_metrics import scan_metrics
-from otel_calico.telemetry.scans import Scans
 from otel_calico.telemetry.service_state import SeriesCount, ServiceState, state_of
 from otel_calico.telemetry.state_metrics import State, state_metrics
 from otel_calico.telemetry.tally import ExportTally

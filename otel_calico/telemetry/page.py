@@ -9,8 +9,8 @@ from typing import Protocol
 
 from isal import igzip
 
+from otel_calico.scans import Scans
 from otel_calico.series import Readings, Snapshot
-from otel_calico.telemetry.scans import Scans
 from otel_calico.telemetry.text_format import TextFormat
 
 FRESH_SECONDS = 1.0

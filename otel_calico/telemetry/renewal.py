@@ -11,8 +11,8 @@ from collections.abc import Callable
 from opentelemetry.sdk.metrics.export import CardinalityLimits, MetricReader
 from opentelemetry.sdk.resources import Resource
 
+from otel_calico.scans import Take
 from otel_calico.telemetry.instruments import LIMITS, SnapshotInstruments, policy_provider
-from otel_calico.telemetry.scans import Take
 
 BUDGET = 10_000
 """Attribute sets an SDK reader may see before it is replaced, where twice the live series are fewer."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from otel_calico.scans import Scans
 from otel_calico.telemetry.own_metric import OwnMetric, Value, by, one
-from otel_calico.telemetry.scans import Scans
 from otel_calico.telemetry.tally import ExportTally
 
 

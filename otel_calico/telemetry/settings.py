@@ -46,8 +46,7 @@ class TelemetrySettings:
     has no field here (headers, certificates, compression), the SDK's own `OTEL_EXPORTER_OTLP_*` hold.
     Intervals and time limits are seconds: `otlp_timeout` for one request (the SDK itself would take the milliseconds
     of `OTEL_EXPORTER_OTLP_TIMEOUT` for seconds), `push_timeout` for one push of all series, `request_seconds` for one
-    HTTP request with the scan that it may wait for. `listen_port` 0 takes a free port. `page` is whether people are
-    shown the node.
+    HTTP request with the scan that it may wait for. `listen_port` 0 takes a free port.
     """
 
     node_name: str
@@ -64,4 +63,3 @@ class TelemetrySettings:
     listen_address: str = "::"
     listen_port: int = 9009
     request_seconds: float = 10.0
-    page: bool = True

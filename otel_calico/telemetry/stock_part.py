@@ -9,10 +9,10 @@ from opentelemetry.sdk.metrics.export import CardinalityLimits
 from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry
 
+from otel_calico.scans import Take
 from otel_calico.series import Readings
 from otel_calico.telemetry.registry_text import RegistryText
 from otel_calico.telemetry.renewal import BUDGET, RenewedReader
-from otel_calico.telemetry.scans import Take
 from otel_calico.telemetry.text_format import TextFormat
 
 

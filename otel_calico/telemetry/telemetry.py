@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from opentelemetry.sdk.resources import Resource
 
 from otel_calico.datastores.status import DatastoreStatus
-from otel_calico.telemetry.endpoints import PROBES, Endpoints, Rules
+from otel_calico.scans import Scans
 from otel_calico.telemetry.exposition import Exposition
 from otel_calico.telemetry.otlp import open_outlets
 from otel_calico.telemetry.own_instruments import own_provider
@@ -16,9 +16,10 @@ from otel_calico.telemetry.own_page import OwnPage
 from otel_calico.telemetry.page import MetricsPage, PolicyPart
 from otel_calico.telemetry.push import Push
 from otel_calico.telemetry.resource import build_resource
-from otel_calico.telemetry.scans import Scans, Take
+from otel_calico.telemetry.routes import PROBES, Routes
 from otel_calico.telemetry.settings import Exporter, Naming, TelemetrySettings
 from otel_calico.web.connection import TimeLimits
+from otel_calico.web.message import Route
 from otel_calico.web.protection import ProtectionFile
 from otel_calico.web.server import HttpServer
 
@@ -26,37 +27,32 @@ from otel_calico.web.server import HttpServer
 class Telemetry:
     """The exporters and the HTTP server of one process.
 
-    `take` gives the collector's current snapshot and is cheap when asked again within its freshness window.
     `datastore` tells the state of the datastore; an empty status, the default, where there is none. `protection` guards
-    the HTTP server; without it everybody may ask. Without `rules` there is no page for people.
+    the HTTP server; without it everybody may ask. `pages` are for people, by path.
     """
 
     def __init__(
         self,
         settings: TelemetrySettings,
-        take: Take,
+        scans: Scans,
         datastore: Callable[[], DatastoreStatus] = DatastoreStatus,
         protection: ProtectionFile | None = None,
-        rules: Rules | None = None,
+        pages: Mapping[str, Route] | None = None,
     ) -> None:
-        self.scans = Scans(take)
         resource = build_resource(settings)
-        self.pushes = [Push(outlet, self.scans, settings, resource) for outlet in open_outlets(settings)]
+        self.pushes = [Push(outlet, scans, settings, resource) for outlet in open_outlets(settings)]
         otlp = [push.tally for push in self.pushes if push.name == "otlp"]
         in_effect = (lambda: protection.in_effect) if protection else None
-        own = OwnMetrics(self.scans, datastore, otlp, in_effect)
+        own = OwnMetrics(scans, datastore, otlp, in_effect)
         self._close: Callable[[], None] = lambda: None
         self.page: MetricsPage | None = None
         if Exporter.PROMETHEUS in settings.exporters:
-            self.page = MetricsPage(
-                self.scans, _policy_part(settings.naming, self.scans, resource), OwnPage(own, resource)
-            )
+            self.page = MetricsPage(scans, _policy_part(settings.naming, scans, resource), OwnPage(own, resource))
         if self.pushes:
             provider = own_provider(own, [push.own_reader for push in self.pushes], resource)
             self._close = provider.shutdown
-        endpoints = Endpoints(settings.node_name, self.page, self.scans, datastore, rules if settings.page else None)
         self._server = HttpServer(
-            endpoints,
+            Routes(self.page, scans, datastore, pages or {}),
             settings.listen_address,
             settings.listen_port,
             limits=TimeLimits(settings.request_seconds),

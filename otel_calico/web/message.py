@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from urllib.parse import parse_qsl
@@ -53,6 +53,10 @@ class Response:
         if close:
             lines.append("Connection: close")
         return "\r\n".join([*lines, "\r\n"]).encode("latin-1", errors="replace")
+
+
+Route = Callable[[Request], Response]
+"""Answers the requests of one path."""
 
 
 def plain(status: HTTPStatus, text: str, *headers: tuple[str, str]) -> Response:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from otel_calico import demo
 from otel_calico.collector import Collector
+from otel_calico.datastores.status import DatastoreStatus
 from otel_calico.explain.look import Look
 from otel_calico.lookups import Lookups
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP
+from otel_calico.node_page.pages import NodePages
+from otel_calico.scans import Scans, Take
 from otel_calico.series import Readings
-from otel_calico.telemetry.endpoints import Rules
 from otel_calico.telemetry.settings import TelemetrySettings
 from otel_calico.telemetry.telemetry import Telemetry
 from otel_calico.web.protection import ProtectionFile
@@ -26,8 +29,27 @@ from tests.web.site import Site, hashed
 pytestmark = pytest.mark.node
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'</script><script>document.title='taken'</script>"
-RULES = Rules(lambda: Look(0.0), Lookups())
 REFRESHED = 15_000  # milliseconds: three refreshes, on a busy machine
+
+
+@contextmanager
+def served(
+    take: Take,
+    *,
+    look: Callable[[], Look] = lambda: Look(0.0),
+    lookups: Lookups | None = None,
+    protection: ProtectionFile | None = None,
+) -> Iterator[Telemetry]:
+    """A node that shows these snapshots, with pages for people."""
+    scans = Scans(take)
+    pages = NodePages("node-1", scans, DatastoreStatus, look, lookups or Lookups())
+    settings = TelemetrySettings("node-1", listen_port=0, listen_address="127.0.0.1")
+    telemetry = Telemetry(settings, scans, protection=protection, pages=pages.routes)
+    telemetry.start()
+    try:
+        yield telemetry
+    finally:
+        telemetry.stop()
 
 
 @pytest.fixture
@@ -68,27 +90,20 @@ def test_hostile_names_are_only_names_and_nobody_is_kept_out(
     shown = snapshot(
         Readings(series(NO_POLICY_DROP, labels, WEB), (3, 4)), Readings(series(POLICY_ACCEPT_DROP, labels), (2,))
     )
-    telemetry = Telemetry(
-        TelemetrySettings("node-1", listen_port=0, listen_address="127.0.0.1"), Node(shown).take, rules=RULES
-    )
-    telemetry.start()
-    try:
-        with browser(tmp_path, size=size, dark=dark) as tab:
-            tab.page.goto(f"http://127.0.0.1:{telemetry.port}/")
-            assert HOSTILE in tab.main()
-            assert tab.page.locator("img").count() == 0
-            assert tab.page.title() == "node-1 · otel-calico"
-            assert tab.barriers() == []
-            assert tab.page.evaluate("document.documentElement.scrollWidth") == size[0]
-            tab.page.keyboard.press("Tab")
-            assert tab.page.evaluate("document.activeElement.textContent") == "Skip to content"
-            tab.page.get_by_role("searchbox").fill(HOSTILE)
-            tab.page.keyboard.press("Enter")
-            tab.page.get_by_text("Show everything").wait_for()
-            assert HOSTILE in tab.main()
-            assert tab.complaints == []
-    finally:
-        telemetry.stop()
+    with served(Node(shown).take) as telemetry, browser(tmp_path, size=size, dark=dark) as tab:
+        tab.page.goto(f"http://127.0.0.1:{telemetry.port}/")
+        assert HOSTILE in tab.main()
+        assert tab.page.locator("img").count() == 0
+        assert tab.page.title() == "node-1 · otel-calico"
+        assert tab.barriers() == []
+        assert tab.page.evaluate("document.documentElement.scrollWidth") == size[0]
+        tab.page.keyboard.press("Tab")
+        assert tab.page.evaluate("document.activeElement.textContent") == "Skip to content"
+        tab.page.get_by_role("searchbox").fill(HOSTILE)
+        tab.page.keyboard.press("Enter")
+        tab.page.get_by_text("Show everything").wait_for()
+        assert HOSTILE in tab.main()
+        assert tab.complaints == []
 
 
 def test_without_a_script_all_is_there_and_behind_tls_and_a_password_too(tmp_path: Path) -> None:
@@ -97,40 +112,26 @@ def test_without_a_script_all_is_there_and_behind_tls_and_a_password_too(tmp_pat
         basic_auth_users={"me": hashed("secret")},
     )
     shown = snapshot(Readings(series(NO_POLICY_DROP, WEB), (3,)))
-    telemetry = Telemetry(
-        TelemetrySettings("node-1", listen_port=0, listen_address="127.0.0.1"),
-        Node(shown).take,
-        rules=RULES,
-        protection=ProtectionFile(site.path),
-    )
-    telemetry.start()
-    try:
-        with browser(tmp_path, script=False, login=("me", "secret")) as tab:
-            tab.page.goto(f"https://localhost:{telemetry.port}/")
-            assert "no policy of tier default accepted it" in tab.main()
-            assert not tab.page.get_by_role("button", name="Live").is_visible()
-            tab.page.get_by_role("searchbox").fill("nowhere")
-            tab.page.keyboard.press("Enter")
-            tab.page.get_by_text("Nothing found.").wait_for()
-            tab.page.get_by_role("link", name="Refresh").click()
-            assert "Nothing found." in tab.main()
-    finally:
-        telemetry.stop()
+    with (
+        served(Node(shown).take, protection=ProtectionFile(site.path)) as telemetry,
+        browser(tmp_path, script=False, login=("me", "secret")) as tab,
+    ):
+        tab.page.goto(f"https://localhost:{telemetry.port}/")
+        assert "no policy of tier default accepted it" in tab.main()
+        assert not tab.page.get_by_role("button", name="Live").is_visible()
+        tab.page.get_by_role("searchbox").fill("nowhere")
+        tab.page.keyboard.press("Enter")
+        tab.page.get_by_text("Nothing found.").wait_for()
+        tab.page.get_by_role("link", name="Refresh").click()
+        assert "Nothing found." in tab.main()
 
 
 def test_the_page_of_a_workload_that_ended_says_so_and_does_not_call_the_service_gone(tmp_path: Path) -> None:
-    telemetry = Telemetry(
-        TelemetrySettings("node-1", listen_port=0, listen_address="127.0.0.1"), Node(snapshot()).take, rules=RULES
-    )
-    telemetry.start()
-    try:
-        with browser(tmp_path) as tab:
-            tab.page.goto(f"http://127.0.0.1:{telemetry.port}/workload?name=shop/web-0")
-            tab.page.evaluate("document.getElementById('main').textContent = 'what was shown before'")
-            tab.page.get_by_text("It may have ended").wait_for(timeout=REFRESHED)
-            assert tab.page.locator("#news").inner_text() == ""
-    finally:
-        telemetry.stop()
+    with served(Node(snapshot()).take) as telemetry, browser(tmp_path) as tab:
+        tab.page.goto(f"http://127.0.0.1:{telemetry.port}/workload?name=shop/web-0")
+        tab.page.evaluate("document.getElementById('main').textContent = 'what was shown before'")
+        tab.page.get_by_text("It may have ended").wait_for(timeout=REFRESHED)
+        assert tab.page.locator("#news").inner_text() == ""
 
 
 @pytest.mark.parametrize(
@@ -140,14 +141,11 @@ def test_every_page_of_a_busy_node_fits_a_phone(tmp_path: Path, path: str) -> No
     lookups = Lookups()
     demo.fill(lookups)
     collector = Collector(demo.DemoSource(), lookups)
-    settings = TelemetrySettings("node-1", listen_port=0, listen_address="127.0.0.1")
-    telemetry = Telemetry(settings, collector.snapshot, rules=Rules(collector.look, lookups))
-    telemetry.start()
-    try:
-        with browser(tmp_path, size=PHONE) as tab:
-            tab.page.goto(f"http://127.0.0.1:{telemetry.port}{path}")
-            assert "shop/worker-5b8c6d7f9-q8hjd" in tab.main()
-            assert tab.page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
-            assert tab.barriers() == []
-    finally:
-        telemetry.stop()
+    with (
+        served(collector.snapshot, look=collector.look, lookups=lookups) as telemetry,
+        browser(tmp_path, size=PHONE) as tab,
+    ):
+        tab.page.goto(f"http://127.0.0.1:{telemetry.port}{path}")
+        assert "shop/worker-5b8c6d7f9-q8hjd" in tab.main()
+        assert tab.page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
+        assert tab.barriers() == []

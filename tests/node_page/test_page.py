@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -11,15 +11,20 @@ from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.explain.look import Look
 from otel_calico.lookups import Lookups
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP, POLICY_PACKETS
+from otel_calico.node_page.pages import NodePages
+from otel_calico.scans import Scans
 from otel_calico.series import Readings, ScanFailure, Snapshot
-from otel_calico.telemetry.endpoints import Endpoints, Rules
-from otel_calico.telemetry.scans import Scans
-from otel_calico.web.message import Request, Response
+from otel_calico.web.message import Request, Response, Route
 from tests.node_page.text import said
 from tests.telemetry.snapshots import NODE_WIDE, WEB, Node, series, snapshot
 
 HOSTILE = '<script>alert(1)</script>"\' onx="&amp;{{7*7}}\u202e'
 BLOCK = {**WEB, "policy": "security.block"}
+
+
+def pages(name: str, node: Node, datastore: Callable[[], DatastoreStatus]) -> Mapping[str, Route]:
+    """The pages of a node without rules."""
+    return NodePages(name, Scans(node.take), datastore, lambda: Look(0.0), Lookups()).routes
 
 
 class Watched:
@@ -28,11 +33,10 @@ class Watched:
     def __init__(self, *readings: Readings) -> None:
         self.node = Node(snapshot(*readings, taken=1_700_000_000.0))
         self.status = DatastoreStatus({"policies": KindStatus(in_sync=True, connected=True, held=1234)})
-        rules = Rules(lambda: Look(0.0), Lookups())
-        self.endpoints = Endpoints("node-1", None, Scans(self.node.take), lambda: self.status, rules)
+        self.routes = pages("node-1", self.node, lambda: self.status)
 
     def look(self, query: str = "") -> Response:
-        return self.endpoints(Request("GET", "/", query))
+        return self.routes["/"](Request("GET", "/", query))
 
 
 def drops(values: tuple[int, int], denied: int) -> Iterator[Readings]:
@@ -129,8 +133,7 @@ def test_no_name_can_say_more_than_itself() -> None:
         )
     )
     status = DatastoreStatus({HOSTILE: KindStatus(last_error=HOSTILE)})
-    endpoints = Endpoints(HOSTILE, None, Scans(node.take), lambda: status, Rules(lambda: Look(0.0), Lookups()))
-    response = endpoints(Request("GET", "/", "q=%3Cscript%3E"))
+    response = pages(HOSTILE, node, lambda: status)["/"](Request("GET", "/", "q=%3Cscript%3E"))
     html = response.body.decode()
     assert html.count("<script>") == html.count("</script>") == 1
     assert "alert(1)</" not in html
@@ -158,9 +161,3 @@ def test_the_policy_of_the_page_lets_only_its_own_style_and_script_in() -> None:
     html = response.body.decode()
     assert not re.search(r"\s(style|on\w+)=", html)
     assert not re.findall(r"(?:src|href|action)=\"(?!/|#|data:image/svg)", html)
-
-
-def test_without_the_page_there_is_nothing_at_its_address() -> None:
-    endpoints = Endpoints("node-1", None, Scans(Node(snapshot()).take), DatastoreStatus)
-    response = endpoints(Request("GET", "/"))
-    assert (response.status, response.body) == (404, b"Not found. There is /metrics, /healthz, /readyz.\n")

@@ -6,8 +6,8 @@ from otel_calico.collector import Collector, CollectorSettings
 from otel_calico.datastores.status import DatastoreStatus
 from otel_calico.lookups import Lookups
 from otel_calico.model import IPVersion, WorkloadEndpoint
-from otel_calico.telemetry.endpoints import Endpoints, Rules
-from otel_calico.telemetry.scans import Scans
+from otel_calico.node_page.pages import NodePages
+from otel_calico.scans import Scans
 from otel_calico.web.message import Request, Response
 from tests.end_to_end.cluster import WEB, felix_node
 from tests.felix import Era, render
@@ -38,11 +38,10 @@ class Watched:
         lookups.replace("workloadendpoints", {"web": web})
         self.collector = Collector(self.source, lookups, CollectorSettings(freshness=0))
         scans = Scans(self.collector.snapshot)
-        rules = Rules(self.collector.look, lookups)
-        self.endpoints = Endpoints("node-1", None, scans, DatastoreStatus, rules)
+        self.routes = NodePages("node-1", scans, DatastoreStatus, self.collector.look, lookups).routes
 
     def look(self, query: str, path: str = "/workload") -> Response:
-        return self.endpoints(Request("GET", path, query))
+        return self.routes[path](Request("GET", path, query))
 
 
 def test_a_workload_is_told_the_way_of_its_packets_with_a_conclusion() -> None:

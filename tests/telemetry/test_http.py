@@ -17,8 +17,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.explain.look import Look
 from otel_calico.lookups import Lookups
+from otel_calico.node_page.pages import NodePages
+from otel_calico.scans import Scans
 from otel_calico.series import ScanFailure, Snapshot
-from otel_calico.telemetry.endpoints import Rules
 from otel_calico.telemetry.settings import Exporter, TelemetrySettings
 from otel_calico.telemetry.telemetry import Telemetry
 from otel_calico.web.connection import TimeLimits
@@ -39,9 +40,9 @@ class Served:
         self.node = Node(example())
         self.status = DatastoreStatus({"policies": KindStatus(in_sync=True, connected=True, held=3)})
         settings = TelemetrySettings("node<1>", exporters, listen_port=0)
-        self.telemetry = Telemetry(
-            settings, self.node.take, lambda: self.status, rules=Rules(lambda: Look(0.0), Lookups())
-        )
+        scans = Scans(self.node.take)
+        pages = NodePages(settings.node_name, scans, lambda: self.status, lambda: Look(0.0), Lookups())
+        self.telemetry = Telemetry(settings, scans, lambda: self.status, pages=pages.routes)
         self.telemetry.start()
         self.port = self.telemetry.port
 

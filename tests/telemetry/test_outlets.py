@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from otel_calico.scans import Scans
 from otel_calico.telemetry.settings import Exporter, TelemetrySettings
 from otel_calico.telemetry.telemetry import Telemetry
 from tests.telemetry.snapshots import Node, example
@@ -36,7 +37,7 @@ def test_grpc_is_not_imported_for_otlp_over_http() -> None:
 
 def test_the_console_exporter_prints_policy_series_and_own_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     settings = TelemetrySettings("n", frozenset({Exporter.CONSOLE}), listen_address="127.0.0.1", listen_port=0)
-    telemetry = Telemetry(settings, Node(example()).take)
+    telemetry = Telemetry(settings, Scans(Node(example()).take))
     telemetry.start()
     telemetry.stop()
     printed = capsys.readouterr().out

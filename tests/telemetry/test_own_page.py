@@ -17,12 +17,12 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.metrics import POLICY_ACCEPT
+from otel_calico.scans import Scans
 from otel_calico.series import Readings, ScanFailure, ScanReport, SeriesSet, Snapshot
 from otel_calico.telemetry.own_instruments import own_provider
 from otel_calico.telemetry.own_metrics import OwnMetrics
 from otel_calico.telemetry.own_page import OwnPage
 from otel_calico.telemetry.process_metrics import ProcessMetrics
-from otel_calico.telemetry.scans import Scans
 from otel_calico.telemetry.service_state import SeriesCount
 from otel_calico.telemetry.tally import ExportTally
 from otel_calico.telemetry.text_format import TextFormat
@@ -181,8 +181,9 @@ def test_prometheus_client_is_not_loaded_for_the_usual_page() -> None:
 import sys
 from otel_calico.telemetry.settings import TelemetrySettings
 from otel_calico.telemetry.telemetry import Telemetry
+from otel_calico.scans import Scans
 from otel_calico.series import Snapshot
-page = Telemetry(TelemetrySettings("n"), lambda: Snapshot(0.0)).page
+page = Telemetry(TelemetrySettings("n"), Scans(lambda: Snapshot(0.0))).page
 from otel_calico.telemetry.text_format import TextFormat
 assert b"process_open_fds" in page.render(TextFormat.PROMETHEUS)
 print("prometheus_client" in sys.modules)

@@ -22,10 +22,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from prometheus_client.registry import Collector
 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
+from otel_calico.scans import Scans
 from otel_calico.series import ScanFailure, Snapshot
 from otel_calico.telemetry.page import MetricsPage
 from otel_calico.telemetry.registry_text import RegistryText
-from otel_calico.telemetry.scans import Scans
 from otel_calico.telemetry.settings import Exporter, Naming, TelemetrySettings
 from otel_calico.telemetry.stock_part import StockPart
 from otel_calico.telemetry.telemetry import Telemetry
@@ -39,7 +39,7 @@ STATUS = DatastoreStatus({"policies": KindStatus(in_sync=True, held=3, errors=2,
 
 def render(node: Node, form: TextFormat = TextFormat.PROMETHEUS, naming: Naming = Naming.CALICO) -> str:
     settings = TelemetrySettings("node-1", frozenset({Exporter.PROMETHEUS}), naming=naming)
-    page = Telemetry(settings, node.take, lambda: STATUS).page
+    page = Telemetry(settings, Scans(node.take), lambda: STATUS).page
     assert page is not None
     return page.render(form).decode()
 
@@ -171,7 +171,7 @@ def test_own_metrics_are_written_as_the_stock_writers_do() -> None:
 
 def test_those_who_come_together_share_one_rendering() -> None:
     node = Node(example())
-    telemetry = Telemetry(TelemetrySettings("node-1"), node.take)
+    telemetry = Telemetry(TelemetrySettings("node-1"), Scans(node.take))
     page = telemetry.page
     assert page is not None
     pages: list[bytes] = []
@@ -187,7 +187,7 @@ def test_those_who_come_together_share_one_rendering() -> None:
 
 def test_a_new_scan_is_a_new_page() -> None:
     node = Node(example())
-    page = Telemetry(TelemetrySettings("node-1"), node.take).page
+    page = Telemetry(TelemetrySettings("node-1"), Scans(node.take)).page
     assert page is not None
     before = page.render(TextFormat.PROMETHEUS)
     node.show(*pods(2))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
+from otel_calico.scans import Scans
 from otel_calico.telemetry.settings import Exporter, Protocol, TelemetrySettings
 from otel_calico.telemetry.telemetry import Telemetry
 from otel_calico.telemetry.text_format import TextFormat
@@ -63,7 +64,7 @@ def test_an_outage_is_one_event_when_it_begins_and_one_when_it_ends(caplog: pyte
 
 def test_stopping_pushes_what_there_is_a_last_time() -> None:
     with GrpcReceiver() as receiver:
-        telemetry = Telemetry(settings(receiver.url), Node(example()).take)
+        telemetry = Telemetry(settings(receiver.url), Scans(Node(example()).take))
         telemetry.start()
         assert receiver.requests == []
         telemetry.stop()
@@ -74,7 +75,9 @@ def test_stopping_pushes_what_there_is_a_last_time() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", Protocol)
 def test_stopping_does_not_hang_on_a_collector_that_never_answers(protocol: Protocol, silent_port: int) -> None:
-    telemetry = Telemetry(settings(f"http://127.0.0.1:{silent_port}", protocol, otlp_timeout=7), Node(example()).take)
+    telemetry = Telemetry(
+        settings(f"http://127.0.0.1:{silent_port}", protocol, otlp_timeout=7), Scans(Node(example()).take)
+    )
     telemetry.start()
     begun = time.monotonic()
     telemetry.stop()
@@ -84,7 +87,7 @@ def test_stopping_does_not_hang_on_a_collector_that_never_answers(protocol: Prot
 @pytest.mark.slow
 def test_a_hanging_collector_does_not_hold_up_a_scrape(silent_port: int) -> None:
     hanging = settings(f"http://127.0.0.1:{silent_port}", push_interval=0.05, otlp_timeout=1)
-    telemetry = Telemetry(hanging, Node(example()).take)
+    telemetry = Telemetry(hanging, Scans(Node(example()).take))
     telemetry.start()
     try:
         time.sleep(0.3)

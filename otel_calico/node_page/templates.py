@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
 from hashlib import sha256
 from http import HTTPStatus
 from importlib.resources import files
@@ -21,6 +20,7 @@ from otel_calico.node_page.overview import overview
 from otel_calico.node_page.policy import policy_page
 from otel_calico.node_page.shown import Shown
 from otel_calico.node_page.workload import workload
+from otel_calico.readiness import Readiness
 from otel_calico.web.message import Request, Response
 
 _FILES = "files"
@@ -29,18 +29,18 @@ _PARTS = re.compile(r"[^-./,]*[-./,]|[^-./,]+")
 """Of a name, each with the punctuation after it."""
 
 
-class NodePage:
+class Templates:
     """Renders the pages of one node."""
 
     def __init__(self, node_name: str) -> None:
-        self._templates = Environment(
+        self._environment = Environment(
             loader=PackageLoader("otel_calico.node_page", _FILES),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters |= {"parts": _PARTS.findall, "because_of": because_of}
+        self._environment.filters |= {"parts": _PARTS.findall, "because_of": because_of}
         css, script = _inline("page.css"), _inline("page.js")
         self._headers = (
             ("Content-Type", "text/html; charset=utf-8"),
@@ -49,7 +49,7 @@ class NodePage:
             ("Referrer-Policy", "no-referrer"),
             ("Cache-Control", "no-store"),
         )
-        self._templates.globals |= {
+        self._environment.globals |= {
             "node": node_name,
             "version": __version__,
             "css": Markup(css),  # noqa: S704 - our own file
@@ -58,16 +58,8 @@ class NodePage:
             "names": {"ipv4": "IPv4", "ipv6": "IPv6"},
         }
 
-    def overview(
-        self,
-        request: Request,
-        shown: Shown,
-        status: DatastoreStatus,
-        *,
-        missing: Sequence[str],
-        notes: Sequence[str],
-    ) -> Response:
-        """The first page, or what a search (`q`) finds. `missing` keeps the node from being ready, `notes` do not."""
+    def overview(self, request: Request, shown: Shown, status: DatastoreStatus, readiness: Readiness) -> Response:
+        """The first page, or what a search (`q`) finds."""
         sought = request.parameter("q").strip()[:SOUGHT_LENGTH]
         latest = shown.latest.snapshot
         movement = shown.movement
@@ -77,8 +69,8 @@ class NodePage:
             here=f"/?{request.query}" if request.query else "/",
             sought=sought,
             view=view,
-            missing=missing,
-            notes=notes,
+            missing=readiness.missing,
+            notes=readiness.notes,
             report=latest.report,
             scan_milliseconds=1e3 * sum(latest.report.seconds.values()),
             series=sum(len(readings.series.labels) for readings in latest.readings),
@@ -112,7 +104,7 @@ class NodePage:
         )
 
     def _respond(self, template: str, *, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
-        html = self._templates.get_template(template).render(values)
+        html = self._environment.get_template(template).render(values)
         return Response(status, html.encode(errors="replace"), self._headers)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from otel_calico.metrics import DROPPED_SCRAPE
+from otel_calico.scans import Scans
 from otel_calico.series import ScanFailure, ScanReport, Snapshot
-from otel_calico.telemetry.scans import Scans
 from tests.telemetry.snapshots import Node, example
 
 

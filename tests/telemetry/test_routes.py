@@ -1,11 +1,11 @@
-"""Readiness: asked every few seconds by probes, it costs no more than it must."""
+"""What answers where."""
 
 from __future__ import annotations
 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
+from otel_calico.scans import Scans
 from otel_calico.series import Snapshot
-from otel_calico.telemetry.endpoints import Endpoints
-from otel_calico.telemetry.scans import Scans
+from otel_calico.telemetry.routes import Routes
 from otel_calico.web.message import Request
 
 
@@ -17,9 +17,15 @@ def test_before_the_datastore_is_in_sync_readiness_says_so_without_a_scan() -> N
         return scans_made[-1]
 
     unlisted = DatastoreStatus({"pods": KindStatus(last_error="connection refused")})
-    endpoints = Endpoints("node-1", None, Scans(take), lambda: unlisted)
+    routes = Routes(None, Scans(take), lambda: unlisted, {})
 
-    response = endpoints(Request("GET", "/readyz"))
+    response = routes(Request("GET", "/readyz"))
 
     assert (response.status, scans_made) == (503, [])
     assert b"pods: connection refused" in response.body
+
+
+def test_where_there_are_no_pages_for_people_the_answer_names_what_there_is() -> None:
+    routes = Routes(None, Scans(lambda: Snapshot(0.0)), DatastoreStatus, {})
+    response = routes(Request("GET", "/"))
+    assert (response.status, response.body) == (404, b"Not found. There is /metrics, /healthz, /readyz.\n")

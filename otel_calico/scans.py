@@ -1,4 +1,4 @@
-"""The collector's snapshots as telemetry sees them: taken once for everything that shows the same scan, and counted."""
+"""The collector's snapshots as those who show them see them: taken once for all that shows one scan, and counted."""
 
 from __future__ import annotations
 

@@ -1,0 +1,70 @@
+"""The addresses that people look at, and what is behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from otel_calico.datastores.status import DatastoreStatus
+from otel_calico.explain.look import Look
+from otel_calico.lookups import Lookups
+from otel_calico.node_page.history import History, Scan
+from otel_calico.node_page.shown import Shown
+from otel_calico.readiness import readiness
+from otel_calico.scans import Scans
+from otel_calico.web.message import Request, Response, Route
+
+if TYPE_CHECKING:
+    from otel_calico.node_page.templates import Templates
+
+
+class NodePages:
+    """The pages of one node, each of which takes a scan.
+
+    `datastore` tells the state of the datastore, `look` the rules behind the latest scan, `lookups` who is who in them.
+    """
+
+    def __init__(
+        self,
+        node_name: str,
+        scans: Scans,
+        datastore: Callable[[], DatastoreStatus],
+        look: Callable[[], Look],
+        lookups: Lookups,
+    ) -> None:
+        self._node_name = node_name
+        self._scans = scans
+        self._datastore = datastore
+        self._look = look
+        self._lookups = lookups
+        self._history = History()
+        scans.subscribe(self._history.forget)
+
+    @property
+    def routes(self) -> Mapping[str, Route]:
+        """What answers, by path."""
+        return {"/": self._overview, "/workload": self._workload, "/policy": self._policy}
+
+    def _overview(self, request: Request) -> Response:
+        shown, status = self._shown(), self._datastore()
+        return self._templates.overview(request, shown, status, readiness(status, shown.latest.snapshot))
+
+    def _workload(self, request: Request) -> Response:
+        return self._templates.workload(request, self._shown())
+
+    def _policy(self, request: Request) -> Response:
+        return self._templates.policy(request, self._shown())
+
+    def _shown(self) -> Shown:
+        newest = self._scans.newest
+        before = Scan(newest, self._look()) if newest else None
+        latest = Scan(self._scans.take(), self._look())
+        return Shown(self._history.former(before, latest), latest, self._lookups)
+
+    @cached_property
+    def _templates(self) -> Templates:
+        # The templates' engine is loaded when somebody looks for the first time.
+        from otel_calico.node_page.templates import Templates  # noqa: PLC0415 - jinja2
+
+        return Templates(self._node_name)

@@ -1,0 +1,44 @@
+"""Whether the service is ready, and what is missing. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from otel_calico.datastores.status import DatastoreStatus
+from otel_calico.series import Snapshot
+
+_REMEDY = "`otel-calico check` tells what to do."
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """One line each: what is `missing` keeps the service from being ready, and names the remedy; `notes` do not."""
+
+    missing: Sequence[str]
+    notes: Sequence[str]
+
+
+def readiness(status: DatastoreStatus, snapshot: Snapshot | None) -> Readiness:
+    """What the datastore and the latest scan, if there was one, let the service be."""
+    return Readiness(list(_missing(status, snapshot)), list(_unwatched(status)))
+
+
+def _missing(status: DatastoreStatus, snapshot: Snapshot | None) -> Iterator[str]:
+    for reason in status.unready_reasons:
+        yield _with_remedy(reason)
+    if snapshot and snapshot.failure:
+        failure = snapshot.failure
+        yield _with_remedy(f"last scan failed ({failure.kind}): {failure.message}")
+
+
+def _unwatched(status: DatastoreStatus) -> Iterator[str]:
+    """Kinds whose changes do not arrive now: the service goes on with what it knew last."""
+    for name, kind in status.kinds.items():
+        if kind.in_sync and not kind.connected:
+            yield f"{name}: not watched now, the last known state is used. {kind.last_error}".rstrip()
+
+
+def _with_remedy(reason: str) -> str:
+    end = "" if reason.endswith((".", "?")) else "."
+    return f"{reason}{end} {_REMEDY}"
