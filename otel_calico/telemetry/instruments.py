@@ -1,12 +1,12 @@
-"""The policy metrics as OpenTelemetry instruments: observable counters whose callbacks show a snapshot.
+"""Policy metrics and own metrics as OpenTelemetry instruments: observable ones, whose callbacks show a snapshot.
 
-The SDK (1.45) never forgets an attribute set that an observable instrument once showed, and folds those beyond a
-limit into one overflow point. So a provider of these instruments does not live long (`renewal`, `policy_exporter`).
+The SDK (1.45) never forgets an attribute set that an observable instrument once showed, and folds those beyond a limit
+into one overflow point. So a provider of policy instruments does not live long (`policy_exporter`, `stock_exposition`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
@@ -23,8 +23,10 @@ from opentelemetry.sdk.resources import Resource
 
 from otel_calico import __version__
 from otel_calico.metrics import DROPPED_SCRAPE, POLICY_METRICS, Metric
-from otel_calico.scans import Take
-from otel_calico.series import Readings
+from otel_calico.series import Snapshot
+from otel_calico.telemetry import step_durations
+from otel_calico.telemetry.own_metric import OwnMetric
+from otel_calico.telemetry.own_metrics import OwnMetrics
 
 INSTRUMENTS = (*POLICY_METRICS, DROPPED_SCRAPE)
 
@@ -50,47 +52,18 @@ def create_instruments(
     """One observable instrument per metric. `observe` must not raise: the SDK would drop the metric and go on."""
     for metric in metrics:
         create = meter.create_observable_gauge if metric.gauge else meter.create_observable_counter
-        create(metric.name, callbacks=[partial(_observed, metric, observe)], unit=metric.unit, description=metric.help)
+        create(
+            metric.name,
+            callbacks=[partial(_observe_policy, metric, observe)],
+            unit=metric.unit,
+            description=metric.help,
+        )
 
 
-def _observed(
+def _observe_policy(
     metric: Metric, observe: Callable[[Metric], Iterable[Observation]], _: CallbackOptions
 ) -> Iterable[Observation]:
     return observe(metric)
-
-
-class SnapshotInstruments:
-    """The instruments of whole snapshots, with the values of `/metrics`; one for one reader.
-
-    The SDK calls the callbacks of a collection one after the other, in the order in which the instruments were made:
-    the first takes the snapshot, the others show the same.
-    """
-
-    def __init__(self, provider: MeterProvider, take: Take) -> None:
-        self._take = take
-        self._by_metric: dict[Metric, list[Readings]] = {}
-        self._shown: Sequence[Readings] = ()
-        self.seen = 0  # attribute sets given to the meter since it was made; those that came back count again
-        create_instruments(provider.get_meter("otel_calico", __version__), self._observe)
-
-    @property
-    def live(self) -> int:
-        """Attribute sets that the last collection was given."""
-        return sum(len(readings.series.labels) for readings in self._shown)
-
-    def _observe(self, metric: Metric) -> Iterator[Observation]:
-        if metric is INSTRUMENTS[0]:
-            self._refresh()
-        for readings in self._by_metric.get(metric, ()):
-            yield from map(Observation, readings.values, readings.series.labels)
-
-    def _refresh(self) -> None:
-        known = {one.series for one in self._shown}
-        self._shown = self._take().readings
-        self.seen += sum(len(one.series.labels) for one in self._shown if one.series not in known)
-        self._by_metric = {}
-        for one in self._shown:
-            self._by_metric.setdefault(one.series.metric, []).append(one)
 
 
 class _NoExemplars(ExemplarReservoir):
@@ -109,3 +82,31 @@ _NONE = _NoExemplars()
 
 def _no_exemplars(_: type) -> Callable[..., ExemplarReservoir]:
     return lambda **_: _NONE
+
+
+def own_provider(own: OwnMetrics, readers: Iterable[MetricReader], resource: Resource) -> MeterProvider:
+    """A provider with all own metrics, for these readers."""
+    provider = MeterProvider(
+        list(readers), resource=resource, exemplar_filter=AlwaysOffExemplarFilter(), shutdown_on_exit=False
+    )
+    meter = provider.get_meter("otel_calico", __version__)
+    histogram = meter.create_histogram(
+        step_durations.NAME,
+        step_durations.UNIT,
+        step_durations.HELP,
+        explicit_bucket_boundaries_advisory=step_durations.BUCKETS,
+    )
+    own.scans.subscribe(partial(_record, histogram.record))
+    for metric in (*own.moving(), *own.steady(own.state)):
+        create = meter.create_observable_counter if metric.counter else meter.create_observable_gauge
+        create(metric.full_name, [partial(_observe_own, metric)], metric.unit, metric.help)
+    return provider
+
+
+def _record(record: Callable[[float, dict[str, str]], None], snapshot: Snapshot) -> None:
+    for step, seconds in snapshot.report.seconds.items():
+        record(seconds, {"step": step})
+
+
+def _observe_own(metric: OwnMetric, _: CallbackOptions) -> Iterable[Observation]:
+    return [Observation(value, labels) for value, labels in metric.values()]

@@ -40,11 +40,11 @@ class OwnMetric:
             return ()
 
 
-def one(value: float) -> Iterable[Value]:
+def unlabelled(value: float) -> Iterable[Value]:
     """One value without attributes; 1 or 0 for a truth."""
     return [(int(value) if isinstance(value, bool) else value, {})]
 
 
-def by(label: str, values: Mapping[str, int]) -> Iterable[Value]:
+def labelled(label: str, values: Mapping[str, int]) -> Iterable[Value]:
     """One value for each value of an attribute."""
     return [(value, {label: key}) for key, value in values.items()]

@@ -34,7 +34,7 @@ class OwnPage:
     """
 
     def __init__(self, own: OwnMetrics, resource: Resource) -> None:
-        self._look = own.look
+        self._look = own.state
         self._state = ServiceState()
         self._moving = own.moving()
         self._steady = own.steady(lambda: self._state)

@@ -29,8 +29,8 @@ from opentelemetry.sdk.resources import Resource
 from otel_calico import __version__, metrics
 from otel_calico.series import Readings, Snapshot
 from otel_calico.telemetry.instruments import LIMITS, create_instruments, policy_provider
+from otel_calico.telemetry.outlets import ExportTally
 from otel_calico.telemetry.streams import Cumulative, Piece, Streams
-from otel_calico.telemetry.tally import ExportTally
 
 POINTS_PER_REQUEST = 250
 """What the SDK makes of a request's points is the most memory the service ever takes at once, and stays its size."""

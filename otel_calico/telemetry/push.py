@@ -22,11 +22,10 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 
 from otel_calico.scans import Scans
-from otel_calico.telemetry.otlp import Outlet, own_temporality
+from otel_calico.telemetry.outlets import ExportTally, Outlet, own_temporality
 from otel_calico.telemetry.policy_exporter import PolicyExporter
 from otel_calico.telemetry.settings import TelemetrySettings, Temporality
 from otel_calico.telemetry.streams import Cumulative, Delta, Streams
-from otel_calico.telemetry.tally import ExportTally
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from otel_calico.datastores.status import DatastoreStatus
 from otel_calico.readiness import readiness
 from otel_calico.scans import Scans
+from otel_calico.telemetry.metrics_page import MetricsPage
 from otel_calico.telemetry.negotiation import accepts_gzip, choose_format
-from otel_calico.telemetry.page import MetricsPage
 from otel_calico.web.message import Request, Response, Route, plain
 
 PROBES = frozenset({"/healthz", "/readyz"})

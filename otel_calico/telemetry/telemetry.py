@@ -9,11 +9,11 @@ from opentelemetry.sdk.resources import Resource
 from otel_calico.datastores.status import DatastoreStatus
 from otel_calico.scans import Scans
 from otel_calico.telemetry.exposition import Exposition
-from otel_calico.telemetry.otlp import open_outlets
-from otel_calico.telemetry.own_instruments import own_provider
+from otel_calico.telemetry.instruments import own_provider
+from otel_calico.telemetry.metrics_page import MetricsPage, PolicyPart
+from otel_calico.telemetry.outlets import open_outlets
 from otel_calico.telemetry.own_metrics import OwnMetrics
 from otel_calico.telemetry.own_page import OwnPage
-from otel_calico.telemetry.page import MetricsPage, PolicyPart
 from otel_calico.telemetry.push import Push
 from otel_calico.telemetry.resource import build_resource
 from otel_calico.telemetry.routes import PROBES, Routes
@@ -83,6 +83,6 @@ def _policy_part(naming: Naming, scans: Scans, resource: Resource) -> PolicyPart
     if naming is Naming.CALICO:
         return Exposition()
     # Its library takes 4 MB.
-    from otel_calico.telemetry.stock_part import StockPart  # noqa: PLC0415
+    from otel_calico.telemetry.stock_exposition import StockExposition  # noqa: PLC0415
 
-    return StockPart(scans.take, resource)
+    return StockExposition(scans.take, resource)

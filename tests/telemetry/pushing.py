@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from opentelemetry.sdk.metrics import MeterProvider
 
 from otel_calico.scans import Scans
-from otel_calico.telemetry.otlp import open_outlets
+from otel_calico.telemetry.outlets import open_outlets
 from otel_calico.telemetry.push import Push
 from otel_calico.telemetry.resource import build_resource
 from otel_calico.telemetry.settings import Exporter, Protocol, TelemetrySettings, Temporality

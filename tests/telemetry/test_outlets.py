@@ -14,7 +14,7 @@ from tests.telemetry.snapshots import Node, example
 
 IMPORTED = """
 import sys
-from otel_calico.telemetry.otlp import open_outlets
+from otel_calico.telemetry.outlets import open_outlets
 from otel_calico.telemetry.settings import Exporter, Protocol, TelemetrySettings
 import otel_calico.telemetry.telemetry
 open_outlets(TelemetrySettings("n", frozenset({exporters}), otlp_protocol=Protocol.HTTP_PROTOBUF))

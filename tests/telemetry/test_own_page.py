@@ -19,12 +19,12 @@ from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.metrics import POLICY_ACCEPT
 from otel_calico.scans import Scans
 from otel_calico.series import Readings, ScanFailure, ScanReport, SeriesSet, Snapshot
-from otel_calico.telemetry.own_instruments import own_provider
+from otel_calico.telemetry.instruments import own_provider
+from otel_calico.telemetry.outlets import ExportTally
 from otel_calico.telemetry.own_metrics import OwnMetrics
 from otel_calico.telemetry.own_page import OwnPage
 from otel_calico.telemetry.process_metrics import ProcessMetrics
 from otel_calico.telemetry.service_state import SeriesCount
-from otel_calico.telemetry.tally import ExportTally
 from otel_calico.telemetry.text_format import TextFormat
 from tests.telemetry.snapshots import example
 

@@ -24,10 +24,9 @@ from prometheus_client.registry import Collector
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.scans import Scans
 from otel_calico.series import ScanFailure, Snapshot
-from otel_calico.telemetry.page import MetricsPage
-from otel_calico.telemetry.registry_text import RegistryText
+from otel_calico.telemetry.metrics_page import MetricsPage
 from otel_calico.telemetry.settings import Exporter, Naming, TelemetrySettings
-from otel_calico.telemetry.stock_part import StockPart
+from otel_calico.telemetry.stock_exposition import RegistryText, StockExposition
 from otel_calico.telemetry.telemetry import Telemetry
 from otel_calico.telemetry.text_format import TextFormat
 from tests.telemetry.snapshots import Node, example, pods
@@ -135,7 +134,7 @@ def test_the_stock_naming_parses_in_both_formats(form: TextFormat) -> None:
 def test_the_stock_page_survives_churn_without_overflow() -> None:
     node, live = Node(example()), 300
     scans = Scans(node.take)
-    policy = StockPart(scans.take, Resource.get_empty(), budget=1_000)
+    policy = StockExposition(scans.take, Resource.get_empty(), budget=1_000)
     page = MetricsPage(scans, policy, RegistryText(CollectorRegistry()))
     for number in range(20):
         node.show(*pods(live, offset=number * live))

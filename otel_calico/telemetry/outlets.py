@@ -1,4 +1,7 @@
-"""The SDK's own exporters, made from settings. Each protocol is imported only when it is the one in use."""
+"""Where pushes go: the SDK's own exporters, made from settings, and a tally of what they did.
+
+Each protocol is imported only when it is the one in use.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,13 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter
-from opentelemetry.sdk.metrics.export import AggregationTemporality, ConsoleMetricExporter, MetricExporter
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    ConsoleMetricExporter,
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+)
 
 from otel_calico.telemetry.settings import Exporter, Protocol, TelemetrySettings, Temporality
 
@@ -20,6 +29,34 @@ class Outlet:
     name: str
     target: str
     logger: str
+
+
+@dataclass(slots=True)
+class ExportTally:
+    """Requests of one exporter by result, and the values of policy series that arrived."""
+
+    successes: int = 0
+    failures: int = 0
+    points: int = 0
+    last_crash: str = ""  # what an exporter raised instead of saying that it failed
+
+    def deliver(self, exporter: MetricExporter, data: MetricsData, timeout_millis: float) -> bool:
+        """Export, count, and tell whether it arrived. The SDK would log what an exporter raises at every attempt."""
+        try:
+            arrived = exporter.export(data, timeout_millis=timeout_millis) is MetricExportResult.SUCCESS
+        except Exception as error:  # noqa: BLE001 - encoders and transports may raise anything
+            return self.crash(error)
+        if arrived:
+            self.successes += 1
+        else:
+            self.failures += 1
+        return arrived
+
+    def crash(self, error: Exception) -> bool:
+        """Count what was raised as a failure."""
+        self.failures += 1
+        self.last_crash = repr(error)
+        return False
 
 
 def open_outlets(settings: TelemetrySettings) -> list[Outlet]:
