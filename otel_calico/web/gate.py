@@ -14,7 +14,7 @@ import structlog
 from otel_calico.web.connection import Peer, Reply
 from otel_calico.web.message import Request, Response, plain
 from otel_calico.web.protection import Protection
-from otel_calico.web.users import credentials
+from otel_calico.web.users import Credentials, Users, credentials
 
 log = structlog.get_logger(__name__)
 
@@ -56,30 +56,37 @@ class Gate:
         self._guard(request, finish, lambda: self._let_in(protection, request, peer, finish))
 
     def _let_in(self, protection: Protection, request: Request, peer: Peer, finish: Reply) -> None:
-        users = protection.users
-        claim = credentials(request.headers.get("authorization", "")) if users else None
         if not protection.accepts(peer.certificate):
-            self._pass_on(request, _NO_CERTIFICATE, finish)
-        elif users is None:
-            self._pass_on(request, None, finish)
-        elif claim is None:
-            self._pass_on(request, _NO_USER, finish)
+            self._refuse(request, _NO_CERTIFICATE, finish)
+        elif protection.users is None:
+            self._pass_on(request, finish)
+        else:
+            self._check_user(protection.users, request, finish)
+
+    def _check_user(self, users: Users, request: Request, finish: Reply) -> None:
+        claim = credentials(request.headers.get("authorization", ""))
+        if claim is None:
+            self._refuse(request, _NO_USER, finish)
         elif users.remembers(claim):
-            self._pass_on(request, None, finish)
+            self._pass_on(request, finish)
         else:
+            self._hashing.submit(self._guard, request, finish, lambda: self._verify(users, claim, request, finish))
 
-            def verify() -> None:
-                self._pass_on(request, None if users.verify(claim) else _NO_USER, finish)
+    def _verify(self, users: Users, claim: Credentials, request: Request, finish: Reply) -> None:
+        if users.verify(claim):
+            self._pass_on(request, finish)
+        else:
+            self._refuse(request, _NO_USER, finish)
 
-            self._hashing.submit(self._guard, request, finish, verify)
-
-    def _pass_on(self, request: Request, refusal: Response | None, finish: Reply) -> None:
-        if refusal and request.path in self._probes:
-            request, refusal = replace(request, admitted=False), None
-        if refusal:
+    def _refuse(self, request: Request, refusal: Response, finish: Reply) -> None:
+        """Probes are answered all the same, with less in it."""
+        if request.path in self._probes:
+            self._pass_on(replace(request, admitted=False), finish)
+        else:
             finish(refusal)
-        else:
-            self._pool.submit(self._guard, request, finish, lambda: finish(self._application(request)))
+
+    def _pass_on(self, request: Request, finish: Reply) -> None:
+        self._pool.submit(self._guard, request, finish, lambda: finish(self._application(request)))
 
     def _guard(self, request: Request, finish: Reply, do: Callable[[], object]) -> None:
         """Do a part of the work, on whichever thread; what it raises is an answer too."""
