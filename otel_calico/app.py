@@ -1,4 +1,4 @@
-"""The service: puts the rooms together and runs until told to stop."""
+"""The service: puts its parts together and runs until told to stop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from otel_calico.datastores.datastore import Datastore, DatastoreError
 from otel_calico.datastores.waiting import wait_in_sync
 from otel_calico.lookups import Lookups
 from otel_calico.node_page.pages import NodePages
-from otel_calico.rooms import (
+from otel_calico.scans import Scans
+from otel_calico.telemetry.telemetry import Telemetry
+from otel_calico.web.message import Route
+from otel_calico.web.server import ListenError
+from otel_calico.wiring import (
     StartError,
     build_datastore,
     build_protection,
@@ -24,10 +28,6 @@ from otel_calico.rooms import (
     collector_settings,
     telemetry_settings,
 )
-from otel_calico.scans import Scans
-from otel_calico.telemetry.telemetry import Telemetry
-from otel_calico.web.message import Route
-from otel_calico.web.server import ListenError
 
 log = structlog.get_logger(__name__)
 

@@ -52,10 +52,10 @@ def test_a_dead_link_is_found(tmp_path: Path) -> None:
     assert list(dead_links(page)) == ["#three", "gone.md", "page.md#four"]
 
 
-def test_the_design_names_every_room() -> None:
-    rooms_of_design = (ROOT / "docs" / "design.md").read_text().partition("## Rooms")[2].partition("\n## ")[0]
-    first_column = re.findall(r"^\| (`.*?) \|", rooms_of_design, re.MULTILINE)
+def test_the_design_names_every_package() -> None:
+    packages_of_design = (ROOT / "docs" / "design.md").read_text().partition("## Packages")[2].partition("\n## ")[0]
+    first_column = re.findall(r"^\| (`.*?) \|", packages_of_design, re.MULTILINE)
     named = set(re.findall(r"`(\w+)/?`", " ".join(first_column)))
     package = ROOT / "otel_calico"
-    rooms = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
-    assert named == rooms - {"__init__", "__main__"}
+    there = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert named == there - {"__init__", "__main__"}

@@ -103,7 +103,7 @@ TARGETS: dict[str, Target] = {
 
 
 def _said(table: Ruleset) -> object:
-    """All that later rooms can see of a ruleset."""
+    """All that can be seen of a ruleset."""
     return {name: _chain(table, name) for name in table.chains}, table.rules, table.skipped, table.malformed
 
 

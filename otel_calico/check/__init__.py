@@ -20,7 +20,7 @@ from otel_calico.collector import Collector
 from otel_calico.config import Settings
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.lookups import Lookups
-from otel_calico.rooms import StartError, build_datastore, build_source, collector_settings
+from otel_calico.wiring import StartError, build_datastore, build_source, collector_settings
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 

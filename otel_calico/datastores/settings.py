@@ -1,4 +1,4 @@
-"""What the etcd datastore needs to know. Pure; the rooms above fill it from flags, environment and files."""
+"""What the etcd datastore needs to know. Pure; `wiring` fills it from flags, environment and files."""
 
 from __future__ import annotations
 

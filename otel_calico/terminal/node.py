@@ -12,8 +12,8 @@ from otel_calico.datastores.waiting import wait_in_sync
 from otel_calico.explain.look import Look
 from otel_calico.explain.node import NodeView
 from otel_calico.lookups import Lookups
-from otel_calico.rooms import StartError, build_datastore, build_source
 from otel_calico.verdicts.planner import SeriesChoice
+from otel_calico.wiring import StartError, build_datastore, build_source
 
 _PATIENCE = 5.0
 """Seconds to wait for a datastore; without it the rules tell the names they hold."""

@@ -1,4 +1,4 @@
-"""What Felix says natively in nftables reads as what it says in iptables: no other room knows the difference."""
+"""What Felix says natively in nftables reads as what it says in iptables: nobody else knows the difference."""
 
 from __future__ import annotations
 

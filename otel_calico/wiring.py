@@ -1,4 +1,7 @@
-"""Settings to rooms: builds the source, the datastore, the collector and the telemetry that the settings ask for."""
+"""From settings to what they ask for: the source, the datastore, what guards the server, what else is told.
+
+Each package has settings of its own and knows nothing of `config`: here they are translated.
+"""
 
 from __future__ import annotations
 
