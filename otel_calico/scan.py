@@ -11,8 +11,7 @@ from operator import is_not
 from otel_calico.accounting.chain import ChainAccount
 from otel_calico.accounting.chain_scan import ChainScan
 from otel_calico.accounting.groups import GroupWatch
-from otel_calico.accounting.planned import PlannedRuleset
-from otel_calico.accounting.scan_times import ScanTimes
+from otel_calico.accounting.planned import PlannedRuleset, ScanTimes
 from otel_calico.lookups import Lookups
 from otel_calico.model import IPVersion
 from otel_calico.ruleset.parse import parse

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from operator import lt
 
 from otel_calico.accounting.decisions import Decisions
-from otel_calico.accounting.scan_times import ScanTimes
+from otel_calico.accounting.planned import ScanTimes
 from otel_calico.metrics import Metric
 from otel_calico.ruleset.ruleset import Chain
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from otel_calico.accounting.scan_times import ScanTimes
 from otel_calico.model import IPVersion
 from otel_calico.ruleset.ruleset import Ruleset
 from otel_calico.verdicts.plan import RulesetPlan
+
+
+@dataclass(frozen=True, slots=True)
+class ScanTimes:
+    """`previous` is the Unix time in nanoseconds of the scan before this one; of this one, where it is the first."""
+
+    previous: int
+    first: bool
 
 
 @dataclass(frozen=True, slots=True)
