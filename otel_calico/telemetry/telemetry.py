@@ -12,8 +12,8 @@ from otel_calico.telemetry.exposition import Exposition
 from otel_calico.telemetry.instruments import own_provider
 from otel_calico.telemetry.metrics_page import MetricsPage, PolicyPart
 from otel_calico.telemetry.outlets import open_outlets
+from otel_calico.telemetry.own_exposition import OwnExposition
 from otel_calico.telemetry.own_metrics import OwnMetrics
-from otel_calico.telemetry.own_page import OwnPage
 from otel_calico.telemetry.push import Push
 from otel_calico.telemetry.resource import build_resource
 from otel_calico.telemetry.routes import PROBES, Routes
@@ -47,7 +47,7 @@ class Telemetry:
         self._close: Callable[[], None] = lambda: None
         self.page: MetricsPage | None = None
         if Exporter.PROMETHEUS in settings.exporters:
-            self.page = MetricsPage(scans, _policy_part(settings.naming, scans, resource), OwnPage(own, resource))
+            self.page = MetricsPage(scans, _policy_part(settings.naming, scans, resource), OwnExposition(own, resource))
         if self.pushes:
             provider = own_provider(own, [push.own_reader for push in self.pushes], resource)
             self._close = provider.shutdown

@@ -27,8 +27,8 @@ _DURATION = "otel_calico_scan_duration_seconds"
 _NOT_IN_NAMES = re.compile("[^a-zA-Z0-9]+")
 
 
-class OwnPage:
-    """Writes the own metrics of one page after the other. Used by one thread at a time.
+class OwnExposition:
+    """Renders the own metrics of one page after the other. Used by one thread at a time.
 
     What shows the state of things is written anew only when that changed.
     """

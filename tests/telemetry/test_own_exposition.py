@@ -21,8 +21,8 @@ from otel_calico.scans import Scans
 from otel_calico.series import Readings, ScanFailure, ScanReport, SeriesSet, Snapshot
 from otel_calico.telemetry.instruments import own_provider
 from otel_calico.telemetry.outlets import ExportTally
+from otel_calico.telemetry.own_exposition import OwnExposition
 from otel_calico.telemetry.own_metrics import OwnMetrics
-from otel_calico.telemetry.own_page import OwnPage
 from otel_calico.telemetry.process_metrics import ProcessMetrics
 from otel_calico.telemetry.service_state import SeriesCount
 from otel_calico.telemetry.text_format import TextFormat
@@ -52,7 +52,7 @@ class World:
         self.tally = ExportTally()
         self.scans = Scans(lambda: self.snapshot)
         self.own = OwnMetrics(self.scans, lambda: self.status, [self.tally], lambda: self.in_effect)
-        self.page = OwnPage(self.own, resource)
+        self.page = OwnExposition(self.own, resource)
         self.registry = CollectorRegistry()
         own_provider(self.own, [PrometheusMetricReader(scope_info_enabled=False, registry=self.registry)], resource)
 
