@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 MADE_HERE = {".venv", ".pytest_cache", "build", "dist", "node_modules"}
 PAGES = sorted(path for path in ROOT.rglob("*.md") if not MADE_HERE & set(path.relative_to(ROOT).parts))
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+OUR_FILE = re.compile(r"`((?:[\w.]+/)+\w+\.py)`")
 CODE_BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 
 
@@ -50,6 +51,13 @@ def test_a_dead_link_is_found(tmp_path: Path) -> None:
         "# One `two`\n[a](#one-two) [b](#three) [c](gone.md) [d](page.md#four) [e](https://example.org/x)\n"
     )
     assert list(dead_links(page)) == ["#three", "gone.md", "page.md#four"]
+
+
+def test_every_file_of_the_code_that_is_named_is_there() -> None:
+    code = [f"/{path.relative_to(ROOT)}" for path in ROOT.rglob("*.py") if not MADE_HERE & set(path.parts)]
+    named = {(page.name, file) for page in PAGES for file in OUR_FILE.findall(prose(page))}
+    assert len(named) > 5
+    assert {(page, file) for page, file in named if not any(path.endswith(f"/{file}") for path in code)} == set()
 
 
 def test_the_design_names_every_package() -> None:

@@ -14,7 +14,7 @@ import click
 from otel_calico.cli import main
 
 _INTRODUCTION = """\
-<!-- Generated from otel_calico/cli: python -m otel_calico.cli.reference docs/cli.md -->
+<!-- Generated from otel_calico/cli: .venv/bin/python -m otel_calico.cli.reference docs/cli.md -->
 
 # Commands
 

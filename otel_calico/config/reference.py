@@ -30,7 +30,7 @@ TITLES = {
 }
 
 _INTRODUCTION = """\
-<!-- Generated from otel_calico/config: python -m otel_calico.config.reference docs/configuration.md \
+<!-- Generated from otel_calico/config: .venv/bin/python -m otel_calico.config.reference docs/configuration.md \
 config/otel-calico.yaml -->
 
 # Configuration
