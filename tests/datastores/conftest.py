@@ -13,8 +13,9 @@ from otel_calico.datastores.etcd import EtcdDatastore
 from otel_calico.datastores.loop import Pace
 from otel_calico.datastores.settings import EtcdSettings
 from otel_calico.lookups import Lookups
+from tests.node.etcd import TLSFiles
 
-from .etcd_server import EtcdServer
+from .calico_etcd import CalicoEtcd
 
 NODE = "node-1"
 QUICK = Pace(minimum=0.1, ceiling=0.4)
@@ -22,15 +23,15 @@ Follow = Callable[..., EtcdDatastore]
 
 
 @pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[EtcdServer]:
-    with EtcdServer(tmp_path) as server:
-        yield server
+def etcd() -> Iterator[CalicoEtcd]:
+    with CalicoEtcd() as member:
+        yield member.start()
 
 
 @pytest.fixture
-def tls_etcd(tmp_path: Path) -> Iterator[EtcdServer]:
-    with EtcdServer(tmp_path, tls=True) as server:
-        yield server
+def tls_etcd(tmp_path: Path) -> Iterator[CalicoEtcd]:
+    with CalicoEtcd(TLSFiles.issue(tmp_path), knows_clients=False) as member:
+        yield member.start()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import threading
 import time
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -20,9 +19,9 @@ from otel_calico.lookups import Lookups
 from otel_calico.model import ClusterInformation, Policy, PolicyKind, Tier, WorkloadEndpoint
 from tests.node.programs import free_port, wait_until
 
+from .calico_etcd import CalicoEtcd
 from .cluster import cluster_information, endpoint, endpoint_key, policy, tier
 from .conftest import NODE, Follow
-from .etcd_server import EtcdServer
 
 pytestmark = pytest.mark.slow
 
@@ -38,10 +37,10 @@ def in_sync(datastore: EtcdDatastore) -> None:
     wait_until(lambda: datastore.status().in_sync)
 
 
-def test_what_etcd_holds_is_looked_up(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+def test_what_etcd_holds_is_looked_up(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     etcd.put(endpoint_key("far", "node-2"), endpoint("far", "cali2", node="node-2"))
-    etcd.put(endpoint_key("broken"), b'{"spec": ')
+    etcd.put(endpoint_key("broken"), '{"spec": ')
     etcd.put("networkpolicies/shop/default.allow-web", policy("NetworkPolicy", "default.allow-web", "shop", order=100))
     etcd.put("networkpolicies/shop/knp.default.allow-web", policy("NetworkPolicy", "knp.default.allow-web", "shop"))
     etcd.put("globalnetworkpolicies/security.block", policy("GlobalNetworkPolicy", "security.block", tier="security"))
@@ -73,7 +72,7 @@ def test_what_etcd_holds_is_looked_up(etcd: EtcdServer, lookups: Lookups, follow
     assert datastore.status().unready_reasons == ()
 
 
-def test_changes_arrive_within_50_ms(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+def test_changes_arrive_within_50_ms(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
     in_sync(follow(etcd.settings, lookups))
     delays = []
     for number in range(10):
@@ -90,7 +89,7 @@ def test_changes_arrive_within_50_ms(etcd: EtcdServer, lookups: Lookups, follow:
 
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     wait_until(lambda: lookups.endpoint("cali1") == WEB)
-    etcd.put(endpoint_key("web-1"), b"nonsense")
+    etcd.put(endpoint_key("web-1"), "nonsense")
     wait_until(lambda: lookups.interfaces() == ())  # what cannot be understood is absent
 
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
@@ -99,13 +98,13 @@ def test_changes_arrive_within_50_ms(etcd: EtcdServer, lookups: Lookups, follow:
     wait_until(lambda: lookups.interfaces() == ())
 
 
-def test_the_cache_outlives_etcd_and_catches_up(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+def test_the_cache_outlives_etcd_and_catches_up(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     etcd.put(endpoint_key("web-2"), endpoint("web-2", "cali2"))
     datastore = follow(etcd.settings, lookups)
     in_sync(datastore)
 
-    etcd.stop()
+    etcd.kill()
     wait_until(lambda: all("connection refused" in kind.last_error for kind in datastore.status().kinds.values()))
     lost = datastore.status()
     assert lost.in_sync
@@ -123,22 +122,22 @@ def test_the_cache_outlives_etcd_and_catches_up(etcd: EtcdServer, lookups: Looku
     assert back.errors > 0
 
 
-def test_what_a_compaction_hid_is_found_by_listing_again(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+def test_what_a_compaction_hid_is_found_by_listing_again(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     etcd.put("networkpolicies/shop/default.a", policy("NetworkPolicy", "default.a", "shop"))
     datastore = follow(etcd.settings, lookups)
     in_sync(datastore)
     elsewhere = etcd.port
 
-    etcd.stop()
+    etcd.kill()
     wait_until(lambda: not any(kind.connected for kind in datastore.status().kinds.values()))
     etcd.port = free_port()  # the datastore must not see what happens now
     etcd.start()
     etcd.delete("networkpolicies/shop/default.a")
     etcd.delete(endpoint_key("web-1"))
     etcd.put(endpoint_key("web-2"), endpoint("web-2", "cali2"))
-    etcd.compact()
-    etcd.stop()
+    etcd.compact(etcd.revision)
+    etcd.kill()
     assert tuple(lookups.interfaces()) == ("cali1",)
     etcd.port = elsewhere
     etcd.start()
@@ -147,10 +146,10 @@ def test_what_a_compaction_hid_is_found_by_listing_again(etcd: EtcdServer, looku
     wait_until(lambda: not lookups.held("networkpolicies"))
 
 
-def test_a_watch_from_a_compacted_revision_tells_that_history_is_lost(etcd: EtcdServer) -> None:
+def test_a_watch_from_a_compacted_revision_tells_that_history_is_lost(etcd: CalicoEtcd) -> None:
     for number in range(3):
         etcd.put("tiers/security", tier("security", number))
-    etcd.compact()
+    etcd.compact(etcd.revision)
     source = EtcdSource(etcd.settings)
     try:
         watch = source.watch("tiers", "1")
@@ -161,13 +160,13 @@ def test_a_watch_from_a_compacted_revision_tells_that_history_is_lost(etcd: Etcd
         source.close()
 
 
-def test_a_deletion_that_is_the_last_thing_before_a_compaction_is_not_missed(etcd: EtcdServer) -> None:
+def test_a_deletion_that_is_the_last_thing_before_a_compaction_is_not_missed(etcd: CalicoEtcd) -> None:
     etcd.put("tiers/security", tier("security", 1))
     source = EtcdSource(etcd.settings)
     listing = source.list("tiers")
     assert [key for key, _ in listing.items] == ["security"]
     etcd.delete("tiers/security")
-    etcd.compact()
+    etcd.compact(etcd.revision)
     watch = source.watch("tiers", listing.revision)
     ending = threading.Timer(2, watch.close)
     ending.start()
@@ -180,28 +179,26 @@ def test_a_deletion_that_is_the_last_thing_before_a_compaction_is_not_missed(etc
         source.close()
 
 
-def test_an_etcd_that_lost_its_data_is_listed_again(tmp_path: Path, lookups: Lookups, follow: Follow) -> None:
-    (tmp_path / "first").mkdir()
-    (tmp_path / "second").mkdir()
-    with EtcdServer(tmp_path / "first") as first:
+def test_an_etcd_that_lost_its_data_is_listed_again(lookups: Lookups, follow: Follow) -> None:
+    with CalicoEtcd().start() as first:
         for number in range(5):
             first.put(endpoint_key(f"web-{number}"), endpoint(f"web-{number}", f"cali{number}"))
         datastore = follow(first.settings, lookups)
         in_sync(datastore)
-    second = EtcdServer(tmp_path / "second")
+    second = CalicoEtcd()
     second.port = first.port
-    with second:
+    with second.start():
         second.put(endpoint_key("web-9"), endpoint("web-9", "cali9"))
         wait_until(lambda: tuple(lookups.interfaces()) == ("cali9",))
 
 
-def test_a_frozen_etcd_is_waited_for_and_stopping_is_prompt(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+def test_a_frozen_etcd_is_waited_for_and_stopping_is_prompt(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     datastore = follow(etcd.settings, lookups)
     late = follow(etcd.settings, Lookups())
     in_sync(datastore)
     in_sync(late)
-    etcd.freeze()
+    etcd.pause()
     starting = follow(etcd.settings, Lookups())  # waits for an answer to its first question
     time.sleep(0.3)
     assert not starting.status().in_sync
@@ -210,12 +207,12 @@ def test_a_frozen_etcd_is_waited_for_and_stopping_is_prompt(etcd: EtcdServer, lo
         one.stop()
         assert time.monotonic() - began < 1
     assert lookups.endpoint("cali1") == WEB
-    etcd.thaw()
+    etcd.resume()
     etcd.put(endpoint_key("web-2"), endpoint("web-2", "cali2"))
     wait_until(lambda: set(lookups.interfaces()) == {"cali1", "cali2"})
 
 
-def test_stopping_leaves_no_thread_behind(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+def test_stopping_leaves_no_thread_behind(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
     before = set(threading.enumerate())
     datastore = follow(etcd.settings, lookups)
     wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
@@ -224,18 +221,21 @@ def test_stopping_leaves_no_thread_behind(etcd: EtcdServer, lookups: Lookups, fo
     wait_until(lambda: set(threading.enumerate()) <= before, seconds=2)
 
 
-def test_fifty_thousand_policies_are_in_sync_within_5_s(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+def test_fifty_thousand_policies_are_in_sync_within_5_s(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put_all(
-        (
-            f"networkpolicies/ns-{n % 500}/default.policy-{n}",
-            policy("NetworkPolicy", f"default.policy-{n}", f"ns-{n % 500}"),
-        )
-        for n in range(50_000)
+        {
+            f"networkpolicies/ns-{n % 500}/default.policy-{n}": policy(
+                "NetworkPolicy", f"default.policy-{n}", f"ns-{n % 500}"
+            )
+            for n in range(50_000)
+        }
     )
     etcd.put_all(
-        (endpoint_key(f"pod-{n}", node), endpoint(f"pod-{n}", f"cali{n}", node=node))
-        for n in range(5000)
-        for node in [NODE if n < 110 else f"node-{n % 45 + 2}"]
+        {
+            endpoint_key(f"pod-{n}", node): endpoint(f"pod-{n}", f"cali{n}", node=node)
+            for n in range(5000)
+            for node in [NODE if n < 110 else f"node-{n % 45 + 2}"]
+        }
     )
     lookups.policy("cali-pi-x", IdScheme.TIER_NAME)  # scans have asked before: every policy is hashed while it is read
     began = time.monotonic()

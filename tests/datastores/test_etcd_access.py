@@ -14,11 +14,12 @@ from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.etcd import EtcdSource
 from otel_calico.datastores.settings import EtcdSettings
 from otel_calico.lookups import Lookups
+from tests.node.etcd import TLSFiles
 from tests.node.programs import free_port, wait_until
 
+from .calico_etcd import PASSWORD, CalicoEtcd
 from .cluster import endpoint, endpoint_key, policy
 from .conftest import Follow
-from .etcd_server import PASSWORD, EtcdServer
 
 pytestmark = pytest.mark.slow
 
@@ -38,10 +39,10 @@ def the_one_error(follow: Follow, settings: EtcdSettings) -> str:
     return text
 
 
-def test_a_dead_endpoint_is_passed_over_quickly(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+def test_a_dead_endpoint_is_passed_over_quickly(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     dead = [f"http://127.0.0.1:{free_port()}" for _ in range(2)]
-    for order in ([*dead, etcd.url], [etcd.url, *dead], [dead[0], etcd.url, dead[1]]):
+    for order in ([*dead, etcd.endpoint], [etcd.endpoint, *dead], [dead[0], etcd.endpoint, dead[1]]):
         began = time.monotonic()
         datastore = follow(EtcdSettings(endpoints=tuple(order)), lookups)
         wait_until(lambda datastore=datastore: datastore.status().in_sync)  # type: ignore[misc]
@@ -50,7 +51,7 @@ def test_a_dead_endpoint_is_passed_over_quickly(etcd: EtcdServer, lookups: Looku
 
 
 def test_an_endpoint_that_accepts_and_says_nothing_is_given_up(
-    etcd: EtcdServer, lookups: Lookups, follow: Follow
+    etcd: CalicoEtcd, lookups: Lookups, follow: Follow
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -58,11 +59,11 @@ def test_an_endpoint_that_accepts_and_says_nothing_is_given_up(
         assert the_one_error(follow, settings) == (
             f"{url}: no answer in time: is it reachable from this node, and does etcd have a leader?"
         )
-        datastore = follow(replace(settings, endpoints=(url, etcd.url)), lookups)
+        datastore = follow(replace(settings, endpoints=(url, etcd.endpoint)), lookups)
         wait_until(lambda: datastore.status().in_sync)
 
 
-def test_scheme_and_port_of_an_endpoint_may_be_left_out(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+def test_scheme_and_port_of_an_endpoint_may_be_left_out(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
     datastore = follow(EtcdSettings(endpoints=(f"localhost:{etcd.port}",)), lookups)
     wait_until(lambda: datastore.status().in_sync)
 
@@ -74,18 +75,22 @@ def test_when_none_answers_each_endpoint_is_named(follow: Follow) -> None:
     assert sorted(error.split("; ")) == sorted(f"{url}: {refused}" for url in urls)
 
 
-def test_tls_with_the_right_ca(tls_etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+def authority_of(etcd: CalicoEtcd) -> str:
+    return Path(etcd.settings.ca_cert_file).read_text()
+
+
+def test_tls_with_the_right_ca(tls_etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
     tls_etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     from_file = follow(tls_etcd.settings, lookups)
-    as_text = follow(replace(tls_etcd.settings, ca_cert_file="", ca_cert=tls_etcd.ca_file.read_text()), Lookups())
+    as_text = follow(replace(tls_etcd.settings, ca_cert_file="", ca_cert=authority_of(tls_etcd)), Lookups())
     wait_until(lambda: from_file.status().in_sync and as_text.status().in_sync)
     assert lookups.endpoint("cali1") is not None
 
 
-def test_tls_errors_say_which_setting_is_wrong(tls_etcd: EtcdServer, tmp_path: Path, follow: Follow) -> None:
+def test_tls_errors_say_which_setting_is_wrong(tls_etcd: CalicoEtcd, tmp_path: Path, follow: Follow) -> None:
     settings = tls_etcd.settings
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
-    untrusted = f"{tls_etcd.url}: its certificate is not signed by the CA we trust: check ETCD_CA_CERT_FILE"
+    untrusted = f"{tls_etcd.endpoint}: its certificate is not signed by the CA we trust: check ETCD_CA_CERT_FILE"
     assert the_one_error(follow, replace(settings, ca_cert_file=str(tmp_path / "other.pem"))) == untrusted
     assert the_one_error(follow, replace(settings, ca_cert_file="")) == untrusted  # the system does not know it
     missing = str(tmp_path / "missing.pem")
@@ -96,32 +101,33 @@ def test_tls_errors_say_which_setting_is_wrong(tls_etcd: EtcdServer, tmp_path: P
     assert the_one_error(follow, EtcdSettings(endpoints=(plain,))) == (f"{plain}: {CLOSED}")
 
 
-def test_https_to_a_plain_etcd_is_told(etcd: EtcdServer, follow: Follow) -> None:
+def test_https_to_a_plain_etcd_is_told(etcd: CalicoEtcd, follow: Follow) -> None:
     url = f"https://127.0.0.1:{etcd.port}"
     assert the_one_error(follow, EtcdSettings(endpoints=(url,))) == (f"{url}: {CLOSED}")
 
 
 def test_a_client_certificate(tmp_path: Path, lookups: Lookups, follow: Follow) -> None:
-    with EtcdServer(tmp_path, tls=True, client_certificates=True) as etcd:
-        with_it = replace(etcd.settings, cert_file=str(etcd.certificate_file), key_file=str(etcd.key_file))
+    files = TLSFiles.issue(tmp_path)
+    with CalicoEtcd(files).start() as etcd:
+        with_it = replace(etcd.settings, cert_file=files.certificate, key_file=files.key)
         datastore = follow(with_it, lookups)
         wait_until(lambda: datastore.status().in_sync)
         assert "ETCD_CERT_FILE" in the_one_error(follow, etcd.settings)
 
 
 def test_a_rotated_ca_is_read_at_the_next_connection(
-    tls_etcd: EtcdServer, tmp_path: Path, lookups: Lookups, follow: Follow
+    tls_etcd: CalicoEtcd, tmp_path: Path, lookups: Lookups, follow: Follow
 ) -> None:
     tls_etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     rotated = tmp_path / "rotated.pem"
     trustme.CA().cert_pem.write_to_path(rotated)
     datastore = follow(replace(tls_etcd.settings, ca_cert_file=str(rotated)), lookups)
     wait_until(lambda: datastore.status().kinds["tiers"].errors > 0)
-    rotated.write_bytes(tls_etcd.ca_file.read_bytes())
+    rotated.write_text(authority_of(tls_etcd))
     wait_until(lambda: datastore.status().in_sync)
 
 
-def test_a_password_on_a_plain_channel(etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+def test_a_password_on_a_plain_channel(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     settings = replace(etcd.settings, username="reader", password=PASSWORD)
     not_asked = follow(settings, Lookups())
@@ -134,27 +140,27 @@ def test_a_password_on_a_plain_channel(etcd: EtcdServer, lookups: Lookups, follo
     wait_until(lambda: all(kind.connected for kind in not_asked.status().kinds.values()))
 
     wrong = the_one_error(follow, replace(settings, password=PASSWORD[:-1]))
-    assert wrong == f"{etcd.url}: etcd refused user or password: check ETCD_USERNAME and ETCD_PASSWORD"
+    assert wrong == f"{etcd.endpoint}: etcd refused user or password: check ETCD_USERNAME and ETCD_PASSWORD"
     none = the_one_error(follow, etcd.settings)
-    assert none == f"{etcd.url}: etcd asks for a user: set ETCD_USERNAME and ETCD_PASSWORD"
+    assert none == f"{etcd.endpoint}: etcd asks for a user: set ETCD_USERNAME and ETCD_PASSWORD"
     assert PASSWORD not in repr(settings)
 
 
-def test_a_password_over_tls(tls_etcd: EtcdServer, lookups: Lookups, follow: Follow) -> None:
+def test_a_password_over_tls(tls_etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
     tls_etcd.require_password()
     datastore = follow(replace(tls_etcd.settings, username="reader", password=PASSWORD), lookups)
     wait_until(lambda: datastore.status().in_sync)
 
 
 def test_a_kind_that_may_not_be_read_is_named_and_the_others_work(
-    etcd: EtcdServer, lookups: Lookups, follow: Follow
+    etcd: CalicoEtcd, lookups: Lookups, follow: Follow
 ) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     etcd.put("globalnetworkpolicies/default.a", policy("GlobalNetworkPolicy", "default.a"))
     etcd.require_password("workloadendpoints", "networkpolicies", "tiers", "clusterinformations")
     datastore = follow(replace(etcd.settings, username="reader", password=PASSWORD), lookups)
     remedy = "grant the user read on /calico/resources/v3/projectcalico.org/*"
-    expected = f"globalnetworkpolicies: {etcd.url}: etcd refused to read: {remedy}"
+    expected = f"globalnetworkpolicies: {etcd.endpoint}: etcd refused to read: {remedy}"
     wait_until(lambda: datastore.status().unready_reasons == (expected,))
     assert lookups.endpoint("cali1") is not None
 
@@ -164,7 +170,7 @@ def test_a_kind_that_may_not_be_read_is_named_and_the_others_work(
     assert datastore.status().kinds["workloadendpoints"].errors == 0
 
 
-def test_a_watch_that_is_refused_says_so(etcd: EtcdServer) -> None:
+def test_a_watch_that_is_refused_says_so(etcd: CalicoEtcd) -> None:
     etcd.require_password("tiers")
     source = EtcdSource(replace(etcd.settings, username="reader", password=PASSWORD))
     try:

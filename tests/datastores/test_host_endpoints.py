@@ -14,9 +14,9 @@ from otel_calico.lookups import Lookups
 from otel_calico.model import HostEndpoint
 from tests.node.programs import wait_until
 
+from .calico_etcd import CalicoEtcd
 from .cluster import policy
 from .conftest import Follow
-from .etcd_server import EtcdServer
 
 KIND = "hostendpoints"
 UPLINK = HostEndpoint("uplink", "node-1", "eth0", ("10.1.0.1",))
@@ -34,7 +34,7 @@ def resource(endpoint: HostEndpoint, node: str = "node-1") -> Any:
 
 @pytest.mark.slow
 def test_etcds_host_endpoints_of_this_node_are_looked_up_as_they_come_and_go(
-    etcd: EtcdServer, lookups: Lookups, follow: Follow
+    etcd: CalicoEtcd, lookups: Lookups, follow: Follow
 ) -> None:
     etcd.put(f"{KIND}/uplink", resource(UPLINK))
     etcd.put(f"{KIND}/a-far-one", resource(UPLINK, "node-2"))
@@ -49,7 +49,7 @@ def test_etcds_host_endpoints_of_this_node_are_looked_up_as_they_come_and_go(
 
 @pytest.mark.slow
 def test_etcd_is_not_asked_for_host_endpoints_that_nobody_wants(
-    etcd: EtcdServer, lookups: Lookups, follow: Follow
+    etcd: CalicoEtcd, lookups: Lookups, follow: Follow
 ) -> None:
     etcd.put(f"{KIND}/uplink", resource(UPLINK))
     datastore = follow(etcd.settings, lookups)

@@ -12,14 +12,14 @@ from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.datastores.waiting import wait_in_sync
 from otel_calico.lookups import Lookups
 
+from .calico_etcd import CalicoEtcd
 from .conftest import Follow
-from .etcd_server import EtcdServer
 
 FOREVER = 60.0
 
 
 @pytest.mark.slow
-def test_waiting_ends_as_soon_as_everything_is_listed(etcd: EtcdServer, follow: Follow, lookups: Lookups) -> None:
+def test_waiting_ends_as_soon_as_everything_is_listed(etcd: CalicoEtcd, follow: Follow, lookups: Lookups) -> None:
     status = wait_in_sync(follow(etcd.settings, lookups), FOREVER)
     assert status.in_sync
     assert status.waiting_for == {}

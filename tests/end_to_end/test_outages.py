@@ -103,20 +103,9 @@ def test_started_while_etcd_hangs_it_lives_and_is_ready_when_etcd_answers() -> N
         assert policy_series(service) == expected(ERA, NOTHING, NOTHING)
 
 
-def tls_files(directory: Path, authority: trustme.CA) -> TLSFiles:
-    """Certificates of a server, which serve as client certificates too."""
-    directory.mkdir()
-    certificate = authority.issue_cert("127.0.0.1", "localhost")
-    files = TLSFiles(*(str(directory / name) for name in ("ca.pem", "certificate.pem", "key.pem")))
-    authority.cert_pem.write_to_path(files.authority)
-    certificate.cert_chain_pems[0].write_to_path(files.certificate)
-    certificate.private_key_pem.write_to_path(files.key)
-    return files
-
-
 def test_a_wrong_authority_is_named_and_the_right_one_put_in_place_is_taken(tmp_path: Path) -> None:
     authority = trustme.CA()
-    files = tls_files(tmp_path / "right", authority)
+    files = TLSFiles.issue(tmp_path, authority)
     trusted = tmp_path / "trusted.pem"
     trustme.CA().cert_pem.write_to_path(str(trusted))
     with LiveNode.of_era(ERA, "nft", files) as node:

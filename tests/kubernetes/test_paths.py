@@ -16,7 +16,7 @@ from otel_calico.datastores.file import FileDatastore
 from otel_calico.lookups import Lookups
 from otel_calico.model import Direction, Policy, PolicyKind
 from otel_calico.policy_names import canonical, from_policy
-from tests.datastores.etcd_server import PREFIX, EtcdServer
+from tests.datastores.calico_etcd import PREFIX, CalicoEtcd
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import NODE, QUICK, Follow
 from tests.kubernetes.objects import (
@@ -134,8 +134,8 @@ def test_one_state_written_three_ways_gives_equal_lookups(
     assert all(expected[1].values())
 
     by_etcd = Lookups()
-    with EtcdServer(tmp_path) as etcd:
-        etcd.put_all(entries.items())
+    with CalicoEtcd().start() as etcd:
+        etcd.put_all(entries)
         following = EtcdDatastore(etcd.settings, NODE, "cali", by_etcd, QUICK)
         following.start()
         try:

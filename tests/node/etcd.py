@@ -7,7 +7,10 @@ import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
+
+import trustme
 
 from tests.node.namespace import Namespace, command_in
 from tests.node.programs import Program, free_port
@@ -17,25 +20,52 @@ ALONE = ("--heartbeat-interval=10", "--election-timeout=100")
 """For a cluster of one member: it waits a tenth of a second for others that might lead, not one."""
 
 
+PUTS = 1000
+"""Keys of one transaction; etcd takes 128 unless told."""
+
+
 @dataclass(frozen=True, slots=True)
 class TLSFiles:
-    """Paths of PEM files; clients must show a certificate of the same authority."""
+    """Paths of PEM files. The certificate serves a client too."""
 
     authority: str
     certificate: str
     key: str
 
+    @classmethod
+    def issue(cls, directory: Path, authority: trustme.CA | None = None) -> TLSFiles:
+        """Write those of a server on 127.0.0.1."""
+        authority = authority or trustme.CA()
+        certificate = authority.issue_cert("127.0.0.1", "localhost")
+        paths = [directory / name for name in ("ca.pem", "certificate.pem", "key.pem")]
+        authority.cert_pem.write_to_path(paths[0])
+        certificate.cert_chain_pems[0].write_to_path(paths[1])
+        certificate.private_key_pem.write_to_path(paths[2])
+        return cls(*map(str, paths))
+
 
 class Etcd(Program):
-    """One etcd member that keeps its data while it is stopped and started again."""
+    """One etcd member that keeps its data while it is stopped and started again.
 
-    def __init__(self, tls: TLSFiles | None = None, namespace: Namespace | None = None, member: str = "test") -> None:
+    With TLS it takes no client without a certificate of the same authority, unless `knows_clients` is False.
+    """
+
+    def __init__(
+        self,
+        tls: TLSFiles | None = None,
+        namespace: Namespace | None = None,
+        member: str = "test",
+        *,
+        knows_clients: bool = True,
+    ) -> None:
         super().__init__("etcd")
         self.member = member
+        self.tls = tls
+        self.port, self._peer_port = free_port(), free_port()
         self._peers: Mapping[str, str] = {}
-        self._tls = tls
         self._namespace = namespace
-        self._client_port, self._peer_port = free_port(), free_port()
+        self._knows_clients = knows_clients
+        self._token = ""  # of the user that this harness is, once there are users
         self._context: ssl.SSLContext | None = None
         if tls:
             self._context = ssl.create_default_context(cafile=tls.authority)
@@ -44,7 +74,7 @@ class Etcd(Program):
     @property
     def endpoint(self) -> str:
         """The URL clients use."""
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._client_port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def peer_url(self) -> str:
@@ -65,10 +95,11 @@ class Etcd(Program):
         command += ["--logger=zap", "--log-level=warn"]
         command += [f"--listen-client-urls={self.endpoint}", f"--advertise-client-urls={self.endpoint}"]
         command += [f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}"]
-        command += [f"--initial-cluster={cluster}", *(ALONE if len(peers) == 1 else ())]
-        if self._tls:
-            command += [f"--cert-file={self._tls.certificate}", f"--key-file={self._tls.key}"]
-            command += [f"--trusted-ca-file={self._tls.authority}", "--client-cert-auth"]
+        command += [f"--max-txn-ops={PUTS}", f"--initial-cluster={cluster}", *(ALONE if len(peers) == 1 else ())]
+        if self.tls:
+            command += [f"--cert-file={self.tls.certificate}", f"--key-file={self.tls.key}"]
+            if self._knows_clients:
+                command += [f"--trusted-ca-file={self.tls.authority}", "--client-cert-auth"]
         self.launch(command_in(self._namespace, command))
 
     def wait_healthy(self) -> None:
@@ -78,33 +109,39 @@ class Etcd(Program):
 
     def put(self, key: str, value: str) -> int:
         """Write a key; returns the revision."""
-        return self._revision(self._call("kv/put", key=_encoded(key), value=_encoded(value)))
+        return self._revision(self._call("kv/put", key=encoded(key), value=encoded(value)))
 
-    def put_all(self, values: dict[str, str]) -> int:
-        """Write many keys, 100 to a transaction; returns the last revision."""
+    def put_all(self, values: Mapping[str, str]) -> int:
+        """Write many keys, `PUTS` to a transaction; returns the last revision."""
         revision = 0
         items = list(values.items())
-        for start in range(0, len(items), 100):
-            puts = [{"requestPut": {"key": _encoded(k), "value": _encoded(v)}} for k, v in items[start : start + 100]]
+        for start in range(0, len(items), PUTS):
+            some = items[start : start + PUTS]
+            puts = [{"requestPut": {"key": encoded(key), "value": encoded(value)}} for key, value in some]
             revision = self._revision(self._call("kv/txn", success=puts))
         return revision
 
     def delete(self, key: str) -> int:
         """Delete a key; returns the revision."""
-        return self._revision(self._call("kv/deleterange", key=_encoded(key)))
+        return self._revision(self._call("kv/deleterange", key=encoded(key)))
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete all keys that begin with a prefix; returns the revision."""
-        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-        return self._revision(self._call("kv/deleterange", key=_encoded(prefix), range_end=_encoded(end)))
+        return self._revision(self._call("kv/deleterange", key=encoded(prefix), range_end=encoded(after(prefix))))
 
     def compact(self, revision: int) -> None:
         """Forget the history before a revision: watches from there are refused."""
         self._call("kv/compaction", revision=revision, physical=True)
 
+    @property
+    def revision(self) -> int:
+        """The latest."""
+        return self._revision(self._call("kv/range", key=encoded("x")))
+
     def _call(self, method: str, **request: object) -> Any:
         body = json.dumps(request).encode()
-        answer = fetch(f"{self.endpoint}/v3/{method}", namespace=self._namespace, body=body, tls=self._context)
+        url, headers = f"{self.endpoint}/v3/{method}", {"Authorization": self._token} if self._token else {}
+        answer = fetch(url, namespace=self._namespace, headers=headers, body=body, tls=self._context)
         if answer.status != 200:
             raise RuntimeError(f"etcd refused {method} with {answer.status}: {answer.text}")
         return json.loads(answer.body)
@@ -114,5 +151,11 @@ class Etcd(Program):
         return int(answer["header"]["revision"])
 
 
-def _encoded(text: str) -> str:
+def after(prefix: str) -> str:
+    """The end of the range of all keys that begin with a prefix."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
+def encoded(text: str) -> str:
+    """As etcd's JSON has keys and values."""
     return base64.b64encode(text.encode()).decode()

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import trustme
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter as HttpExporter
 from opentelemetry.metrics import CallbackOptions, Observation
@@ -16,7 +15,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 
-from tests.node.etcd import Etcd, TLSFiles
+from tests.node.etcd import PUTS, Etcd, TLSFiles
 from tests.node.namespace import Namespace
 from tests.node.otlp_collector import OtlpCollector
 from tests.node.programs import MissingProgramError, find_program
@@ -62,7 +61,7 @@ def test_prometheus_answers_queries_about_what_it_scraped(namespace: Namespace, 
 
 def test_etcd_keeps_its_data_over_a_restart_and_refuses_compacted_revisions(etcd: Etcd) -> None:
     first = etcd.put("/calico/a", "1")
-    second = etcd.put_all({f"/calico/{number}": "x" for number in range(150)})
+    second = etcd.put_all({f"/calico/{number}": "x" for number in range(PUTS + 1)})
     assert second == first + 2
     etcd.compact(second)
     etcd.stop()
@@ -75,13 +74,7 @@ def test_etcd_keeps_its_data_over_a_restart_and_refuses_compacted_revisions(etcd
 
 
 def test_etcd_with_tls_takes_clients_with_a_certificate_only(tmp_path: Path) -> None:
-    authority = trustme.CA()
-    certificate = authority.issue_cert("127.0.0.1", "localhost")
-    paths = [tmp_path / name for name in ("ca.pem", "certificate.pem", "key.pem")]
-    authority.cert_pem.write_to_path(paths[0])
-    certificate.cert_chain_pems[0].write_to_path(paths[1])
-    certificate.private_key_pem.write_to_path(paths[2])
-    with Etcd(TLSFiles(*map(str, paths))) as member:
+    with Etcd(TLSFiles.issue(tmp_path)) as member:
         assert member.start().endpoint.startswith("https://")
         assert member.put("/calico/a", "1") > 0
 
