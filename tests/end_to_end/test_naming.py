@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from otel_calico.metrics import POLICY_METRICS
+from otel_calico.metrics import POLICY_LAST_HIT, POLICY_METRICS
 from tests.end_to_end.live_node import LiveNode
 from tests.end_to_end.traffic import Traffic, filled
 from tests.felix import Era
@@ -25,6 +25,8 @@ def policy_series(service: Service) -> Metrics:
     """Policy series by name without `_total`, as Prometheus stores them."""
     names = {metric.exposed.removesuffix("_total") for metric in POLICY_METRICS if metric.family in ON_BY_DEFAULT}
     page = {name.removesuffix("_total"): series for name, series in service.scrape().items()}
+    # A moment in whole seconds, that of each service's own scan.
+    page[POLICY_LAST_HIT.exposed] = dict.fromkeys(page[POLICY_LAST_HIT.exposed], 0.0)
     return {name: filled(page[name]) for name in names}
 
 
