@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import operator
 import re
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -132,12 +131,12 @@ def filter_table(text: str, declared: str) -> IptablesTable:
     rules = first + len(declared)
     as_before = declared and text.startswith(declared, first) and not text.startswith(":", rules)
     if not as_before or _declarations_end(text, begin, first) != first:
-        rules = _declarations_end(text, begin)
+        rules = _declarations_end(text, begin, len(text))
         declared = text[first:rules] if 0 < first < rules else ""
     return IptablesTable(text, declared, rules)
 
 
-def _declarations_end(text: str, start: int, end: int = sys.maxsize) -> int:
+def _declarations_end(text: str, start: int, end: int) -> int:
     found = _DECLARATIONS.match(text, start, end)
     return found.end() if found else start
 
