@@ -41,6 +41,7 @@ class RecordedSource:
 
     backend = "legacy"
     unlocked = False
+    unreadable = ()
 
     def __init__(self, shape: Shape, traffic: Traffic, reads: int) -> None:
         node = shape.node()

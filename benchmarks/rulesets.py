@@ -22,6 +22,7 @@ class MovingSource:
 
     backend = "legacy"
     unlocked = False
+    unreadable = ()
 
     def __init__(self, shape: Shape) -> None:
         ruleset = render(shape.node())
@@ -42,6 +43,7 @@ class ChurningSource:
 
     backend = "legacy"
     unlocked = False
+    unreadable = ()
 
     def __init__(self, shape: Shape, lookups: Lookups) -> None:
         shape.fill(lookups)

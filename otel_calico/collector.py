@@ -75,8 +75,11 @@ class Collector:
 
     def _begin(self) -> None:
         """Start every account anew."""
-        self._scans = {version: RulesetScan(version, self._lookups, self._settings.series) for version in IPVersion}
+        self._scans = {version: self._begun(version) for version in IPVersion}
         self._policies = PolicyAccount()
+
+    def _begun(self, version: IPVersion) -> RulesetScan:
+        return RulesetScan(version, self._lookups, self._settings.series)
 
     def close(self) -> None:
         """End a scan that is under way. From any thread."""
@@ -152,6 +155,7 @@ class Collector:
         """Read and parse, after a former look of the same scan if there was one."""
         dumps = self._source.read()
         self._follow_backend()
+        self._scans |= {dump.ip_version: self._begun(dump.ip_version) for dump in dumps if dump.first_look}
         watch.lap("read")
         rulesets = {
             dump.ip_version: self._scans[dump.ip_version].parse(dump.text, former.get(dump.ip_version))
@@ -204,6 +208,7 @@ class Collector:
             below_minimum=below_minimum,
             series_left_out=count_by_metric(left_out) if left_out else {},
             unlocked=self._source.unlocked,
+            unreadable={_label(version): reason for version, reason in self._source.unreadable},
         )
 
     def _failed(self, taken: int, watch: Stopwatch, kind: str, message: str) -> Snapshot:

@@ -21,7 +21,7 @@ class Readiness:
 
 def readiness(status: DatastoreStatus, snapshot: Snapshot | None) -> Readiness:
     """What the datastore and the latest scan, if there was one, let the service be."""
-    return Readiness(list(_missing(status, snapshot)), list(_unwatched(status)))
+    return Readiness(list(_missing(status, snapshot)), [*_unwatched(status), *_unread(snapshot)])
 
 
 def _missing(status: DatastoreStatus, snapshot: Snapshot | None) -> Iterator[str]:
@@ -37,6 +37,12 @@ def _unwatched(status: DatastoreStatus) -> Iterator[str]:
     for name, kind in status.kinds.items():
         if kind.in_sync and not kind.connected:
             yield f"{name}: not watched now, the last known state is used. {kind.last_error}".rstrip()
+
+
+def _unread(snapshot: Snapshot | None) -> Iterator[str]:
+    """IP versions whose rules cannot be read: the service shows the other one."""
+    for version, reason in (snapshot.report.unreadable if snapshot else {}).items():
+        yield _with_remedy(f"{version} is left out: {reason}")
 
 
 def _with_remedy(reason: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import structlog
 
 from otel_calico.series import Snapshot
@@ -18,6 +20,7 @@ class ScanLog:
         self._failure: str | None = None
         self._told: dict[str, frozenset[str]] = {}
         self._malformed = 0
+        self._unreadable: Collection[str] = ()
         self._unlocked = False
         self._below_minimum = False
         self._left_out = False
@@ -32,6 +35,13 @@ class ScanLog:
         self._tell_names("chains_without_name", report.chains_without_name)
         if report.malformed_lines and not self._malformed:
             log.warning("malformed_lines", lines=report.malformed_lines)
+        for ip_version in report.unreadable.keys() - self._unreadable:
+            log.warning(
+                "ip_version_unreadable",
+                ip_version=ip_version,
+                reason=report.unreadable[ip_version],
+                remedy="its rules are left out and tried again every minute: run the program by hand on the node",
+            )
         if report.unlocked and not self._unlocked:
             log.warning(
                 "xtables_lock_unavailable",
@@ -44,6 +54,7 @@ class ScanLog:
             log.warning("series_limit_reached", left_out=left_out, remedy="raise metrics.series_limit, or ask for less")
         self._left_out = bool(report.series_left_out)
         self._malformed, self._unlocked = report.malformed_lines, report.unlocked
+        self._unreadable = report.unreadable.keys()
         self._below_minimum = report.below_minimum
 
     def _tell_failure(self, snapshot: Snapshot) -> None:

@@ -99,6 +99,7 @@ class ScanReport:
     below_minimum: bool = False  # MINIMUM_COUNTER left this scan out
     series_left_out: Mapping[Metric, int] = field(default_factory=dict)  # by the limit on series
     unlocked: bool = False  # legacy tables were read without the xtables lock
+    unreadable: Mapping[str, str] = field(default_factory=dict)  # by IP version: why it was left out
 
 
 @dataclass(frozen=True, slots=True)

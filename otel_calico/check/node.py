@@ -46,6 +46,9 @@ def check_rules(snapshot: Snapshot) -> Finding:
         return Finding(Level.FAIL, "rules", text, f"see docs/troubleshooting.md, section {section}")
     rules = ", ".join(f"{count} {version} rules" for version, count in report.rules.items())
     text = f"{report.backend} backend, {rules}"
+    if report.unreadable:
+        reasons = "; ".join(f"{version} is left out: {reason}" for version, reason in report.unreadable.items())
+        return Finding(Level.WARN, "rules", f"{text}, {reasons}", "see docs/troubleshooting.md, section Rules")
     if report.malformed_lines:
         remedy = "please report them: no iptables or nftables version known prints such"
         return Finding(Level.WARN, "rules", f"{text}, {report.malformed_lines} unreadable lines", remedy)

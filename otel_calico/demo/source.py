@@ -15,6 +15,7 @@ class DemoSource:
 
     backend = "demo"
     unlocked = False
+    unreadable = ()
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

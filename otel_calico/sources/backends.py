@@ -67,11 +67,10 @@ def _backend_of(program: str, commands: Commands) -> Backend:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What one backend shows: the dump of each IP version that has a table, and the IP versions without one."""
+    """What one backend shows of the IP versions that could be looked at: dumps, empty where the kernel has no table."""
 
     backend: Backend
     texts: Mapping[IPVersion, str]
-    without_table: tuple[IPVersion, ...] = ()
 
     @property
     def calico(self) -> tuple[IPVersion, ...]:
@@ -81,12 +80,13 @@ class Candidate:
     @property
     def entered(self) -> bool:
         """True if forwarded packets come into Calico's chains."""
-        return any(map(_entry, self.texts.values()))
+        return any(self.traffic())
 
     @property
     def size(self) -> tuple[bool, int]:
         """Orders candidates of which nothing else tells which is Felix's: native nftables is what it moves to."""
-        return self.backend is Backend.NFTABLES, sum(map(len, self.texts.values()))
+        size = sum(map(len, self.texts.values()))
+        return self.backend is Backend.NFTABLES and size > 0, size
 
     def traffic(self) -> tuple[str, ...]:
         """The counted rules that lead into Calico's chains; they differ from an earlier look's if packets came."""

@@ -25,6 +25,7 @@ class FileSource:
 
     backend = "file"
     unlocked = False
+    unreadable = ()
 
     def __init__(self, path: str) -> None:
         self._path = path

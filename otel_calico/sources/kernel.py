@@ -57,6 +57,8 @@ class KernelSource:
         self._chosen: Backend | None = None
         self._ip_versions: tuple[IPVersion, ...] = ()
         self._looked: dict[Backend, tuple[str, ...]] = {}  # traffic seen at the last look
+        self._seen: set[tuple[Backend, IPVersion]] = set()  # at any look
+        self._unreadable: Sequence[tuple[IPVersion, str]] = ()
         self._look_at = 0.0
         self._locked = True
         self._programs: dict[tuple[Backend, IPVersion], Sequence[str] | None] = {}  # found on PATH at the last look
@@ -73,6 +75,11 @@ class KernelSource:
         """True if legacy tables were last read without the xtables lock."""
         return self._chosen is Backend.LEGACY and not self._locked
 
+    @property
+    def unreadable(self) -> Sequence[tuple[IPVersion, str]]:
+        """IP versions that the backend's program could not read when all were looked at, and why."""
+        return self._unreadable
+
     def read(self) -> Sequence[Dump]:
         """Dumps of the IP versions that have Calico chains; at a look everywhere, of all that could be looked at.
 
@@ -84,7 +91,7 @@ class KernelSource:
         if self._chosen is None or not self._ip_versions or self._clock() >= self._look_at:
             return self._look()
         texts = self._texts(self._chosen, self._ip_versions)
-        if not all(text and has_calico_chains(text) for text in texts.values()):
+        if not all(map(has_calico_chains, texts.values())):
             return self._look()  # Felix may have switched its backend, or ended IPv6
         return _dumps(texts)
 
@@ -106,23 +113,25 @@ class KernelSource:
         if chosen is None or not chosen.calico:
             for error in errors.values():
                 raise error
-        if (chosen is None or not chosen.calico) and ebpf.has_pinned_maps():
-            raise SourceError("ebpf_dataplane", EBPF_DATAPLANE)
-        looked_at = {version for (_, version), command in self._programs.items() if command}
-        if not looked_at:
+            if ebpf.has_pinned_maps():
+                raise SourceError("ebpf_dataplane", EBPF_DATAPLANE)
+        if chosen is None:
             message = "no iptables-save and no nft found: install the packages iptables and nftables"
             raise SourceError("missing_binary", message)
         self._looked = {candidate.backend: candidate.traffic() for candidate in candidates}
         self._look_at = self._clock() + _LOOK_AGAIN
-        if chosen is None:
-            self._ip_versions = ()
-            return _dumps(dict.fromkeys(sorted(looked_at)))
         if chosen.calico and chosen.backend is not self._chosen:
             versions = [version.value for version in chosen.calico]
             log.info("backend_found", backend=chosen.backend.value, ip_versions=versions)
             self._chosen = chosen.backend  # a table without Calico's chains tells nothing of Felix's choice
         self._ip_versions = chosen.calico
-        return _dumps({**dict.fromkeys(chosen.without_table), **chosen.texts})
+        self._unreadable = [
+            (version, str(error)) for (backend, version), error in errors.items() if backend is chosen.backend
+        ]
+        # Of a program that was installed only now nobody knows what its rules counted before.
+        first = [version for version in chosen.texts if (chosen.backend, version) not in self._seen]
+        self._seen |= {(candidate.backend, version) for candidate in candidates for version in candidate.texts}
+        return _dumps(chosen.texts, first)
 
     def _rank(self, candidate: Candidate) -> tuple[bool, bool, bool, bool, tuple[bool, int], bool]:
         """Of two that both look like Felix's (one left over after a switch) the one whose counters move.
@@ -140,16 +149,15 @@ class KernelSource:
         candidates: list[Candidate] = []
         errors: dict[tuple[Backend, IPVersion], SourceError] = {}
         for backend in self._settings.backends:
-            texts: dict[IPVersion, str | None] = {}
+            texts: dict[IPVersion, str] = {}
             for version in IPVersion:
                 try:
                     self._programs[backend, version] = self._program(backend, version)
                     texts |= self._texts(backend, (version,))
                 except SourceError as error:
                     errors[backend, version] = error
-            tables = {version: text for version, text in texts.items() if text is not None}
-            if tables:
-                candidates.append(Candidate(backend, tables, without_table=tuple(texts.keys() - tables.keys())))
+            if texts:
+                candidates.append(Candidate(backend, texts))
         return candidates, errors
 
     def _program(self, backend: Backend, version: IPVersion) -> Sequence[str] | None:
@@ -160,18 +168,19 @@ class KernelSource:
             raise SourceError("missing_binary", f"{former[0]} is no longer installed: install its package again")
         return program
 
-    def _texts(self, backend: Backend, ip_versions: Iterable[IPVersion]) -> Mapping[IPVersion, str | None]:
+    def _texts(self, backend: Backend, ip_versions: Iterable[IPVersion]) -> Mapping[IPVersion, str]:
         """Run the save program of each IP version, where there is one. Raises SourceError.
 
-        None stands for a table that the kernel does not have.
+        An empty text stands for a table that the kernel does not have.
         """
-        texts: dict[IPVersion, str | None] = {}
+        texts: dict[IPVersion, str] = {}
         for version in ip_versions:
             command = self._programs.get((backend, version))
             if command is None:
                 continue
             in_use = backend is not Backend.LEGACY or legacy_filter_in_use(version)
-            texts[version] = text = self._save(backend, command) if in_use else None
+            text = self._save(backend, command) if in_use else None
+            texts[version] = text or ""
             if text is not None and not holds_table(text):
                 # Not taken for a table without rules: all that it holds would be new when the program prints it again.
                 raise SourceError("empty", f"{command[0]} printed no table: {text[:_QUOTED]!r}")
@@ -194,5 +203,5 @@ class KernelSource:
         return Limits(max(0.0, self._deadline - self._clock()), self._settings.limits.octets)
 
 
-def _dumps(texts: Mapping[IPVersion, str | None]) -> Sequence[Dump]:
-    return [Dump(version, text or _NO_TABLE) for version, text in texts.items()]
+def _dumps(texts: Mapping[IPVersion, str], first: Collection[IPVersion] = ()) -> Sequence[Dump]:
+    return [Dump(version, text or _NO_TABLE, first_look=version in first) for version, text in texts.items()]

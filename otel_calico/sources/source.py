@@ -11,10 +11,14 @@ from otel_calico.model import IPVersion
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """The rules of one IP version, as `iptables-save -t filter -c` or `nft -j list table ip calico` prints them."""
+    """The rules of one IP version, as `iptables-save -t filter -c` or `nft -j list table ip calico` prints them.
+
+    `first_look` says that nobody could look at this table before: what its rules counted by now is history.
+    """
 
     ip_version: IPVersion
     text: str
+    first_look: bool = False
 
 
 class SourceError(Exception):
@@ -38,6 +42,10 @@ class Source(Protocol):
     @property
     def unlocked(self) -> bool:
         """True if the last read was of legacy tables without the xtables lock: its counters may be near zero."""
+
+    @property
+    def unreadable(self) -> Sequence[tuple[IPVersion, str]]:
+        """IP versions that were left out of the last read because they could not be read, and why."""
 
     def read(self) -> Sequence[Dump]:
         """The dumps of all IP versions that have a ruleset. Raises SourceError."""

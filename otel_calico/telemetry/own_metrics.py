@@ -131,6 +131,11 @@ def _latest_scan(state: State) -> Sequence[OwnMetric]:
             lambda: _named("dataplane", state().dataplane),
         ),
         OwnMetric("ruleset.rules", "Rules read.", lambda: labelled("network.type", state().rules)),
+        OwnMetric(
+            "ruleset.unreadable",
+            "1 for an IP version whose rules could not be read and are left out.",
+            lambda: labelled("network.type", dict.fromkeys(state().unreadable, 1)),
+        ),
         OwnMetric("ruleset.malformed_lines", "Lines that are no rule.", lambda: unlabelled(state().malformed_lines)),
         OwnMetric(
             "interfaces.without_workload",

@@ -25,6 +25,7 @@ class ServiceState:
     dataplane: str = ""
     rules: Mapping[str, int] = field(default_factory=dict)
     malformed_lines: int = 0
+    unreadable: Sequence[str] = ()
     interfaces_without_workload: int = 0
     chains_without_name: int = 0
     series: Mapping[str, int] = field(default_factory=dict)
@@ -69,6 +70,7 @@ def state_of(
         dataplane=report.dataplane,
         rules=report.rules,
         malformed_lines=report.malformed_lines,
+        unreadable=tuple(report.unreadable),
         interfaces_without_workload=len(report.interfaces_without_workload),
         chains_without_name=len(report.chains_without_name),
         series=series,

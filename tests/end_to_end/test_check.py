@@ -157,6 +157,16 @@ def test_a_web_configuration_file_is_looked_at(
     assert (ended, finding.format(file=file) in said) == (code, True)
 
 
+def test_an_ip_version_that_cannot_be_read_is_a_warning(nft_node: LiveNode, tmp_path: Path) -> None:
+    broken = tmp_path / "ip6tables-nft-save"
+    broken.write_text("#!/bin/sh\necho 'it is Tuesday' >&2; exit 3\n")
+    broken.chmod(0o755)
+    code, said = check(nft_node, {"PATH": f"{tmp_path}:{PATH}"})
+    assert code == 0
+    reason = "ip6tables-nft-save ended with exit status 3: it is Tuesday"
+    assert wrong(said) == f"warn  rules              nft backend, 87 ipv4 rules, ipv6 is left out: {reason}\n{SEE}"
+
+
 def test_an_interface_without_workload_is_a_warning(nft_node: LiveNode) -> None:
     key, value = endpoint(WEB)
     nft_node.etcd.delete(key)

@@ -15,6 +15,7 @@ class MemorySource:
     """A Source that shows what `dumps` holds; `error`, if set, is raised instead."""
 
     backend = "nft"
+    unreadable = ()
 
     def __init__(self, text: str = BARE) -> None:
         self.dumps = {IPVersion.V4: text}

@@ -20,27 +20,19 @@ from otel_calico.sources.source import SourceError
 from tests.felix import Era, render
 from tests.felix.example import example_node
 from tests.node.programs import wait_until
+from tests.sources.conftest import Install
 
 V4 = render(example_node(Era.E)).dump()
 V6 = render(example_node(Era.E), IPVersion.V6).dump()
-Install = Callable[[str, str], Path]
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Puts shell scripts on an otherwise bare PATH."""
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-
-    def write(name: str, script: str) -> Path:
-        path = tmp_path / name
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
-        return path
-
+def install(tmp_path: Path, install: Install) -> Install:
+    """Writes scripts, beside those of both IP versions, which work well."""
     for name, text in (("iptables-nft-save", V4), ("ip6tables-nft-save", V6)):
         (tmp_path / f"{name}.txt").write_text(text)
-        write(name, f"cat {tmp_path}/{name}.txt")
-    return write
+        install(name, f"cat {tmp_path}/{name}.txt")
+    return install
 
 
 def source(limits: Limits | None = None, clock: Callable[[], float] = time.monotonic) -> KernelSource:

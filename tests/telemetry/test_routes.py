@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.scans import Scans
-from otel_calico.series import Snapshot
+from otel_calico.series import ScanReport, Snapshot
 from otel_calico.telemetry.routes import Routes
 from otel_calico.web.message import Request
+
+
+def test_a_node_of_which_one_ip_version_cannot_be_read_is_ready_and_says_why() -> None:
+    report = ScanReport(unreadable={"ipv6": "ip6tables-nft-save ended with exit status 3: it is Tuesday"})
+    routes = Routes(None, Scans(lambda: Snapshot(0.0, report=report)), DatastoreStatus, {})
+
+    response = routes(Request("GET", "/readyz"))
+
+    assert response.status == 200
+    assert response.body.decode() == (
+        "ready\nipv6 is left out: ip6tables-nft-save ended with exit status 3: it is Tuesday. "
+        "`otel-calico check` tells what to do.\n"
+    )
 
 
 def test_before_the_datastore_is_in_sync_readiness_says_so_without_a_scan() -> None:
