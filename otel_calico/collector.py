@@ -18,7 +18,7 @@ from otel_calico.lookups import Lookups
 from otel_calico.memory import without_looking_for_garbage
 from otel_calico.model import IPVersion
 from otel_calico.ruleset.dump import DumpError
-from otel_calico.ruleset.ruleset import MalformedCounterError, Ruleset
+from otel_calico.ruleset.ruleset import Ruleset
 from otel_calico.scan import RulesetScan, Stopwatch, dataplane_of
 from otel_calico.scan_log import ScanLog
 from otel_calico.series import EBPF_DATAPLANE, Readings, ScanFailure, ScanReport, SeriesSet, Snapshot
@@ -112,8 +112,6 @@ class Collector:
             snapshot = self._measure(taken, watch)
         except (SourceError, DumpError) as error:
             snapshot = self._failed(taken, watch, error.kind, str(error))
-        except MalformedCounterError as error:
-            snapshot = self._failed(taken, watch, "garbage", f"the counters of chain {error} are no numbers")
         except Exception as error:  # an exporter whose callback raises would lose its metrics without a word
             log.exception("scan_crashed")
             snapshot = self._failed(taken, watch, "internal_error", f"{type(error).__name__}: {error}")

@@ -54,7 +54,7 @@ class RulesetScan:
         self._looked_at: int | None = None  # Unix nanoseconds of the scan before
 
     def parse(self, text: str, previous: Ruleset | None = None) -> Ruleset:
-        """Read a dump, after the ruleset of the scan before or another. Raises DumpError and MalformedCounterError.
+        """Read a dump, after the ruleset of the scan before or another. Raises DumpError.
 
         Nothing is believed yet; accounts only look at the counters of the chains that moved.
         """
@@ -76,7 +76,7 @@ class RulesetScan:
         )
 
     def account(self, planned: PlannedRuleset) -> Sequence[Readings]:
-        """Readings of all chains that have series; chains that are gone are forgotten. Raises MalformedCounterError."""
+        """Readings of all chains that have series; chains that are gone are forgotten."""
         if planned.plan is not self._accounted:
             self._follow(planned.plan)
         groups = self._groups.look(planned)

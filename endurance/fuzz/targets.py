@@ -18,7 +18,7 @@ from otel_calico.datastores.resources import InvalidResourceError
 from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.nft_json import calico_tables
 from otel_calico.ruleset.parse import parse
-from otel_calico.ruleset.ruleset import MalformedCounterError, Ruleset
+from otel_calico.ruleset.ruleset import Ruleset
 from otel_calico.web.config_file import WebConfigError
 from otel_calico.web.config_file import read as read_web_config
 
@@ -33,7 +33,7 @@ def ruleset(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     try:
         first = parse(text)
-    except (DumpError, MalformedCounterError):
+    except DumpError:
         return
     moved = _COUNTERS.sub(lambda found: f"[{int(found[1]) + 7}:{int(found[2]) + 420}]", text)
     for later in (text, moved, text.replace("-j DROP", "-j RETURN")):
@@ -46,7 +46,7 @@ def nft_export(data: bytes) -> None:
         tables = calico_tables(data.decode("utf-8", "replace"))
         for text in tables.values():
             parse(text)
-    except (DumpError, MalformedCounterError):
+    except DumpError:
         pass
 
 
@@ -109,10 +109,8 @@ def _said(table: Ruleset) -> object:
 
 def _chain(table: Ruleset, name: str) -> object:
     chain = table.chains[name]
-    try:
-        counters = chain.counters(range(len(chain.layout)))
-    except MalformedCounterError:
-        counters = []
+    everything = range(len(chain.layout)) if chain.layout.rules else ()
+    counters = chain.counters(everything)
     return chain.text, counters, chain.layout.rules, chain.layout.hashes
 
 

@@ -65,7 +65,7 @@ class ChainAccount:
         return chain is self._chain and plan is self._plan
 
     def read(self, plan: EndpointPlan, scan: ChainScan) -> Sequence[Readings]:
-        """The readings of this scan, one per metric that has series. Raises MalformedCounterError."""
+        """The readings of this scan, one per metric that has series."""
         if plan is not self._plan:
             self._take(plan)
         packets, octets = self._looked_at(scan.chain)
@@ -79,10 +79,7 @@ class ChainAccount:
         return self.readings
 
     def peek(self, chain: Chain) -> None:
-        """Note the counters that `read` will want, while the chain's lines are in the processor's cache.
-
-        Raises MalformedCounterError.
-        """
+        """Note the counters that `read` will want, while the chain's lines are in the processor's cache."""
         wanted = self._wanted
         self._peeked = chain, chain.packets(wanted.packets), chain.octets(wanted.octets) if wanted.octets else []
 

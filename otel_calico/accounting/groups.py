@@ -30,7 +30,7 @@ class GroupWatch:
         """What the members of each group that moved decided since the scan before, by the group's chain.
 
         Groups of which nothing is known are left out. The first scan compares what was counted ever: where that agrees,
-        no packet was on its way, and no counter was reset. Raises MalformedCounterError.
+        no packet was on its way, and no counter was reset.
         """
         former, out_of_step = self._out_of_step, set[str]()
         found: dict[str, Decisions] = {}

@@ -11,7 +11,7 @@ from otel_calico.ruleset.ruleset import Ruleset
 
 
 def fell_together(before: Ruleset, now: Ruleset) -> bool:
-    """True if most of the counters that were not zero are lower now. Raises MalformedCounterError."""
+    """True if most of the counters that were not zero are lower now."""
     counting = fallen = 0
     for name, chain in now.chains.items():
         former = before.chains.get(name)

@@ -36,10 +36,7 @@ class PolicyAccount:
     _read: list[Readings] = field(default_factory=list)
 
     def read(self, rulesets: Sequence[PlannedRuleset], taken: int) -> list[Readings]:
-        """Book what came since the last scan and say the totals; `taken` is now, in Unix nanoseconds.
-
-        Raises MalformedCounterError, booking nothing then.
-        """
+        """Book what came since the last scan and say the totals; `taken` is now, in Unix nanoseconds."""
         moved = self._moved(rulesets)
         if moved is None:
             hit = self._follow(rulesets)

@@ -42,7 +42,7 @@ class PolicyRules:
         self._counters = counters
 
     def look(self, chain: Chain) -> Counters:
-        """What the same rules count now. Raises MalformedCounterError."""
+        """What the same rules count now."""
         return chain.counters(self._positions)
 
     def book(self, chain: Chain, counters: Counters) -> Iterator[PolicyKey]:
@@ -54,7 +54,7 @@ class PolicyRules:
 def counted_before(chain: Chain, rules: Sequence[int], before: Chain | None) -> Counters:
     """What the rules at these positions of a chain counted when it was as it was `before`, planned or not.
 
-    Zeros of a rule that was not there. Raises MalformedCounterError.
+    Zeros of a rule that was not there.
     """
     if before is None:
         return [(0, 0)] * len(rules)

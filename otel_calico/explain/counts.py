@@ -52,7 +52,7 @@ class ChainCounts:
     """The counters of one chain now and, where there was a former look, then."""
 
     def __init__(self, chain: Chain | None, former: Chain | None, *, looked_before: bool) -> None:
-        """Raises MalformedCounterError. `former` is None where the chain was not there, or nobody looked."""
+        """`former` is None where the chain was not there, or nobody looked."""
         self._amounts = _amounts(chain)
         self._hashes = chain.layout.hashes if chain else ()
         self._before = dict(zip(former.layout.hashes, _amounts(former), strict=True)) if former else {}

@@ -47,7 +47,7 @@ class NodeView:
         return sorted(found, key=_order)
 
     def path(self, endpoint: Endpoint) -> EndpointPath:
-        """The way of a packet through one chain of `endpoints`. Raises MalformedCounterError."""
+        """The way of a packet through one chain of `endpoints`."""
         return next(view for view in self._views if view.look.ip_version is endpoint.ip_version).path(endpoint)
 
     def paths(self) -> Iterator[EndpointPath]:

@@ -33,7 +33,7 @@ class PolicyPage:
 
 
 def policy_page(view: NodeView, name: str) -> PolicyPage:
-    """The policies of this name or chain. Raises MalformedCounterError."""
+    """The policies of this name or chain."""
     found = find_policies(view, name)
     names = {totals.name for totals in found}
     return PolicyPage(

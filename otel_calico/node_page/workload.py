@@ -56,7 +56,7 @@ class Workload:
 
 
 def workload(view: NodeView, name: str, lookups: Lookups) -> Workload:
-    """The workload of this name, interface or chain. Raises MalformedCounterError."""
+    """The workload of this name, interface or chain."""
     found = [endpoint for endpoint in view.endpoints if name in {endpoint.name, endpoint.interface, endpoint.chain}]
     interfaces = list(dict.fromkeys(endpoint.interface for endpoint in found))
     known = [one for interface in interfaces if (one := lookups.endpoint(interface))]

@@ -33,11 +33,16 @@ class KnownRules:
 
 
 class DumpError(ValueError):
-    """The text is no whole filter table. `kind` is `empty`, `truncated` or `no_counters`."""
+    """The text is no whole filter table. `kind` is `empty`, `truncated`, `no_counters` or `garbage`."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+def garbled(chain: str) -> DumpError:
+    """A rule of Felix's has counters that are no numbers: passed over, it would seem to have gone and come back."""
+    return DumpError("garbage", f"the counters of chain {chain} are no numbers")
 
 
 class Form(Protocol):
@@ -49,14 +54,14 @@ class Form(Protocol):
     def counters_in(self, text: str, lines: int = -1) -> list[str]:
         """The counter of each line, or of so many from the first on."""
 
-    def within_lines(self, counters: Sequence[str]) -> bool:
-        """True if none of these is more than a part of one line."""
+    def are_numbers(self, counters: Sequence[str]) -> bool:
+        """True if each of them stands for two numbers. The other methods take only such."""
 
     def packets(self, counters: Sequence[str], rules: Iterable[int]) -> list[int]:
-        """Packets of the rules at these positions. Raises ValueError."""
+        """Packets of the rules at these positions."""
 
     def numbers(self, counter: str) -> tuple[int, int]:
-        """Packets and bytes. Raises ValueError."""
+        """Packets and bytes."""
 
     def frame(self, text: str) -> list[str]:
         """The lines in parts, with an empty one for each counter: text, counter, text, … counter, text."""
@@ -100,4 +105,4 @@ class Table(Protocol):
         """Where the neighbouring lines of the chain of this line end."""
 
     def skip(self, position: int) -> int:
-        """Where the line after one that is no rule starts. Raises DumpError and MalformedCounterError."""
+        """Where the line after one that is no rule starts. Raises DumpError."""

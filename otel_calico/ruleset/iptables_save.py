@@ -10,15 +10,16 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from otel_calico.ruleset.dump import DumpError
+from otel_calico.ruleset.dump import DumpError, garbled
 from otel_calico.ruleset.rule import Rule, parse_rule, rule_or_none
-from otel_calico.ruleset.ruleset import MalformedCounterError
 
-_BLOCK = re.compile(r"\[\d+:\d+\] -A (\S+)(?: [^\n]*)?(?=\n)(?:\n\[\d+:\d+\] -A \1(?: [^\n]*)?(?=\n|$))*")
+_COUNTER = "[0-9]{1,20}+:[0-9]{1,20}+"  # the kernel's numbers have 64 bits
+_COUNTERS = re.compile(rf"{_COUNTER}(?:,{_COUNTER})*+")
+_BLOCK = re.compile(rf"\[{_COUNTER}\] -A (\S+)(?: [^\n]*)?(?=\n)(?:\n\[{_COUNTER}\] -A \1(?: [^\n]*)?(?=\n|$))*")
 """All neighbouring lines of one chain."""
 
 _DECLARATIONS = re.compile(r"(?::[^\n]*\n)*")
-_CHAIN = re.compile(r"\[\d+:\d+\] -A (\S+)")
+_CHAIN = re.compile(rf"\[{_COUNTER}\] -A (\S+)")
 _FELIX_RULE = re.compile(r"\] -A (cali-\S+)")
 _RULE = re.compile(r"\] -A \S+([^\n]*)\n")
 _FELIX_RULES = re.compile(r'\] -A \S+([^"\n]*?) -m comment --comment "cali:([^"\n]{16})"([^\n]*)\n')
@@ -42,16 +43,16 @@ class IptablesForm:
         del parted[-1]  # what follows the last line end
         return [line[1 : line.find("]")] for line in parted]
 
-    def within_lines(self, counters: Sequence[str]) -> bool:
-        """True if none of these is more than a part of one line."""
-        return "\n" not in "".join(counters)
+    def are_numbers(self, counters: Sequence[str]) -> bool:
+        """True if each of them stands for two numbers."""
+        return _COUNTERS.fullmatch(",".join(counters)) is not None
 
     def packets(self, counters: Sequence[str], rules: Iterable[int]) -> list[int]:
-        """Packets of the rules at these positions. Raises ValueError."""
+        """Packets of the rules at these positions."""
         return [int(counters[rule].partition(":")[0]) for rule in rules]
 
     def numbers(self, counter: str) -> tuple[int, int]:
-        """Packets and bytes. Raises ValueError."""
+        """Packets and bytes."""
         packets, octets = counter.split(":")
         return int(packets), int(octets)
 
@@ -104,10 +105,10 @@ class IptablesTable:
         return block.end() + 1 if block else self._next_line(position)
 
     def skip(self, position: int) -> int:
-        """Where the line after one that is no rule starts. Raises DumpError and MalformedCounterError."""
+        """Where the line after one that is no rule starts. Raises DumpError."""
         after = self._next_line(position)
         if (spoilt := _FELIX_RULE.search(self.text, position, after)) is not None:
-            raise MalformedCounterError(spoilt[1])
+            raise garbled(spoilt[1])
         return after
 
     def _next_line(self, position: int) -> int:

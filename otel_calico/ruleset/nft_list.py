@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from otel_calico.ruleset.dump import DumpError
+from otel_calico.ruleset.dump import DumpError, garbled
 from otel_calico.ruleset.nft_json import IPV4, calico_tables
 from otel_calico.ruleset.nft_rule import read_rule
 from otel_calico.ruleset.rule import Rule, rule_or_none
@@ -26,6 +26,8 @@ _RULE = re.compile(_CHAIN.pattern + r'"handle": \d+(?:, "comment": "((?:[^"\\]|\
 _HASH_COMMENT = re.compile(r"cali:([A-Za-z0-9_-]{16}); ?")
 _LAYER = "filter-"
 _NOT_COUNTED = ""
+_COUNTER_OR_NONE = rf"(?:-?[0-9]{{1,20}}+{_BETWEEN}-?[0-9]{{1,20}}+)?"
+_COUNTERS = re.compile(rf"{_COUNTER_OR_NONE}(?:;{_COUNTER_OR_NONE})*+")
 _64_BITS = (1 << 64) - 1  # nft prints a counter of 2^63 and more as a negative number
 
 
@@ -44,16 +46,16 @@ class NftForm:
         parted = text.split(_START, lines + 1 if lines >= 0 else -1)
         return [_counter(line) for line in parted[1 : lines + 1 if lines >= 0 else None]]
 
-    def within_lines(self, counters: Sequence[str]) -> bool:
-        """True if none of these is more than a part of one line."""
-        return _START not in "".join(counters)
+    def are_numbers(self, counters: Sequence[str]) -> bool:
+        """True if each of them stands for two numbers."""
+        return _COUNTERS.fullmatch(";".join(counters)) is not None
 
     def packets(self, counters: Sequence[str], rules: Iterable[int]) -> list[int]:
-        """Packets of the rules at these positions. Raises ValueError."""
+        """Packets of the rules at these positions."""
         return [int(counters[rule].partition(",")[0] or 0) & _64_BITS for rule in rules]
 
     def numbers(self, counter: str) -> tuple[int, int]:
-        """Packets and bytes. Raises ValueError."""
+        """Packets and bytes."""
         if counter == _NOT_COUNTED:
             return 0, 0
         packets, octets = counter.split(_BETWEEN)
@@ -180,7 +182,9 @@ def _rule_text(position: int, line: str) -> tuple[str, str]:
     found = _RULE.fullmatch(_START + line)
     if found is None:
         raise _no_whole_rule(line)
-    _, _, comment, expressions = found.groups(default="")
+    _, chain, comment, expressions = found.groups(default="")
+    if not FORM.are_numbers([_counter(expressions)]):
+        raise garbled(chain)
     hashed = _HASH_COMMENT.match(comment)
     free = comment[hashed.end() :] if hashed else comment
     before, after = _parted(expressions)

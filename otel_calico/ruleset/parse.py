@@ -19,8 +19,7 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
     """Read a dump, reusing layouts and chains of `previous` where the text still says the same.
 
     `moved` is told each chain that says what it said and has other counters, at once, while its lines are still in
-    the processor's cache. A line that is no rule is skipped and counted. Raises DumpError, and MalformedCounterError
-    for a rule of Felix's whose counters are no numbers: passed over, it would seem to have gone and come back.
+    the processor's cache. A line that is no rule is skipped and counted. Raises DumpError.
     """
     known, declared = (previous.chains, previous.declared) if previous else ({}, "")
     table: Table = calico_table(text) if text.startswith("{") else filter_table(text, declared)
@@ -101,14 +100,14 @@ def _continued(former: Chain, table: Table, start: int) -> Chain | None:
     if former.cut:
         # Most counters have as many digits as before, so they stand where they stood.
         counters: Sequence[str] = former.cut(now)
-        if layout.text(counters) == now and form.within_lines(counters):
+        if layout.text(counters) == now and form.are_numbers(counters):
             return Chain(layout, now, counters, former.cut)
     # As many lines as the chain had stand in about as much text as it took.
     counters = form.counters_in(text[start : end + _GROWTH * len(layout)], len(layout))
     if len(counters) != len(layout):
         return None
     now = layout.text(counters)
-    if not text.startswith(now, start):
+    if not text.startswith(now, start) or not form.are_numbers(counters):
         return None
     return Chain(layout, now, counters, layout.cutter(counters) if len(now) == len(former.text) else None)
 

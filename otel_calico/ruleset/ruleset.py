@@ -27,10 +27,6 @@ _DECLARED = re.compile(r'^:(cali-\S+) |"name": "filter-(cali-[^"]+)", "handle"',
 _TO_WORKLOADS, _FROM_WORKLOADS = "cali-to-wl-dispatch", "cali-from-wl-dispatch"
 
 
-class MalformedCounterError(ValueError):
-    """A line's counters are no numbers, so nothing in this dump can be believed."""
-
-
 Cutter = Callable[[str], tuple[str, ...]]
 
 
@@ -103,6 +99,7 @@ def _spot(start: int, stop: int) -> slice:
 class Chain:
     """One chain in one scan: its layout, and its lines with the counters. Compared by identity.
 
+    Counters of Calico's chains are numbers; of other chains nobody asks for them.
     `cut` gives the counters of a text in which they stand where they stand in this chain's; None if not known.
     """
 
@@ -122,26 +119,19 @@ class Chain:
         self._counters = counters
 
     def packets(self, rules: Iterable[int]) -> list[int]:
-        """Packet counters of the rules at these positions. Raises MalformedCounterError."""
+        """Packet counters of the rules at these positions."""
         form = self.layout.form
-        counters = self._counters or form.counters_in(self.text)
-        try:
-            return form.packets(counters, rules)
-        except ValueError as error:
-            raise MalformedCounterError(self.layout.name) from error
+        return form.packets(self._counters or form.counters_in(self.text), rules)
 
     def octets(self, rules: Iterable[int]) -> list[int]:
-        """Byte counters of the rules at these positions. Raises MalformedCounterError."""
+        """Byte counters of the rules at these positions."""
         return [octets for _, octets in self.counters(rules)]
 
     def counters(self, rules: Iterable[int]) -> list[tuple[int, int]]:
-        """Packets and bytes of the rules at these positions. Raises MalformedCounterError."""
+        """Packets and bytes of the rules at these positions."""
         form = self.layout.form
         counters = self._counters or form.counters_in(self.text)
-        try:
-            return [form.numbers(counters[rule]) for rule in rules]
-        except ValueError as error:
-            raise MalformedCounterError(self.layout.name) from error
+        return [form.numbers(counters[rule]) for rule in rules]
 
     def settle(self) -> None:
         """Drop the parted counters: the text alone takes half the memory."""

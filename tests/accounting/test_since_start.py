@@ -187,10 +187,26 @@ def test_a_garbled_counter_spoils_one_scan_and_nothing_after_it(line: int) -> No
     spoilt = node.scan(ipv4.dump(), f"{text[:spot]}[x:{text[spot + 1 :]}")
 
     snapshot = node.scan(ipv4.dump(), ipv6.dump())
-    assert spoilt.failure or page(spoilt) == page(snapshot)
+    assert spoilt.failure
+    assert spoilt.failure.kind == "garbage"
     accepted = [readings for readings in snapshot.readings if readings.series.metric is POLICY_ACCEPT]
     streams = [(list(readings.values), list(readings.lost)) for readings in accepted]
     assert (verdicts(snapshot), streams) == ({"deny": 24, "allow": 24}, [([2], [10]), ([2], [10])])
+
+
+def test_so_does_one_in_a_rule_that_nobody_read_until_then() -> None:
+    node, kernel = ScannedNode(WEB), kernel_with(MIXED)
+    node.scan(kernel.dump())
+    text = kernel.dump()
+    for found in re.finditer(r"\[[0-9:]+\] -A cali-", text):
+        spoilt = node.scan(f"{text[: found.start()]}[x:{text[found.start() + 1 :]}")
+        assert spoilt.failure
+        assert spoilt.failure.kind == "garbage"
+
+    send(kernel, 2, 4)
+    node.source.unlocked = True  # so that every counter is compared with the one before
+    snapshot = node.scan(kernel.dump())
+    assert (snapshot.failure, verdicts(snapshot)) == (None, {"deny": 0, "allow": 4})
 
 
 def test_a_scan_left_out_by_the_minimum_counter_is_not_taken_for_a_reset() -> None:
