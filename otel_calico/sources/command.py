@@ -12,11 +12,13 @@ import mmap
 import os
 import resource
 import select
+import shutil
 import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from otel_calico.sources.source import SourceError
 
@@ -44,6 +46,7 @@ class Commands:
         self._environment = {"PATH": os.pathsep.join(os.get_exec_path())}
         self._running: int | None = None  # the process, which leads its group
         self._stopping = threading.Event()
+        _keep_descriptors()
 
     def run(self, argv: Sequence[str], limits: Limits) -> str:
         """What the program prints on standard output. Raises SourceError, saying what went wrong and what to do."""
@@ -85,6 +88,14 @@ class Commands:
         return status
 
 
+def _keep_descriptors() -> None:
+    """Keep from programs what the service was started with beside the standard files; Python opens nothing for them."""
+    for descriptor in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
+        if descriptor > 2:
+            with contextlib.suppress(OSError):  # the one that listed them
+                fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+
+
 def _start(argv: Sequence[str], environment: Mapping[str, str], output: int, complaint: int) -> int:
     """Start a program as the leader of a process group of its own, never by a shell. Its process ID.
 
@@ -106,6 +117,9 @@ def _start(argv: Sequence[str], environment: Mapping[str, str], output: int, com
             setsigdef=_IGNORED_BY_PYTHON,
         )
     except FileNotFoundError:
+        if shutil.which(program):
+            message = f"{program} cannot be started: its interpreter or loader is missing: install its package again"
+            raise SourceError("exit_status", message) from None
         raise SourceError("missing_binary", f"{program} is not installed: install the iptables package") from None
     except PermissionError:
         raise SourceError("no_permission", f"{program} may not be executed by this user: run as root") from None
@@ -118,12 +132,18 @@ def _kill_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
-def _reap(pid: int) -> int:
-    """The exit status, negative for a signal; 0 where the service was started to ignore how its children end."""
-    try:
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    except ChildProcessError:
-        return 0
+def _reap(leader: int) -> int:
+    """The exit status, negative for a signal; 0 where the service was started to ignore how its children end.
+
+    What the program left behind is reaped too where the service is its parent now, as process 1 of a container: by its
+    group, so that no other part of the service misses a child.
+    """
+    status = 0
+    with contextlib.suppress(ChildProcessError):
+        status = os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1])
+        while True:
+            os.waitpid(-leader, 0)
+    return status
 
 
 def _limit_size(pid: int, limits: Limits) -> None:

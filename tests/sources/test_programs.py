@@ -124,6 +124,15 @@ def test_a_program_that_may_not_be_executed_is_told(tmp_path: Path) -> None:
     assert refused.value.kind == "no_permission"
 
 
+def test_a_program_whose_interpreter_is_missing_is_not_told_as_missing(tmp_path: Path) -> None:
+    program = tmp_path / "iptables-nft-save"
+    program.write_text("#!/no/such/interpreter\n")
+    program.chmod(0o755)
+    with pytest.raises(SourceError, match="its interpreter or loader is missing") as refused:
+        Commands().run((str(program),), Limits())
+    assert refused.value.kind == "exit_status"
+
+
 def test_a_program_killed_by_a_signal_is_told(install: Install) -> None:
     both(install, "kill -9 $$")
     error = refusal()
