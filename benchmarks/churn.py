@@ -64,7 +64,7 @@ def _run(scale: Scale) -> _Course:
     collector = Collector(source, lookups, CollectorSettings(freshness=0))
     course = _Course()
     with NullReceiver(Protocol.GRPC) as receiver:
-        telemetry = Telemetry(_settings(receiver.start().url), Scans(collector.snapshot))
+        telemetry = Telemetry(_settings(receiver.start().url), Scans(collector.scan))
         while source.pods_so_far < scale.pods_that_come_and_go:
             course.scrapes.append(_scrape(telemetry))
             if len(course.scrapes) % _SCANS_PER_PUSH == 0:

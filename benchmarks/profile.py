@@ -20,6 +20,7 @@ from benchmarks.shapes import Scale, Shape
 from benchmarks.table import Row, milliseconds, progress
 from otel_calico.collector import Collector, CollectorSettings
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
+from otel_calico.explain.look import Look, Scan
 from otel_calico.lookups import Lookups
 from otel_calico.model import IPVersion
 from otel_calico.scans import Scans
@@ -82,7 +83,7 @@ def _sample(shape: Shape, rounds: int) -> _Samples:
     exposition, own = Exposition(), _own_page()
     samples: _Samples = defaultdict(list)
     for number in range(rounds + 2):
-        snapshot = collector.snapshot()
+        snapshot = collector.scan().snapshot
         marks = [time.thread_time()]
         text = b"".join(exposition.render(snapshot.readings, TextFormat.PROMETHEUS))
         marks.append(time.thread_time())
@@ -105,8 +106,7 @@ def _sample(shape: Shape, rounds: int) -> _Samples:
 def _own_page() -> Callable[[], object]:
     """Renders a page without policy series."""
     status = DatastoreStatus({kind: KindStatus(in_sync=True, connected=True) for kind in _KINDS})
-    page = Telemetry(
-        TelemetrySettings("node-1", listen_port=0), Scans(lambda: Snapshot(time.time())), lambda: status
-    ).page
+    scans = Scans(lambda: Scan(Snapshot(time.time()), Look(0.0)))
+    page = Telemetry(TelemetrySettings("node-1", listen_port=0), scans, lambda: status).page
     assert page is not None  # noqa: S101 - the prometheus exporter is on by default
     return lambda: page.render(TextFormat.PROMETHEUS)

@@ -31,7 +31,7 @@ def _row(shape: Shape, protocol: Protocol, rounds: int) -> Row:
     lookups = Lookups()
     shape.fill(lookups)
     collector = Collector(MovingSource(shape), lookups, CollectorSettings(freshness=0))
-    snapshot = collector.snapshot()
+    scan = collector.scan()
     samples: list[float] = []
     with NullReceiver(protocol) as receiver, _as_in_service():
         settings = TelemetrySettings(
@@ -42,13 +42,13 @@ def _row(shape: Shape, protocol: Protocol, rounds: int) -> Row:
             otlp_timeout=_PATIENCE,
             listen_port=0,
         )
-        telemetry = Telemetry(settings, Scans(lambda: snapshot))
+        telemetry = Telemetry(settings, Scans(lambda: scan))
         (push,) = telemetry.pushes
         push.push()
         series = push.tally.points
         for number in range(rounds):
             progress(f"push {protocol.value}: {number + 1} of {rounds}, {series} series")
-            snapshot = collector.snapshot()
+            scan = collector.scan()
             before = time.process_time()
             push.push()
             samples.append((time.process_time() - before) / series * 1e6)

@@ -80,10 +80,10 @@ def _run(settings: Settings, collector: Collector, datastore: Datastore, lookups
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
     stop = threading.Event()
     protection = build_protection(settings.web)
-    scans = Scans(collector.snapshot)
+    scans = Scans(collector.scan)
     pages: Mapping[str, Route] = {}
     if settings.web.page:
-        pages = NodePages(settings.node.name, scans, datastore.status, collector.look, lookups).routes
+        pages = NodePages(settings.node.name, scans, datastore.status, lookups).routes
     telemetry = Telemetry(telemetry_settings(settings), scans, datastore.status, protection, pages)
     datastore.start()
     first_scan = threading.Thread(target=_first_scan, args=(collector, datastore, stop), name="first-scan", daemon=True)
@@ -112,7 +112,7 @@ def _first_scan(collector: Collector, datastore: Datastore, stop: threading.Even
     status = wait_in_sync(datastore, _WAIT_FOR_DATASTORE, stop)
     for reason, kinds in status.waiting_for.items():
         log.warning("datastore_not_in_sync", kinds=kinds, reason=reason)
-    collector.snapshot()
+    collector.scan()
     memory.settle()
 
 

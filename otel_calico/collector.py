@@ -13,7 +13,7 @@ from otel_calico.accounting.cardinality import Cardinality, CardinalityChoice, c
 from otel_calico.accounting.planned import PlannedRuleset
 from otel_calico.accounting.plausibility import fell_together
 from otel_calico.accounting.policies import PolicyAccount
-from otel_calico.explain.look import Look, RulesetLook
+from otel_calico.explain.look import Look, RulesetLook, Scan
 from otel_calico.lookups import Lookups
 from otel_calico.memory import without_looking_for_garbage
 from otel_calico.model import IPVersion
@@ -56,7 +56,7 @@ class CollectorSettings:
 
 
 class Collector:
-    """Takes snapshots of the node."""
+    """Scans the node."""
 
     def __init__(self, source: Source, lookups: Lookups, settings: CollectorSettings | None = None) -> None:
         settings = settings or CollectorSettings()
@@ -67,8 +67,7 @@ class Collector:
         self._backend = ""
         self._begin()
         self._scanning = threading.Lock()
-        self._snapshot: Snapshot | None = None
-        self._look = Look(0.0)
+        self._latest: Scan | None = None
         self._expires = 0.0
         self._lookups_version = -1
         self._log = ScanLog()
@@ -85,40 +84,33 @@ class Collector:
         """End a scan that is under way. From any thread."""
         self._source.close()
 
-    def snapshot(self) -> Snapshot:
-        """A snapshot no older than the freshness window. Never raises: a failed scan is a snapshot that says so."""
+    def scan(self) -> Scan:
+        """A scan no older than the freshness window. Never raises: the snapshot of a failed one says so."""
         with self._scanning:
-            if self._snapshot is None or not self._is_fresh():
+            if self._latest is None or not self._is_fresh():
                 self._lookups_version = self._lookups.version
                 with without_looking_for_garbage():
-                    self._snapshot = self._scan()
+                    self._latest = self._scan()
                 self._expires = time.monotonic() + self._settings.freshness
-            return self._snapshot
-
-    def look(self) -> Look:
-        """What the scan behind the latest snapshot saw; no rulesets where it failed. Takes no scan, and costs nothing.
-
-        Whoever keeps it keeps that scan's rulesets in memory.
-        """
-        return self._look
+            return self._latest
 
     def _is_fresh(self) -> bool:
         return time.monotonic() < self._expires and self._lookups_version == self._lookups.version
 
-    def _scan(self) -> Snapshot:
+    def _scan(self) -> Scan:
         taken = time.time_ns()
         watch = Stopwatch()
         try:
-            snapshot = self._measure(taken, watch)
+            scan = self._measure(taken, watch)
         except (SourceError, DumpError) as error:
-            snapshot = self._failed(taken, watch, error.kind, str(error))
+            scan = self._failed(taken, watch, error.kind, str(error))
         except Exception as error:  # an exporter whose callback raises would lose its metrics without a word
             log.exception("scan_crashed")
-            snapshot = self._failed(taken, watch, "internal_error", f"{type(error).__name__}: {error}")
-        self._log.tell(snapshot)
-        return snapshot
+            scan = self._failed(taken, watch, "internal_error", f"{type(error).__name__}: {error}")
+        self._log.tell(scan.snapshot)
+        return scan
 
-    def _measure(self, taken: int, watch: Stopwatch) -> Snapshot:
+    def _measure(self, taken: int, watch: Stopwatch) -> Scan:
         dumps, rulesets = self._believable(watch)
         planned = [self._scans[version].attribute(ruleset, taken) for version, ruleset in rulesets.items()]
         watch.lap("attribute")
@@ -130,10 +122,9 @@ class Collector:
         watch.lap("account")
         report = self._report(watch, dumps, planned, left_out, dataplane, below_minimum=below_minimum)
         if failure:
-            self._look = Look(taken / 1e9)
-            return Snapshot(taken / 1e9, failure=failure, report=report)
-        self._look = Look(taken / 1e9, tuple(RulesetLook(one.ip_version, one.ruleset, one.plan) for one in planned))
-        return Snapshot(taken / 1e9, readings, left_out, report=report)
+            return _without_series(taken, failure, report)
+        look = Look(taken / 1e9, tuple(RulesetLook(one.ip_version, one.ruleset, one.plan) for one in planned))
+        return Scan(Snapshot(taken / 1e9, readings, left_out, report=report), look)
 
     def _believable(self, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
         """Read until the counters can be believed: at once, but for legacy tables read without the lock."""
@@ -209,15 +200,18 @@ class Collector:
             unreadable={_label(version): reason for version, reason in self._source.unreadable},
         )
 
-    def _failed(self, taken: int, watch: Stopwatch, kind: str, message: str) -> Snapshot:
-        self._look = Look(taken / 1e9)
+    def _failed(self, taken: int, watch: Stopwatch, kind: str, message: str) -> Scan:
         report = ScanReport(
             backend=self._source.backend,
             dataplane="ebpf" if kind == "ebpf_dataplane" else "",
             seconds=watch.seconds,
             unlocked=self._source.unlocked,
         )
-        return Snapshot(taken / 1e9, failure=ScanFailure(kind, message), report=report)
+        return _without_series(taken, ScanFailure(kind, message), report)
+
+
+def _without_series(taken: int, failure: ScanFailure, report: ScanReport) -> Scan:
+    return Scan(Snapshot(taken / 1e9, failure=failure, report=report), Look(taken / 1e9))
 
 
 def _below(planned: Sequence[PlannedRuleset], minimum: int) -> bool:

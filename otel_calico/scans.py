@@ -1,4 +1,4 @@
-"""The collector's snapshots as those who show them see them: taken once for all that shows one scan, and counted."""
+"""The collector's scans as those who show them see them: taken once for all that shows the same one, and counted."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import structlog
 
+from otel_calico.explain.look import Look, Scan
 from otel_calico.metrics import DROPPED_SCRAPE
 from otel_calico.series import Readings, ScanFailure, SeriesSet, Snapshot
 
@@ -20,19 +21,19 @@ Take = Callable[[], Snapshot]
 
 
 class Scans:
-    """Hands out snapshots and keeps the tally of the scans behind them. Safe to use from several threads.
+    """Hands out scans, or their snapshots alone, and keeps their tally. Safe to use from several threads.
 
     A snapshot comes with one more series, `calico_accountant_dropped_scrape`, which no ruleset holds. Taking one
     never raises: whatever the collector fails with becomes a failed snapshot.
     """
 
-    def __init__(self, take: Take) -> None:
-        self._take = take
+    def __init__(self, collect: Callable[[], Scan]) -> None:
+        self._collect = collect
         self._on_scan: list[Callable[[Snapshot], None]] = []
         self._lock = threading.Lock()
         self._held = threading.local()
         self._raw: Snapshot | None = None
-        self._newest: Snapshot | None = None
+        self._newest: Scan | None = None
         self._last_good = time.monotonic()
         self._newest_at = self._last_good
         self._dropped = Readings(SeriesSet(DROPPED_SCRAPE, ({},), (time.time_ns(),)), (0,))
@@ -41,6 +42,11 @@ class Scans:
     @property
     def newest(self) -> Snapshot | None:
         """The last snapshot anyone took, without taking one."""
+        return self._newest.snapshot if self._newest else None
+
+    @property
+    def newest_scan(self) -> Scan | None:
+        """The scan behind it."""
         return self._newest
 
     @property
@@ -51,7 +57,11 @@ class Scans:
     def take(self) -> Snapshot:
         """The current snapshot: within `holding` the held one, else a fresh one of the collector."""
         held: Snapshot | None = getattr(self._held, "snapshot", None)
-        return held or self._enter(self._ask())
+        return held or self.scan().snapshot
+
+    def scan(self) -> Scan:
+        """The current scan."""
+        return self._enter(self._ask())
 
     def subscribe(self, on_scan: Callable[[Snapshot], None]) -> None:
         """Call this once for each new scan, on the thread that took it."""
@@ -59,7 +69,7 @@ class Scans:
 
     def recent(self, seconds: float) -> Snapshot:
         """The last snapshot if it is good and not older than this, else a fresh one."""
-        newest = self._newest
+        newest = self.newest
         if newest is not None and newest.failure is None and time.monotonic() - self._newest_at < seconds:
             return newest
         return self.take()
@@ -74,20 +84,22 @@ class Scans:
         finally:
             del self._held.snapshot
 
-    def _ask(self) -> Snapshot:
+    def _ask(self) -> Scan:
         try:
-            return self._take()
+            return self._collect()
         except Exception as error:  # an SDK callback that raises makes its metric vanish silently
             log.exception("scan_crashed")
-            return Snapshot(time.time(), failure=ScanFailure("internal_error", repr(error)))
+            now = time.time()
+            return Scan(Snapshot(now, failure=ScanFailure("internal_error", repr(error))), Look(now))
 
-    def _enter(self, raw: Snapshot) -> Snapshot:
+    def _enter(self, scan: Scan) -> Scan:
+        raw = scan.snapshot
         with self._lock:
             if raw is self._raw and self._newest is not None:
                 return self._newest
             self._raw, self._newest_at = raw, time.monotonic()
             self._count(raw)
-            self._newest = newest = replace(raw, readings=(*raw.readings, self._dropped))
+            self._newest = newest = replace(scan, snapshot=replace(raw, readings=(*raw.readings, self._dropped)))
         for tell in self._on_scan:
             tell(raw)
         return newest

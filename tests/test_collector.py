@@ -52,7 +52,7 @@ def test_fifty_askers_share_one_scan() -> None:
     collector = Collector(source, Lookups(), CollectorSettings(freshness=30.0))
 
     with ThreadPoolExecutor(50) as pool:
-        snapshots = list(pool.map(lambda _: collector.snapshot(), range(50)))
+        snapshots = list(pool.map(lambda _: collector.scan().snapshot, range(50)))
 
     assert (source.reads, source.most_reading) == (1, 1)
     assert {id(snapshot) for snapshot in snapshots} == {id(snapshots[0])}
@@ -63,7 +63,7 @@ def test_scans_without_a_freshness_window_still_run_one_at_a_time() -> None:
     collector = Collector(source, Lookups(), CollectorSettings(freshness=0.0))
 
     with ThreadPoolExecutor(5) as pool:
-        list(pool.map(lambda _: collector.snapshot(), range(5)))
+        list(pool.map(lambda _: collector.scan().snapshot, range(5)))
 
     assert source.most_reading == 1
 
@@ -72,10 +72,10 @@ def test_a_snapshot_serves_for_the_freshness_window_and_no_longer() -> None:
     source = MemorySource(example_kernel().dump())
     collector = Collector(source, Lookups(), CollectorSettings(freshness=0.2))
 
-    first = collector.snapshot()
-    assert collector.snapshot() is first
+    first = collector.scan().snapshot
+    assert collector.scan().snapshot is first
     time.sleep(0.21)
-    assert collector.snapshot() is not first
+    assert collector.scan().snapshot is not first
     assert source.reads == 2
 
 
@@ -84,22 +84,22 @@ def test_a_failed_scan_serves_for_the_freshness_window_too() -> None:
     source.error = SourceError("time_limit", "too slow")
     collector = Collector(source, Lookups(), CollectorSettings(freshness=30.0))
 
-    assert collector.snapshot() is collector.snapshot()
+    assert collector.scan().snapshot is collector.scan().snapshot
     assert source.reads == 1
 
 
 def test_a_change_of_the_lookups_is_in_the_very_next_snapshot() -> None:
     source, lookups = MemorySource(example_kernel().dump()), Lookups()
     collector = Collector(source, lookups, CollectorSettings(freshness=30.0))
-    assert collector.snapshot().report.interfaces_without_workload == (INTERFACE,)
+    assert collector.scan().snapshot.report.interfaces_without_workload == (INTERFACE,)
 
     lookups.put("workloadendpoints", INTERFACE, WEB)
 
-    snapshot = collector.snapshot()
+    snapshot = collector.scan().snapshot
     assert snapshot.report.interfaces_without_workload == ()
     assert [line for line in page(snapshot, NO_POLICY_DROP) if 'pod="web-0"' in line]
     lookups.remove("workloadendpoints", INTERFACE)
-    assert page(collector.snapshot(), NO_POLICY_DROP) == []
+    assert page(collector.scan().snapshot, NO_POLICY_DROP) == []
 
 
 @pytest.mark.parametrize(

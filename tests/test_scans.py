@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from otel_calico.explain.look import Scan
 from otel_calico.metrics import DROPPED_SCRAPE
 from otel_calico.scans import Scans
 from otel_calico.series import ScanFailure, ScanReport, Snapshot
 from tests.telemetry.snapshots import Node, example
+from tests.verdicts.node import WEB, ScannedNode
 
 
 def test_what_is_held_stays_the_same_while_the_node_moves_on() -> None:
@@ -41,8 +44,19 @@ def test_scans_are_counted_by_result_and_those_left_out_are_a_series() -> None:
     assert scans.results == {("left_out", ""): 2, ("failure", "empty"): 1}
 
 
+def test_series_and_rules_are_of_one_scan_whoever_scans_meanwhile() -> None:
+    collector = ScannedNode(WEB).collector
+    scans = Scans(collector.scan)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: collector.scan(), range(100)))
+        found = list(pool.map(lambda _: (scans.newest_scan, scans.scan()), range(100)))
+    kept = {scan for pair in found for scan in pair if scan}
+    assert len(kept) == 100
+    assert [scan for scan in kept if scan.look.taken != scan.snapshot.taken] == []
+
+
 def test_a_collector_that_crashes_is_a_failed_scan() -> None:
-    def crash() -> Snapshot:
+    def crash() -> Scan:
         raise RuntimeError("out of memory")
 
     failure = Scans(crash).take().failure

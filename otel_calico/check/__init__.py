@@ -47,11 +47,12 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     datastore = list(_check_datastore(settings, lookups))
     yield from datastore
     collector = Collector(build_source(settings.iptables), lookups, collector_settings(settings.metrics))
-    snapshot = collector.snapshot()
+    scan = collector.scan()
+    snapshot = scan.snapshot
     yield check_rules(snapshot)
     yield check_lock(settings.iptables, snapshot.report.backend)
     if not snapshot.failure and all(finding.level is not Level.FAIL for finding in datastore):
-        yield from check_names(snapshot, collector.look(), lookups, settings.node.name)
+        yield from check_names(snapshot, scan.look, lookups, settings.node.name)
 
 
 def _check_datastore(settings: Settings, lookups: Lookups) -> Iterable[Finding]:

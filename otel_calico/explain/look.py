@@ -1,4 +1,4 @@
-"""What one scan saw, for those who explain it. Pure data."""
+"""What one scan found, with the rules behind it for those who explain it. Pure data."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from otel_calico.model import IPVersion
 from otel_calico.ruleset.ruleset import Ruleset
+from otel_calico.series import Snapshot
 from otel_calico.verdicts.plan import RulesetPlan
 
 
@@ -24,3 +25,16 @@ class Look:
 
     taken: float
     rulesets: tuple[RulesetLook, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """What one scan found: its series, and the rules behind them. Whoever keeps it keeps those rules in memory."""
+
+    snapshot: Snapshot
+    look: Look
+
+    @property
+    def taken(self) -> float:
+        """When it began, in Unix seconds."""
+        return self.snapshot.taken

@@ -6,28 +6,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from otel_calico.explain.look import Look
+from otel_calico.explain.look import Scan
 from otel_calico.series import Snapshot
 
 STEP_SECONDS = 15.0
 """Rates are taken over one to two steps, once somebody has looked for as long."""
 FORGET_SECONDS = 120.0
 """After the last look."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """What one scan found: its series, and the rules behind them."""
-
-    snapshot: Snapshot
-    look: Look
-
-    @property
-    def taken(self) -> float:
-        """When it began, in Unix seconds."""
-        return self.snapshot.taken
 
 
 class History:

@@ -7,9 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from otel_calico.datastores.status import DatastoreStatus
-from otel_calico.explain.look import Look
 from otel_calico.lookups import Lookups
-from otel_calico.node_page.history import History, Scan
+from otel_calico.node_page.history import History
 from otel_calico.node_page.shown import Shown
 from otel_calico.readiness import readiness
 from otel_calico.scans import Scans
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 class NodePages:
     """The pages of one node, each of which takes a scan.
 
-    `datastore` tells the state of the datastore, `look` the rules behind the latest scan, `lookups` who is who in them.
+    `datastore` tells the state of the datastore, `lookups` who is who in the rules.
     """
 
     def __init__(
@@ -30,13 +29,11 @@ class NodePages:
         node_name: str,
         scans: Scans,
         datastore: Callable[[], DatastoreStatus],
-        look: Callable[[], Look],
         lookups: Lookups,
     ) -> None:
         self._node_name = node_name
         self._scans = scans
         self._datastore = datastore
-        self._look = look
         self._lookups = lookups
         self._history = History()
         scans.subscribe(self._history.forget)
@@ -57,9 +54,7 @@ class NodePages:
         return self._templates.policy(request, self._shown())
 
     def _shown(self) -> Shown:
-        newest = self._scans.newest
-        before = Scan(newest, self._look()) if newest else None
-        latest = Scan(self._scans.take(), self._look())
+        before, latest = self._scans.newest_scan, self._scans.scan()
         return Shown(self._history.former(before, latest), latest, self._lookups)
 
     @cached_property

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from otel_calico.explain.look import Scan
 from otel_calico.explain.node import NodeView
 from otel_calico.lookups import Lookups
-from otel_calico.node_page.history import Scan
 from otel_calico.node_page.movement import Movement
 
 

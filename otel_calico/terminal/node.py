@@ -34,10 +34,10 @@ class Node:
 
     def look(self) -> Look:
         """Read the rules now. Raises NodeError."""
-        snapshot = self._collector.snapshot()
-        if snapshot.failure:
-            raise NodeError(snapshot.failure.message)
-        return self._collector.look()
+        scan = self._collector.scan()
+        if failure := scan.snapshot.failure:
+            raise NodeError(failure.message)
+        return scan.look
 
     def view(self, look: Look, former: Look | None = None) -> NodeView:
         """What a look shows."""

@@ -56,11 +56,11 @@ def test_counters_read_in_a_moment_without_any_are_not_believed(seed: int) -> No
     lookups.put("workloadendpoints", INTERFACE, WEB)
     send(kernel, *[8080] * 5, *[9090] * 5, *[5353] * 5)
     collector = Collector(RacySource(kernel, random), lookups, CollectorSettings(freshness=0.0))
-    first = _values(collector.snapshot())
+    first = _values(collector.scan().snapshot)
 
     for _ in range(40):
         send(kernel, *random.choices([8080, 9090, 5353], k=5))
-        snapshot = collector.snapshot()
+        snapshot = collector.scan().snapshot
         check(snapshot)
         assert all(sum(readings.lost) == 0 for readings in snapshot.readings)
         assert snapshot.report.unlocked

@@ -85,7 +85,7 @@ class Machine:
         self._now += later
         for version, table in self._tables.items():
             (self._directory / f"{PROGRAMS[version]}.txt").write_text(table.dump() if table else BARE)
-        snapshot = self._collector.snapshot()
+        snapshot = self._collector.scan().snapshot
         self._looked = True
         check(snapshot)
         booked = sum(sum(one.values) for one in snapshot.readings if one.series.metric is POLICY_PACKETS)

@@ -42,7 +42,7 @@ def replay(*seconds: float) -> list[Snapshot]:
     collector = Collector(DemoSource(clock), lookups, CollectorSettings(freshness=0))
     snapshots = []
     for clock.now in seconds:
-        snapshots.append(collector.snapshot())
+        snapshots.append(collector.scan().snapshot)
     return snapshots
 
 

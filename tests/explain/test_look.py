@@ -1,4 +1,4 @@
-"""The collector hands out what its latest scan saw."""
+"""The collector hands out the rules of a scan with its series."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ def test_a_look_is_the_scan_itself_and_nothing_more() -> None:
     node = ScannedNode(WEB)
     node.scan(dump('[7:420] -A cali-tw-cali0d7763386da -m comment --comment "cali:AAAAAAAAAAAAAAAA" -j DROP'))
 
-    first, second = node.collector.look(), node.collector.look()
+    (seen,) = node.collector.scan().look.rulesets
 
-    assert first is second
-    (seen,) = first.rulesets
     assert seen.ip_version is IPVersion.V4
     assert seen.ruleset.chains["cali-tw-cali0d7763386da"].packets([0]) == [7]
-    node.scan()
-    assert node.collector.look().rulesets[0].ruleset.layouts is seen.ruleset.layouts
+    assert node.collector.scan().look.rulesets[0].ruleset.layouts is seen.ruleset.layouts
 
 
 def test_after_a_failed_scan_there_is_nothing_to_look_at() -> None:
     node = ScannedNode(WEB)
     node.scan(dump('[7:420] -A cali-tw-cali0d7763386da -m comment --comment "cali:AAAAAAAAAAAAAAAA" -j DROP'))
     node.scan(BARE)
-    assert node.collector.look().rulesets == ()
+    assert node.collector.scan().look.rulesets == ()

@@ -11,11 +11,11 @@ import pytest
 from otel_calico import demo
 from otel_calico.collector import Collector
 from otel_calico.datastores.status import DatastoreStatus
-from otel_calico.explain.look import Look
+from otel_calico.explain.look import Scan
 from otel_calico.lookups import Lookups
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP
 from otel_calico.node_page.pages import NodePages
-from otel_calico.scans import Scans, Take
+from otel_calico.scans import Scans
 from otel_calico.series import Readings
 from otel_calico.telemetry.settings import TelemetrySettings
 from otel_calico.telemetry.telemetry import Telemetry
@@ -34,15 +34,14 @@ REFRESHED = 15_000  # milliseconds: three refreshes, on a busy machine
 
 @contextmanager
 def served(
-    take: Take,
+    collect: Callable[[], Scan],
     *,
-    look: Callable[[], Look] = lambda: Look(0.0),
     lookups: Lookups | None = None,
     protection: ProtectionFile | None = None,
 ) -> Iterator[Telemetry]:
-    """A node that shows these snapshots, with pages for people."""
-    scans = Scans(take)
-    pages = NodePages("node-1", scans, DatastoreStatus, look, lookups or Lookups())
+    """A node that shows these scans, with pages for people."""
+    scans = Scans(collect)
+    pages = NodePages("node-1", scans, DatastoreStatus, lookups or Lookups())
     settings = TelemetrySettings("node-1", listen_port=0, listen_address="127.0.0.1")
     telemetry = Telemetry(settings, scans, protection=protection, pages=pages.routes)
     telemetry.start()
@@ -142,7 +141,7 @@ def test_every_page_of_a_busy_node_fits_a_phone(tmp_path: Path, path: str) -> No
     demo.fill(lookups)
     collector = Collector(demo.DemoSource(), lookups)
     with (
-        served(collector.snapshot, look=collector.look, lookups=lookups) as telemetry,
+        served(collector.scan, lookups=lookups) as telemetry,
         browser(tmp_path, size=PHONE) as tab,
     ):
         tab.page.goto(f"http://127.0.0.1:{telemetry.port}{path}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from otel_calico.explain.look import Look
+from otel_calico.explain.look import Look, Scan
 from otel_calico.metrics import NO_POLICY_DROP
-from otel_calico.node_page.history import FORGET_SECONDS, STEP_SECONDS, History, Scan
+from otel_calico.node_page.history import FORGET_SECONDS, STEP_SECONDS, History
 from otel_calico.node_page.movement import Movement
 from otel_calico.series import Readings, ScanFailure, SeriesSet, Snapshot
 from tests.telemetry.snapshots import WEB, series

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
-from otel_calico.explain.look import Look
 from otel_calico.lookups import Lookups
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP, POLICY_PACKETS
 from otel_calico.node_page.pages import NodePages
@@ -24,7 +23,7 @@ BLOCK = {**WEB, "policy": "security.block"}
 
 def pages(name: str, node: Node, datastore: Callable[[], DatastoreStatus]) -> Mapping[str, Route]:
     """The pages of a node without rules."""
-    return NodePages(name, Scans(node.take), datastore, lambda: Look(0.0), Lookups()).routes
+    return NodePages(name, Scans(node.take), datastore, Lookups()).routes
 
 
 class Watched:

@@ -37,8 +37,8 @@ class Watched:
         web = WorkloadEndpoint(WEB.interface, "default", WEB.pod, (WEB.ipv4,), owner="Deployment/web")
         lookups.replace("workloadendpoints", {"web": web})
         self.collector = Collector(self.source, lookups, CollectorSettings(freshness=0))
-        scans = Scans(self.collector.snapshot)
-        self.routes = NodePages("node-1", scans, DatastoreStatus, self.collector.look, lookups).routes
+        scans = Scans(self.collector.scan)
+        self.routes = NodePages("node-1", scans, DatastoreStatus, lookups).routes
 
     def look(self, query: str, path: str = "/workload") -> Response:
         return self.routes[path](Request("GET", path, query))

@@ -56,7 +56,7 @@ class Node:
     def scan(self) -> Snapshot:
         """A scan a minute later, which looks at everything."""
         self._now += 61.0
-        return self.collector.snapshot()
+        return self.collector.scan().snapshot
 
 
 @pytest.fixture

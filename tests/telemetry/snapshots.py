@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from otel_calico.explain.look import Look, Scan
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_GROUP_INFO, POLICY_PACKETS, Metric
 from otel_calico.series import Labels, Readings, ScanReport, SeriesSet, Snapshot
 
@@ -49,6 +50,11 @@ def example() -> Snapshot:
     )
 
 
+def scan(shown: Snapshot) -> Scan:
+    """A scan of which only its series are shown."""
+    return Scan(shown, Look(shown.taken))
+
+
 class Node:
     """A collector that shows what it is told to."""
 
@@ -56,10 +62,10 @@ class Node:
         self.shown = shown
         self.taken = 0
 
-    def take(self) -> Snapshot:
-        """The present snapshot."""
+    def take(self) -> Scan:
+        """The present scan."""
         self.taken += 1
-        return self.shown
+        return scan(self.shown)
 
     def show(self, *readings: Readings) -> None:
         """Show another scan."""

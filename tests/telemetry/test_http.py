@@ -15,7 +15,6 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
-from otel_calico.explain.look import Look
 from otel_calico.lookups import Lookups
 from otel_calico.node_page.pages import NodePages
 from otel_calico.scans import Scans
@@ -41,7 +40,7 @@ class Served:
         self.status = DatastoreStatus({"policies": KindStatus(in_sync=True, connected=True, held=3)})
         settings = TelemetrySettings("node<1>", exporters, listen_port=0)
         scans = Scans(self.node.take)
-        pages = NodePages(settings.node_name, scans, lambda: self.status, lambda: Look(0.0), Lookups())
+        pages = NodePages(settings.node_name, scans, lambda: self.status, Lookups())
         self.telemetry = Telemetry(settings, scans, lambda: self.status, pages=pages.routes)
         self.telemetry.start()
         self.port = self.telemetry.port

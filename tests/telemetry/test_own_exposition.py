@@ -26,7 +26,7 @@ from otel_calico.telemetry.own_metrics import OwnMetrics
 from otel_calico.telemetry.process_metrics import ProcessMetrics
 from otel_calico.telemetry.service_state import SeriesCount
 from otel_calico.telemetry.text_format import TextFormat
-from tests.telemetry.snapshots import example
+from tests.telemetry.snapshots import example, scan
 
 RESOURCE = Resource({"service.name": 'a "b"\n\\c', "k8s.node.name": "node-1", "service.version": "1"})
 STEPS = {"read": 0.03, "parse": 0.001, "account": 3.0}
@@ -51,7 +51,7 @@ class World:
         self.status = DatastoreStatus({"policies": KindStatus(in_sync=True, held=3, errors=2)})
         self.in_effect = True
         self.tally = ExportTally()
-        self.scans = Scans(lambda: self.snapshot)
+        self.scans = Scans(lambda: scan(self.snapshot))
         self.own = OwnMetrics(self.scans, lambda: self.status, [self.tally], lambda: self.in_effect)
         self.page = OwnExposition(self.own, resource)
         self.registry = CollectorRegistry()
@@ -183,8 +183,8 @@ import sys
 from otel_calico.telemetry.settings import TelemetrySettings
 from otel_calico.telemetry.telemetry import Telemetry
 from otel_calico.scans import Scans
-from otel_calico.series import Snapshot
-page = Telemetry(TelemetrySettings("n"), Scans(lambda: Snapshot(0.0))).page
+from tests.telemetry.snapshots import Node, example
+page = Telemetry(TelemetrySettings("n"), Scans(Node(example()).take)).page
 from otel_calico.telemetry.text_format import TextFormat
 assert b"process_open_fds" in page.render(TextFormat.PROMETHEUS)
 print("prometheus_client" in sys.modules)

@@ -31,7 +31,7 @@ class ScannedNode(Node):
             lookups.put("endpoints", interface, WorkloadEndpoint(interface, "shop", f"web-{interface}", ("10.0.0.1",)))
         settings = CollectorSettings(SeriesChoice(("accountant",)), 0, 0.0, CardinalityChoice(limit=limit))
         self._collector = Collector(self._source, lookups, settings)
-        super().__init__(self._collector.snapshot())
+        super().__init__(self._collector.scan().snapshot)
         self.scan()
 
     def run(self, *interfaces: str) -> None:
@@ -47,7 +47,7 @@ class ScannedNode(Node):
     def scan(self) -> None:
         """Show what a scan finds."""
         self._source.dumps[IPVersion.V4] = self.kernel.dump()
-        self.shown = self._collector.snapshot()
+        self.shown = self._collector.scan().snapshot
 
 
 def test_a_series_left_out_for_a_while_brings_what_came_meanwhile_and_nothing_twice() -> None:

@@ -37,7 +37,7 @@ class ScannedNode:
             self.source.dumps[IPVersion.V4] = text
         if ipv6 is not None:
             self.source.dumps[IPVersion.V6] = ipv6
-        snapshot = self.collector.snapshot()
+        snapshot = self.collector.scan().snapshot
         check(snapshot)
         return snapshot
 
