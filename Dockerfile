@@ -40,5 +40,6 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["python", "-c", 
 import os, urllib.request; port = os.environ.get('METRICS_SERVER_PORT', ''); \
 urllib.request.urlopen(f'http://127.0.0.1:{port if port.isdigit() else 9009}/healthz', timeout=4)"]
 STOPSIGNAL SIGTERM
+# It needs no init before it: as process 1 it reaps what iptables-save and nft leave behind.
 ENTRYPOINT ["otel-calico"]
 CMD ["serve"]

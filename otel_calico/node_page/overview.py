@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from otel_calico.explain.path import Endpoint
+from otel_calico.explain.node import NodeView
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP, POLICY_PACKETS
 from otel_calico.node_page.movement import Moved, Movement
 from otel_calico.series import Labels
@@ -45,6 +45,11 @@ class PolicyActivity:
     moved: dict[str, int]
     per_second: dict[str, float]
 
+    @property
+    def decides(self) -> bool:
+        """True if it decided anything ever."""
+        return any(self.totals.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:
@@ -63,13 +68,15 @@ class Overview:
     more_workloads: int
 
 
-def overview(movement: Movement, endpoints: Iterable[Endpoint], sought: str = "") -> Overview:
-    """The tables, or the rows of them that the text sought is in. `endpoints` are those of the rules."""
+def overview(movement: Movement, view: NodeView, sought: str = "") -> Overview:
+    """The tables, or the rows of them that the text sought is in, and then of every policy of the node."""
     rows = FOUND_ROWS if sought else ROWS
     drops = [drop for drop in _drops(movement) if _has(sought, drop.workload, drop.policy, drop.tier)]
     activities = _policies(movement)
-    policies = [one for one in activities if _has(sought, one.name, one.kind)]
-    workloads = [one.name for one in endpoints if _has(sought, one.name, one.interface, one.chain)]
+    if sought:
+        activities += _without_series(view, activities)
+    policies = [one for one in activities if (sought or one.decides) and _has(sought, one.name, one.kind)]
+    workloads = [one.name for one in view.endpoints if _has(sought, one.name, one.interface, one.chain)]
     workloads = sorted(set(workloads))
     return Overview(
         movement.seconds,
@@ -107,15 +114,21 @@ def _drop(one: Moved, seconds: float, most: int) -> Drop:
 
 
 def _policies(movement: Movement) -> list[PolicyActivity]:
-    """Those that decided anything ever, the busiest now first; denials count most."""
+    """Those that have rules which decide, the busiest now first."""
     found: dict[tuple[str, str, str], dict[str, Moved]] = {}
     for one in movement.of(POLICY_PACKETS):
         labels = one.labels
         key = (labels["calico.policy.name"], labels["calico.policy.kind"], labels["calico.direction"])
         found.setdefault(key, {})[labels["calico.verdict"]] = one
-    used = {key: verdicts for key, verdicts in found.items() if any(one.total for one in verdicts.values())}
-    activities = [_activity(key, verdicts, movement.seconds) for key, verdicts in used.items()]
+    activities = [_activity(key, verdicts, movement.seconds) for key, verdicts in found.items()]
     return sorted(activities, key=lambda one: (-sum(one.moved.values()), -sum(one.totals.values()), one.name))
+
+
+def _without_series(view: NodeView, known: Iterable[PolicyActivity]) -> list[PolicyActivity]:
+    """The other policies of the rules: a default deny has no rule that decides."""
+    policies = dict.fromkeys((one.name, one.kind, one.direction.value) for one in view.policies)
+    others = policies.keys() - {(one.name, one.kind, one.direction) for one in known}
+    return [PolicyActivity(*one, totals={}, moved={}, per_second={}) for one in policies if one in others]
 
 
 def _activity(key: tuple[str, str, str], verdicts: dict[str, Moved], seconds: float) -> PolicyActivity:

@@ -63,7 +63,7 @@ class Templates:
         sought = request.parameter("q").strip()[:SOUGHT_LENGTH]
         latest = shown.latest.snapshot
         movement = shown.movement
-        view = overview(movement, shown.view.endpoints, sought)
+        view = overview(movement, shown.view, sought)
         return self._respond(
             "overview.html",
             here=f"/?{request.query}" if request.query else "/",
@@ -94,7 +94,7 @@ class Templates:
 
     def policy(self, request: Request, shown: Shown) -> Response:
         """The page of the policy called `name`: what it decided, and on whose packets."""
-        found = policy_page(shown.view, request.parameter("name"))
+        found = policy_page(shown.view, request.parameter("name"), shown.lookups)
         return self._respond(
             "policy.html",
             status=HTTPStatus.OK if found.chains else HTTPStatus.NOT_FOUND,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from otel_calico.model import IPVersion
+from tests.end_to_end.cluster import WEB, felix_node
+from tests.felix import Era, render
 from tests.node_page.test_workload import CHAIN, RULESET, Watched, rule
 from tests.node_page.text import said
 
@@ -10,6 +12,7 @@ BLOCK = "cali-pi-gnp/block-9090"
 TO_BLOCK, DENY = rule(f"-j {BLOCK}"), rule("-j DROP", BLOCK)
 ABOUT = "All of node node-1 default. block- 9090 Ingress IPv4, GlobalNetworkPolicy, tier default"
 HOSTILE = "<img>&"
+NONE = "\N{EN DASH}"
 ENDPOINT = "Endpoint Entered Accepted Denied Passed on default/ web- 0"
 
 
@@ -60,3 +63,34 @@ def test_a_hostile_name_in_a_rule_is_only_a_name() -> None:
     assert page.status == 200
     assert b"<img" not in page.body
     assert said(page).startswith("All of node node-1 default. <img>& Ingress")
+
+
+RULESET6 = render(felix_node(Era.E), IPVersion.V6)
+
+
+def test_an_ip_version_in_which_nothing_counts_and_no_workload_has_an_address_is_not_shown() -> None:
+    watched = Watched()
+    watched.source.dumps[IPVersion.V6] = RULESET6.dump()
+    assert "IPv6" not in said(watched.look("name=default.block-9090", "/policy"))
+
+    watched.source.dumps[IPVersion.V6] = RULESET6.dump(dict.fromkeys(RULESET6.hashes, (3, 180)))
+    assert "Ingress IPv6" in said(watched.look("name=default.block-9090", "/policy"))
+
+
+def test_an_ip_version_in_which_a_workload_has_an_address_is_shown_before_anything_counts() -> None:
+    for addresses in ((WEB.ipv4, WEB.ipv6), ()):
+        watched = Watched(addresses)
+        watched.source.dumps[IPVersion.V6] = RULESET6.dump()
+        assert "Ingress IPv6" in said(watched.look("name=default.block-9090", "/policy"))
+
+
+def test_every_policy_of_the_node_is_found_though_it_never_decided() -> None:
+    watched = Watched()
+    assert "block- 9090" not in said(watched.look("", "/"))
+    found = said(watched.look("q=block-", "/"))
+    assert f"default. block- 9090 GlobalNetworkPolicy, ingress {NONE} 0 0" in found
+    without_rules = said(watched.look("q=default-deny", "/"))
+    assert (
+        f"default/ knp. default. default- deny KubernetesNetworkPolicy, ingress {NONE} {NONE} {NONE}" in without_rules
+    )
+    assert "No policy found." in said(watched.look("q=nobody", "/"))

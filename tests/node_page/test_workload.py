@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from otel_calico.collector import Collector, CollectorSettings
 from otel_calico.datastores.status import DatastoreStatus
 from otel_calico.lookups import Lookups
@@ -31,10 +33,10 @@ END = rule("End of tier default. Drop if no policies passed packet")
 class Watched:
     """A node of the newest era whose web pod people look at."""
 
-    def __init__(self) -> None:
+    def __init__(self, addresses: Sequence[str] = (WEB.ipv4,)) -> None:
         self.source = MemorySource(RULESET.dump({END: (41, 2460)}))
         lookups = Lookups()
-        web = WorkloadEndpoint(WEB.interface, "default", WEB.pod, (WEB.ipv4,), owner="Deployment/web")
+        web = WorkloadEndpoint(WEB.interface, "default", WEB.pod, tuple(addresses), owner="Deployment/web")
         lookups.replace("workloadendpoints", {"web": web})
         self.collector = Collector(self.source, lookups, CollectorSettings(freshness=0))
         scans = Scans(self.collector.scan)
