@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import statistics
 
-from benchmarks.node import BenchmarkNode, Traffic
+from benchmarks.node import BenchmarkNode
 from benchmarks.scraper import Scraper
 from benchmarks.shapes import Scale, Shape
 from benchmarks.table import Row, milliseconds, progress
+from benchmarks.traffic import Traffic
 from otel_calico.metrics import FAMILIES
 from tests.node.service import Service
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.node import BenchmarkNode, Traffic
+from benchmarks.node import BenchmarkNode
 from benchmarks.process import resident_megabytes
 from benchmarks.receiver import NullReceiver
 from benchmarks.scraper import Scraper
 from benchmarks.shapes import Scale, Shape
 from benchmarks.table import Row, progress
+from benchmarks.traffic import Traffic
 from otel_calico.telemetry.settings import Protocol
 from tests.node.service import Service
 

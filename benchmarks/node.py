@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 from typing import Self
 
 from benchmarks.shapes import Shape
-from otel_calico.chains import WORKLOAD_PREFIXES
+from benchmarks.traffic import Traffic, gains
+from tests.accounting.kernel import SIZE
 from tests.end_to_end.cluster import NODE_NAME
 from tests.felix import Node, Ruleset, render, update
 from tests.node.etcd import Etcd
@@ -19,16 +19,6 @@ from tests.node.namespace import Namespace
 from tests.node.service import Service
 
 BACKEND = "legacy"
-_ONE_IN = 10  # pods with typical traffic
-_PACKETS, _BYTES = 7, 420  # what a rule gains when it moves
-
-
-class Traffic(Enum):
-    """Which counters move between two scrapes."""
-
-    QUIET = "no counter moved"
-    TYPICAL = "traffic on a tenth of the pods"
-    ALL = "every counter of every rule moved"
 
 
 class BenchmarkNode:
@@ -38,7 +28,7 @@ class BenchmarkNode:
         self.shape = shape
         self._whole = shape.node()
         self._rulesets = render(self._whole), render(_without_one_policy(self._whole))
-        self._moving = {traffic: moving(self._whole, self._rulesets[0], traffic) for traffic in Traffic}
+        self._gains = {traffic: gains(self._whole, self._rulesets[0], traffic) for traffic in Traffic}
         self._counters = {
             rule_hash: (10**5 + place, 10**7 + place) for place, rule_hash in enumerate(self.ruleset.hashes)
         }
@@ -63,9 +53,9 @@ class BenchmarkNode:
 
     def move(self, traffic: Traffic) -> None:
         """Raise the counters of the rules that this traffic meets."""
-        for rule_hash in self._moving[traffic]:
+        for rule_hash, gain in self._gains[traffic].items():
             packets, size = self._counters[rule_hash]
-            self._counters[rule_hash] = packets + _PACKETS, size + _BYTES
+            self._counters[rule_hash] = packets + gain, size + SIZE * gain
         if traffic is not Traffic.QUIET:
             self.program()
 
@@ -90,22 +80,6 @@ class BenchmarkNode:
 
     def __exit__(self, *_: object) -> None:
         self._parts.close()
-
-
-def moving(node: Node, ruleset: Ruleset, traffic: Traffic) -> tuple[str, ...]:
-    """Hashes of the rules that move: with typical traffic those of a tenth of the pods, and all shared ones."""
-    if traffic is Traffic.QUIET:
-        return ()
-    if traffic is Traffic.ALL:
-        return ruleset.hashes
-    quiet = {
-        prefix + endpoint.interface
-        for place, endpoint in enumerate(node.endpoints)
-        for prefix in WORKLOAD_PREFIXES.values()
-        if place % _ONE_IN
-    }
-    chains = (*ruleset.hooks, *ruleset.chains.values())
-    return tuple(rule_hash for chain in chains if chain.name not in quiet for rule_hash in chain.hashes)
 
 
 def _without_one_policy(node: Node) -> Node:

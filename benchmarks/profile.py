@@ -15,9 +15,9 @@ from itertools import pairwise
 
 from isal import igzip
 
-from benchmarks.node import Traffic, moving
 from benchmarks.shapes import Scale, Shape
 from benchmarks.table import Row, milliseconds, progress
+from benchmarks.traffic import Traffic, gains
 from otel_calico.collector import Collector, CollectorSettings
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.explain.look import Look, Scan
@@ -47,9 +47,9 @@ class RecordedSource:
     def __init__(self, shape: Shape, traffic: Traffic, reads: int) -> None:
         node = shape.node()
         ruleset = render(node)
-        moved = frozenset(moving(node, ruleset, traffic))
+        gained = gains(node, ruleset, traffic)
         self._texts = (
-            ruleset.dump({each: (10**5 + 7 * read * (each in moved), 10**7) for each in ruleset.hashes})
+            ruleset.dump({each: (10**5 + read * gained.get(each, 0), 10**7) for each in ruleset.hashes})
             for read in range(reads)
         )
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from benchmarks.node import BenchmarkNode, Traffic
+from benchmarks.node import BenchmarkNode
 from benchmarks.process import save_cpu
 from benchmarks.scraper import Scraper
 from benchmarks.shapes import Scale, Shape
 from benchmarks.table import Row, compared, progress
+from benchmarks.traffic import Traffic
 from tests.node.service import Service
 
 SAVE = "`iptables-legacy-save`"

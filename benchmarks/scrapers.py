@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from benchmarks.node import BenchmarkNode, Traffic
+from benchmarks.node import BenchmarkNode
 from benchmarks.scraper import scrape_headers
 from benchmarks.shapes import Scale
 from benchmarks.table import Row, compared, progress
+from benchmarks.traffic import Traffic
 from tests.node.namespace import Namespace
 
 _FRESHNESS = 1.0  # seconds; the default, within which scrapers share a scan

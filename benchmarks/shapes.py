@@ -94,8 +94,9 @@ def workload_endpoint(pod: Workload) -> model.WorkloadEndpoint:
 
 
 def policy(number: int) -> Policy:
-    """The policy of a number. Every fourth is global and begins with a deny rule both ways."""
+    """The policy of a number, with ports of its own. Every fourth is global and begins with a deny rule both ways."""
     kind = PolicyKind.NETWORK_POLICY if number % 4 else PolicyKind.GLOBAL_NETWORK_POLICY
-    rules = (allow("tcp", 8000 + number % 1000),) if number % 4 else (deny("tcp", 9000), allow("tcp", 443))
+    port = number % 1000
+    rules = (allow("tcp", 8000 + port),) if number % 4 else (deny("tcp", 9000 + port), allow("tcp", 7000 + port))
     namespace = NAMESPACE if number % 4 else ""
     return Policy(kind, f"policy-{number}", namespace, selector=f"role == '{number}'", ingress=rules, egress=rules)

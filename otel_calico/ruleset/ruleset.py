@@ -120,8 +120,7 @@ class Chain:
 
     def packets(self, rules: Iterable[int]) -> list[int]:
         """Packet counters of the rules at these positions."""
-        form = self.layout.form
-        return form.packets(self._counters or form.counters_in(self.text), rules)
+        return self.layout.form.packets(self._texts(), rules)
 
     def octets(self, rules: Iterable[int]) -> list[int]:
         """Byte counters of the rules at these positions."""
@@ -129,9 +128,14 @@ class Chain:
 
     def counters(self, rules: Iterable[int]) -> list[tuple[int, int]]:
         """Packets and bytes of the rules at these positions."""
-        form = self.layout.form
-        counters = self._counters or form.counters_in(self.text)
-        return [form.numbers(counters[rule]) for rule in rules]
+        form, texts = self.layout.form, self._texts()
+        return [form.numbers(texts[rule]) for rule in rules]
+
+    def _texts(self) -> Sequence[str]:
+        """The counters of all rules."""
+        if self._counters:
+            return self._counters
+        return self.cut(self.text) if self.cut else self.layout.form.counters_in(self.text)
 
     def settle(self) -> None:
         """Drop the parted counters: the text alone takes half the memory."""

@@ -18,13 +18,14 @@ _HASH = re.compile(r"cali:([A-Za-z0-9_-]{16})")
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A UDP packet, which opens a connection unless conntrack says otherwise."""
+    """A packet, which opens a connection unless conntrack says otherwise."""
 
     interface: str
     direction: Direction
     port: int
     mark: int = 0
     state: str = "NEW"
+    protocol: str = "udp"
 
 
 class Kernel:
@@ -33,7 +34,7 @@ class Kernel:
     def __init__(self, ruleset: Ruleset, backend: str = "nft") -> None:
         self.ruleset = ruleset
         self.backend = backend
-        self._packets: dict[str, int] = {}  # by rule hash
+        self.packets: dict[str, int] = {}  # counted, by rule hash
 
     def send(self, packet: Packet, times: int = 1) -> None:
         """Let equal packets through the chain of their endpoint."""
@@ -54,11 +55,11 @@ class Kernel:
 
     def zero(self) -> None:
         """Forget all counters, as `iptables -Z` does."""
-        self._packets.clear()
+        self.packets.clear()
 
     def dump(self) -> str:
         """What `iptables-save -c` prints."""
-        return self.ruleset.dump({rule: (packets, SIZE * packets) for rule, packets in self._packets.items()})
+        return self.ruleset.dump({rule: (packets, SIZE * packets) for rule, packets in self.packets.items()})
 
     def _apply(self, line: str, chains: dict[str, list[str]]) -> None:
         found = _HASH.search(line)
@@ -78,7 +79,7 @@ class Kernel:
 
     def _forget(self, *rules: str) -> None:
         for rule in rules:
-            self._packets.pop(rule, None)
+            self.packets.pop(rule, None)
 
     def _walk(self, name: str, packet: Packet, times: int) -> tuple[bool, Packet]:
         """Whether the packet's way ended, and the packet with its mark."""
@@ -86,7 +87,7 @@ class Kernel:
         for rule, rule_hash in zip(chain.rules, chain.hashes, strict=True):
             if not all(_matches(part.printed, packet) for part in rule.matches):
                 continue
-            self._packets[rule_hash] = self._packets.get(rule_hash, 0) + times
+            self.packets[rule_hash] = self.packets.get(rule_hash, 0) + times
             verb, target = _target(rule)
             if target == "RETURN":
                 return False, packet
@@ -117,7 +118,7 @@ def _marked(rule: Rule, mark: int) -> int:
 def _matches(match: str, packet: Packet) -> bool:
     words = match.split(" ")
     if words[0] == "-p":
-        return words[1] == "udp"
+        return words[1] == packet.protocol
     kind = words[1]
     if kind == "mark":
         value, mask = (int(number, 16) for number in words[-1].split("/"))
