@@ -80,8 +80,9 @@ class ChainAccount:
 
     def peek(self, chain: Chain) -> None:
         """Note the counters that `read` will want, while the chain's lines are in the processor's cache."""
-        wanted = self._wanted
-        self._peeked = chain, chain.packets(wanted.packets), chain.octets(wanted.octets) if wanted.octets else []
+        wanted, packets = self._wanted, chain.all_packets
+        octets = chain.octets(wanted.octets) if wanted.octets else []
+        self._peeked = chain, [packets[rule] for rule in wanted.packets], octets
 
     def _looked_at(self, chain: Chain) -> tuple[list[int], list[int]]:
         if self._peeked is None or self._peeked[0] is not chain:

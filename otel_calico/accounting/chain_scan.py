@@ -53,8 +53,7 @@ class ChainScan:
         if self.before is None:
             return False
         if self.before.layout is self.chain.layout:
-            rules = range(len(self.chain.layout))
-            return any(map(lt, self.chain.packets(rules), self.before.packets(rules)))
+            return any(map(lt, self.chain.all_packets, self.before.all_packets))
         before, now = (_counters_by_hash(chain, octets=False) for chain in (self.before, self.chain))
         return any(packets < before.get(rule, 0) for rule, packets in now.items())
 
@@ -80,4 +79,4 @@ class ChainScan:
 
 def _counters_by_hash(chain: Chain, *, octets: bool) -> Mapping[str, int]:
     rules = range(len(chain.layout))
-    return dict(zip(chain.layout.hashes, chain.octets(rules) if octets else chain.packets(rules), strict=True))
+    return dict(zip(chain.layout.hashes, chain.octets(rules) if octets else chain.all_packets, strict=True))

@@ -103,7 +103,7 @@ class Chain:
     `cut` gives the counters of a text in which they stand where they stand in this chain's; None if not known.
     """
 
-    __slots__ = ("_counters", "cut", "layout", "text")
+    __slots__ = ("_counters", "_packets", "cut", "layout", "text")
 
     def __init__(
         self,
@@ -117,6 +117,14 @@ class Chain:
         self.text = text
         self.cut = cut
         self._counters = counters
+        self._packets: Sequence[int] | None = None
+
+    @property
+    def all_packets(self) -> Sequence[int]:
+        """Packet counters of all rules; kept, as the next scan asks whether one of them fell."""
+        if self._packets is None:
+            self._packets = self.packets(range(len(self.layout)))
+        return self._packets
 
     def packets(self, rules: Iterable[int]) -> list[int]:
         """Packet counters of the rules at these positions."""
