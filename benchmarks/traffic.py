@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import Enum
 
-from otel_calico.chains import WORKLOAD_PREFIXES
 from otel_calico.model import Direction
 from tests.accounting.kernel import Kernel, Packet
 from tests.felix import Endpoint, Node, Ruleset
 
 _ONE_IN = 10  # pods with typical traffic
-_SHARED = 7  # packets that rules gain which the packets below do not go through
+_UNREACHED = 7  # packets that rules gain which none of the packets below reaches, if every rule is to gain some
 _NO_POLICY = 7  # a port that no policy speaks of
 
 
@@ -27,8 +26,7 @@ def gains(node: Node, ruleset: Ruleset, traffic: Traffic) -> Mapping[str, int]:
     """Packets that each rule gains, by its hash. Rules that gain none are left out.
 
     A pod with traffic has an established connection, and each way a new one to every port that a policy speaks of and
-    to one that none does: so all policies accept, some deny, and something is dropped because none matched. The chains
-    before those of the pods count too; with every counter moved, also the rules that no such packet reaches.
+    to one that none does: so all policies accept, some deny, and something is dropped because none matched.
     """
     if traffic is Traffic.QUIET:
         return {}
@@ -36,11 +34,9 @@ def gains(node: Node, ruleset: Ruleset, traffic: Traffic) -> Mapping[str, int]:
     kernel = Kernel(ruleset)
     for endpoint in busy:
         for packet in _packets(endpoint):
-            kernel.send(packet)
-    quiet = () if traffic is Traffic.ALL else tuple(WORKLOAD_PREFIXES.values())
-    chains = (*ruleset.hooks, *ruleset.chains.values())
-    shared = (rule_hash for chain in chains if not chain.name.startswith(quiet) for rule_hash in chain.hashes)
-    return {**dict.fromkeys(shared, _SHARED), **kernel.packets}
+            kernel.forward(packet)
+    unreached = ruleset.hashes if traffic is Traffic.ALL else ()
+    return {**dict.fromkeys(unreached, _UNREACHED), **kernel.packets}
 
 
 def _packets(endpoint: Endpoint) -> Iterator[Packet]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from otel_calico.chains import WORKLOAD_PREFIXES
 from otel_calico.model import Direction
 from tests.felix import Ruleset, update
-from tests.felix.rule import Rule
+from tests.felix.rule import Chain, Rule
 
 SIZE = 60
 """Bytes of a packet."""
+
+_WAYS = {"-i": Direction.EGRESS, "-o": Direction.INGRESS}
+"""Which way of a pod's traffic has its interface where this matches."""
 
 _HASH = re.compile(r"cali:([A-Za-z0-9_-]{16})")
 
@@ -42,7 +46,14 @@ class Kernel:
 
     def enter(self, chain: str, packet: Packet, times: int = 1) -> None:
         """Let equal packets through a chain, and those it jumps to."""
-        self._walk(chain, packet, times)
+        self._walk(self.ruleset.chains[chain], packet, times)
+
+    def forward(self, packet: Packet, times: int = 1) -> None:
+        """Let equal packets through the whole of FORWARD, on their way between a pod and another node."""
+        ended = False
+        for chain in self.ruleset.hooks:
+            if chain.name == "FORWARD" and not ended:
+                ended, packet = self._walk(chain, packet, times)
 
     def write(self, ruleset: Ruleset) -> None:
         """Change the ruleset as Felix does; what the write touches counts from zero."""
@@ -81,9 +92,8 @@ class Kernel:
         for rule in rules:
             self.packets.pop(rule, None)
 
-    def _walk(self, name: str, packet: Packet, times: int) -> tuple[bool, Packet]:
+    def _walk(self, chain: Chain, packet: Packet, times: int) -> tuple[bool, Packet]:
         """Whether the packet's way ended, and the packet with its mark."""
-        chain = self.ruleset.chains[name]
         for rule, rule_hash in zip(chain.rules, chain.hashes, strict=True):
             if not all(_matches(part.printed, packet) for part in rule.matches):
                 continue
@@ -95,10 +105,10 @@ class Kernel:
                 return True, packet
             if target == "MARK":
                 packet = replace(packet, mark=_marked(rule, packet.mark))
-            elif verb and target.startswith("cali-"):
-                ended, packet = self._walk(target, packet, times)
-                if ended:
-                    return True, packet
+            elif target.startswith("cali-"):
+                ended, packet = self._walk(self.ruleset.chains[target], packet, times)
+                if ended or verb == "-g":
+                    return ended, packet
         return False, packet
 
 
@@ -119,6 +129,8 @@ def _matches(match: str, packet: Packet) -> bool:
     words = match.split(" ")
     if words[0] == "-p":
         return words[1] == packet.protocol
+    if words[0] in _WAYS:
+        return packet.direction is _WAYS[words[0]] and fnmatchcase(packet.interface, words[1].replace("+", "*"))
     kind = words[1]
     if kind == "mark":
         value, mask = (int(number, 16) for number in words[-1].split("/"))
