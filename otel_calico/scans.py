@@ -99,7 +99,7 @@ class Scans:
                 return self._newest
             self._raw, self._newest_at = raw, time.monotonic()
             self._count(raw)
-            self._newest = newest = replace(scan, snapshot=replace(raw, readings=(*raw.readings, self._dropped)))
+            self._newest = newest = Scan(replace(raw, readings=(*raw.readings, self._dropped)), scan.look)
         for tell in self._on_scan:
             tell(raw)
         return newest

@@ -57,8 +57,8 @@ class Form(Protocol):
     def are_numbers(self, counters: Sequence[str]) -> bool:
         """True if each of them stands for two numbers. The other methods take only such."""
 
-    def packets(self, counters: Sequence[str], rules: Iterable[int]) -> list[int]:
-        """Packets of the rules at these positions."""
+    def packets(self, counters: Iterable[str]) -> list[int]:
+        """Packets of each."""
 
     def numbers(self, counter: str) -> tuple[int, int]:
         """Packets and bytes."""

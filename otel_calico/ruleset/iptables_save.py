@@ -47,9 +47,9 @@ class IptablesForm:
         """True if each of them stands for two numbers."""
         return _COUNTERS.fullmatch(",".join(counters)) is not None
 
-    def packets(self, counters: Sequence[str], rules: Iterable[int]) -> list[int]:
-        """Packets of the rules at these positions."""
-        return [int(counters[rule].partition(":")[0]) for rule in rules]
+    def packets(self, counters: Iterable[str]) -> list[int]:
+        """Packets of each."""
+        return [int(counter.partition(":")[0]) for counter in counters]
 
     def numbers(self, counter: str) -> tuple[int, int]:
         """Packets and bytes."""

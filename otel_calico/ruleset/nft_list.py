@@ -50,9 +50,9 @@ class NftForm:
         """True if each of them stands for two numbers."""
         return _COUNTERS.fullmatch(";".join(counters)) is not None
 
-    def packets(self, counters: Sequence[str], rules: Iterable[int]) -> list[int]:
-        """Packets of the rules at these positions."""
-        return [int(counters[rule].partition(",")[0] or 0) & _64_BITS for rule in rules]
+    def packets(self, counters: Iterable[str]) -> list[int]:
+        """Packets of each."""
+        return [int(counter.partition(",")[0] or 0) & _64_BITS for counter in counters]
 
     def numbers(self, counter: str) -> tuple[int, int]:
         """Packets and bytes."""

@@ -123,12 +123,13 @@ class Chain:
     def all_packets(self) -> Sequence[int]:
         """Packet counters of all rules; kept, as the next scan asks whether one of them fell."""
         if self._packets is None:
-            self._packets = self.packets(range(len(self.layout)))
+            self._packets = self.layout.form.packets(self._texts())
         return self._packets
 
     def packets(self, rules: Iterable[int]) -> list[int]:
         """Packet counters of the rules at these positions."""
-        return self.layout.form.packets(self._texts(), rules)
+        texts = self._texts()
+        return self.layout.form.packets([texts[rule] for rule in rules])
 
     def octets(self, rules: Iterable[int]) -> list[int]:
         """Byte counters of the rules at these positions."""

@@ -74,6 +74,7 @@ class Exposition:
         return [number for number, one in enumerate(readings) if one not in rendered]
 
 
+@lru_cache(maxsize=64)
 def _header(metric: Metric, form: TextFormat) -> bytes:
     """HELP and TYPE of a metric.
 
