@@ -61,7 +61,7 @@ class Scale:
 
     shapes: tuple[Shape, ...] = (Shape(110, 8), Shape(500, 20))
     memory_bars: tuple[int, ...] = (80, 140)  # MB, by shape
-    rounds: int = 7
+    rounds: int = 11
     first_scrapes: int = 3
     scrapes_before_memory: int = 20
     pushes_before_memory: int = 5
