@@ -20,9 +20,9 @@ from benchmarks.table import Row, milliseconds, progress
 from benchmarks.traffic import Traffic, gains
 from otel_calico.collector import Collector, CollectorSettings
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
-from otel_calico.explain.look import Look, Scan
 from otel_calico.lookups import Lookups
 from otel_calico.model import IPVersion
+from otel_calico.scanned import Scan
 from otel_calico.scans import Scans
 from otel_calico.series import Snapshot
 from otel_calico.sources.source import Dump
@@ -106,7 +106,7 @@ def _sample(shape: Shape, rounds: int) -> _Samples:
 def _own_page() -> Callable[[], object]:
     """Renders a page without policy series."""
     status = DatastoreStatus({kind: KindStatus(in_sync=True, connected=True) for kind in _KINDS})
-    scans = Scans(lambda: Scan(Snapshot(time.time()), Look(0.0)))
+    scans = Scans(lambda: Scan(Snapshot(time.time())))
     page = Telemetry(TelemetrySettings("node-1", listen_port=0), scans, lambda: status).page
     assert page is not None  # noqa: S101 - the prometheus exporter is on by default
     return lambda: page.render(TextFormat.PROMETHEUS)

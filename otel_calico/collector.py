@@ -13,7 +13,6 @@ from otel_calico.accounting.cardinality import Cardinality, CardinalityChoice, c
 from otel_calico.accounting.planned import PlannedRuleset
 from otel_calico.accounting.plausibility import fell_together
 from otel_calico.accounting.policies import PolicyAccount
-from otel_calico.explain.look import Look, RulesetLook, Scan
 from otel_calico.lookups import Lookups
 from otel_calico.memory import without_looking_for_garbage
 from otel_calico.model import IPVersion
@@ -21,6 +20,7 @@ from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.ruleset import Ruleset
 from otel_calico.scan import RulesetScan, Stopwatch, dataplane_of
 from otel_calico.scan_log import ScanLog
+from otel_calico.scanned import Scan, ScannedRuleset
 from otel_calico.series import EBPF_DATAPLANE, Readings, ScanFailure, ScanReport, SeriesSet, Snapshot
 from otel_calico.sources.source import Dump, Source, SourceError
 from otel_calico.verdicts.planner import SeriesChoice
@@ -123,8 +123,8 @@ class Collector:
         report = self._report(watch, dumps, planned, left_out, dataplane, below_minimum=below_minimum)
         if failure:
             return _without_series(taken, failure, report)
-        look = Look(taken / 1e9, tuple(RulesetLook(one.ip_version, one.ruleset, one.plan) for one in planned))
-        return Scan(Snapshot(taken / 1e9, readings, left_out, report=report), look)
+        scanned = tuple(ScannedRuleset(one.ip_version, one.ruleset, one.plan) for one in planned)
+        return Scan(Snapshot(taken / 1e9, readings, left_out, report=report), scanned)
 
     def _believable(self, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
         """Read until the counters can be believed: at once, but for legacy tables read without the lock."""
@@ -211,7 +211,7 @@ class Collector:
 
 
 def _without_series(taken: int, failure: ScanFailure, report: ScanReport) -> Scan:
-    return Scan(Snapshot(taken / 1e9, failure=failure, report=report), Look(taken / 1e9))
+    return Scan(Snapshot(taken / 1e9, failure=failure, report=report))
 
 
 def _below(planned: Sequence[PlannedRuleset], minimum: int) -> bool:

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import structlog
 
-from otel_calico.explain.look import Look, Scan
 from otel_calico.metrics import DROPPED_SCRAPE
+from otel_calico.scanned import Scan
 from otel_calico.series import Readings, ScanFailure, SeriesSet, Snapshot
 
 log = structlog.get_logger(__name__)
@@ -89,8 +89,7 @@ class Scans:
             return self._collect()
         except Exception as error:  # an SDK callback that raises makes its metric vanish silently
             log.exception("scan_crashed")
-            now = time.time()
-            return Scan(Snapshot(now, failure=ScanFailure("internal_error", repr(error))), Look(now))
+            return Scan(Snapshot(time.time(), failure=ScanFailure("internal_error", repr(error))))
 
     def _enter(self, scan: Scan) -> Scan:
         raw = scan.snapshot
@@ -99,7 +98,7 @@ class Scans:
                 return self._newest
             self._raw, self._newest_at = raw, time.monotonic()
             self._count(raw)
-            self._newest = newest = Scan(replace(raw, readings=(*raw.readings, self._dropped)), scan.look)
+            self._newest = newest = Scan(replace(raw, readings=(*raw.readings, self._dropped)), scan.rulesets)
         for tell in self._on_scan:
             tell(raw)
         return newest

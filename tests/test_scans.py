@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from otel_calico.explain.look import Scan
 from otel_calico.metrics import DROPPED_SCRAPE
+from otel_calico.scanned import Scan
 from otel_calico.scans import Scans
 from otel_calico.series import ScanFailure, ScanReport, Snapshot
 from tests.telemetry.snapshots import Node, example
@@ -46,13 +46,20 @@ def test_scans_are_counted_by_result_and_those_left_out_are_a_series() -> None:
 
 def test_series_and_rules_are_of_one_scan_whoever_scans_meanwhile() -> None:
     collector = ScannedNode(WEB).collector
-    scans = Scans(collector.scan)
+    made: list[Scan] = []
+
+    def collect() -> Scan:
+        made.append(collector.scan())
+        return made[-1]
+
+    scans = Scans(collect)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: collector.scan(), range(100)))
         found = list(pool.map(lambda _: (scans.newest_scan, scans.scan()), range(100)))
     kept = {scan for pair in found for scan in pair if scan}
     assert len(kept) == 100
-    assert [scan for scan in kept if scan.look.taken != scan.snapshot.taken] == []
+    rulesets = {scan.taken: scan.rulesets for scan in made}
+    assert [scan for scan in kept if scan.rulesets is not rulesets[scan.taken]] == []
 
 
 def test_a_collector_that_crashes_is_a_failed_scan() -> None:

@@ -52,7 +52,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield check_rules(snapshot)
     yield check_lock(settings.iptables, snapshot.report.backend)
     if not snapshot.failure and all(finding.level is not Level.FAIL for finding in datastore):
-        yield from check_names(snapshot, scan.look, lookups, settings.node.name)
+        yield from check_names(scan, lookups, settings.node.name)
 
 
 def _check_datastore(settings: Settings, lookups: Lookups) -> Iterable[Finding]:

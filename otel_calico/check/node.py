@@ -10,8 +10,8 @@ from otel_calico.check.finding import Finding, Level
 from otel_calico.datastores.datastore import Datastore
 from otel_calico.datastores.decode import HOST_ENDPOINTS
 from otel_calico.datastores.status import KindStatus
-from otel_calico.explain.look import Look
 from otel_calico.lookups import Lookups
+from otel_calico.scanned import Scan
 from otel_calico.series import Snapshot
 
 _PATIENCE = 10.0  # seconds for the datastore to answer
@@ -55,13 +55,12 @@ def check_rules(snapshot: Snapshot) -> Finding:
     return Finding(Level.OK, "rules", text)
 
 
-def check_names(snapshot: Snapshot, look: Look, lookups: Lookups, node_name: str) -> Iterator[Finding]:
-    """Whether every interface has its owner and every policy chain its name. `look` is what the scan saw."""
-    hosts = _host_interfaces(look)
-    unknown = snapshot.report.interfaces_without_workload
+def check_names(scan: Scan, lookups: Lookups, node_name: str) -> Iterator[Finding]:
+    """Whether every interface has its owner and every policy chain its name."""
+    hosts, report = _host_interfaces(scan), scan.snapshot.report
+    unknown, unnamed = report.interfaces_without_workload, report.chains_without_name
     yield _check_workloads([name for name in unknown if name not in hosts], lookups, node_name)
     yield from _check_host_endpoints(hosts, hosts & set(unknown), lookups)
-    unnamed = snapshot.report.chains_without_name
     if unnamed:
         remedy = "their policies are not in the datastore (any more); series show the chain's name"
         yield Finding(Level.WARN, "policies", f"no name for {_some(unnamed)}", remedy)
@@ -93,9 +92,9 @@ def _check_host_endpoints(interfaces: Iterable[str], unknown: Collection[str], l
         yield Finding(Level.OK, "host endpoints", _some(names))
 
 
-def _host_interfaces(look: Look) -> Set[str]:
+def _host_interfaces(scan: Scan) -> Set[str]:
     """The node's own interfaces that have chains; `*` stands for all."""
-    chains = (chain for one in look.rulesets for chain in one.ruleset.chains)
+    chains = (chain for one in scan.rulesets for chain in one.ruleset.chains)
     return {host.interface for chain in chains if (host := host_endpoint_chain(chain))}
 
 

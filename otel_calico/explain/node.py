@@ -1,4 +1,4 @@
-"""The endpoints, paths and policies of one node at one look. Pure; each path is read when it is asked for."""
+"""The endpoints, paths and policies of one node in one scan. Pure; each path is read when it is asked for."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from functools import cached_property
 
 from otel_calico.chains import WORKLOAD_PREFIXES, host_endpoint_chain
 from otel_calico.explain.counts import ChainCounts, Trust
-from otel_calico.explain.look import Look, RulesetLook
 from otel_calico.explain.path import Endpoint, EndpointPath, PolicyTotals
 from otel_calico.explain.reading import Members, read_path
 from otel_calico.lookups import Lookups
 from otel_calico.model import Direction, IPVersion, Verdict
 from otel_calico.ruleset.ruleset import Chain
+from otel_calico.scanned import Scan, ScannedRuleset
 from otel_calico.verdicts.plan import PolicyPlan
 from otel_calico.verdicts.targets import Targets, targets_of
 
 
 class NodeView:
-    """What a look shows, compared with a former one if there is one."""
+    """What a scan shows, compared with a former one if there is one."""
 
     def __init__(
-        self, look: Look, lookups: Lookups, former: Look | None = None, interface_prefix: str = "cali"
+        self, scan: Scan, lookups: Lookups, former: Scan | None = None, interface_prefix: str = "cali"
     ) -> None:
         """`interface_prefix` begins the interfaces of pods whose names Calico's own plugin made."""
-        self.look = look
+        self.scan = scan
         self.former = former
         self.interface_prefix = interface_prefix
         self._lookups = lookups
-        self._views = [_RulesetView(ruleset, _former_chains(former, ruleset.ip_version)) for ruleset in look.rulesets]
+        self._views = [_RulesetView(ruleset, _former_chains(former, ruleset.ip_version)) for ruleset in scan.rulesets]
 
     @property
     def seconds(self) -> float:
-        """Time between the looks; 0 without a former one."""
-        return self.look.taken - self.former.taken if self.former else 0.0
+        """Time between the scans; 0 without a former one."""
+        return self.scan.taken - self.former.taken if self.former else 0.0
 
     @cached_property
     def endpoints(self) -> Sequence[Endpoint]:
@@ -41,14 +41,14 @@ class NodeView:
         found = [
             endpoint
             for view in self._views
-            for chain in view.look.ruleset.chains
-            if (endpoint := self._endpoint(chain, view.look.ip_version))
+            for chain in view.scanned.ruleset.chains
+            if (endpoint := self._endpoint(chain, view.scanned.ip_version))
         ]
         return sorted(found, key=_order)
 
     def path(self, endpoint: Endpoint) -> EndpointPath:
         """The way of a packet through one chain of `endpoints`."""
-        return next(view for view in self._views if view.look.ip_version is endpoint.ip_version).path(endpoint)
+        return next(view for view in self._views if view.scanned.ip_version is endpoint.ip_version).path(endpoint)
 
     def paths(self) -> Iterator[EndpointPath]:
         """The ways through all chains."""
@@ -66,12 +66,12 @@ class NodeView:
         return {
             chain: [member.chain for member in group.members]
             for view in self._views
-            for chain, group in view.look.plan.groups.items()
+            for chain, group in view.scanned.plan.groups.items()
         }
 
     def endpoints_that_jump_to(self, chains: Set[str], ip_version: IPVersion) -> Iterator[Endpoint]:
         """The endpoints of an IP version whose packets come into one of these chains."""
-        layouts = {view.look.ip_version: view.look.ruleset.layouts for view in self._views}
+        layouts = {view.scanned.ip_version: view.scanned.ruleset.layouts for view in self._views}
         for endpoint in self.endpoints:
             if endpoint.ip_version is ip_version:
                 rules = layouts[ip_version][endpoint.chain].rules
@@ -103,14 +103,14 @@ class NodeView:
 class _RulesetView:
     """One IP version."""
 
-    def __init__(self, look: RulesetLook, former: Mapping[str, Chain] | None) -> None:
-        self.look = look
+    def __init__(self, scanned: ScannedRuleset, former: Mapping[str, Chain] | None) -> None:
+        self.scanned = scanned
         self._former = former
 
     def path(self, endpoint: Endpoint) -> EndpointPath:
         return read_path(
             endpoint,
-            self.look.ruleset.chains,
+            self.scanned.ruleset.chains,
             self.counts(endpoint.chain),
             self._targets,
             self._members,
@@ -118,19 +118,19 @@ class _RulesetView:
 
     @cached_property
     def _targets(self) -> Targets:
-        return targets_of(self.look.plan.policies, self.look.plan.groups)
+        return targets_of(self.scanned.plan.policies, self.scanned.plan.groups)
 
     @cached_property
     def policies(self) -> Mapping[str, PolicyTotals]:
-        return {name: self._totals(plan) for name, plan in self.look.plan.policies.items()}
+        return {name: self._totals(plan) for name, plan in self.scanned.plan.policies.items()}
 
     def counts(self, chain: str) -> ChainCounts:
-        chains, former = self.look.ruleset.chains, self._former
+        chains, former = self.scanned.ruleset.chains, self._former
         return ChainCounts(chains.get(chain), former.get(chain) if former else None, looked_before=former is not None)
 
     @cached_property
     def _members(self) -> Members:
-        groups = self.look.plan.groups.items()
+        groups = self.scanned.plan.groups.items()
         alone = {chain: (policy,) for chain, policy in self.policies.items()}
         return alone | {chain: tuple(self.policies[one.chain] for one in group.members) for chain, group in groups}
 
@@ -144,7 +144,7 @@ class _RulesetView:
             tier=plan.name.tier if plan.name else "",
             chain=plan.chain,
             direction=plan.verdicts.direction,
-            ip_version=self.look.ip_version,
+            ip_version=self.scanned.ip_version,
             verdicts={
                 verdict: counts.rules([place for given, place in deciding if given is verdict], Trust.SHARED)
                 for verdict in Verdict
@@ -153,8 +153,8 @@ class _RulesetView:
         )
 
 
-def _former_chains(former: Look | None, ip_version: IPVersion) -> Mapping[str, Chain] | None:
-    """None where nobody looked; an IP version without rules then has no chains."""
+def _former_chains(former: Scan | None, ip_version: IPVersion) -> Mapping[str, Chain] | None:
+    """None where nobody scanned; an IP version without rules then has no chains."""
     if former is None:
         return None
     return next((one.ruleset.chains for one in former.rulesets if one.ip_version is ip_version), {})

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from otel_calico.explain.look import Scan
 from otel_calico.explain.node import NodeView
 from otel_calico.lookups import Lookups
 from otel_calico.node_page.movement import Movement
+from otel_calico.scanned import Scan
 
 
 @dataclass(frozen=True)
@@ -27,4 +27,4 @@ class Shown:
     @cached_property
     def view(self) -> NodeView:
         """Its rules, explained."""
-        return NodeView(self.latest.look, self.lookups, self.former.look if self.former else None)
+        return NodeView(self.latest, self.lookups, self.former)

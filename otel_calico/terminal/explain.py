@@ -38,14 +38,14 @@ def run(settings: Settings, request: ExplainRequest) -> int:
     """Print the explanation. Returns the exit code."""
     try:
         with open_node(settings) as node:
-            former, look = None, node.look()
+            former, scan = None, node.scan()
             show_notes(node.notes)
-            found = _find(node.view(look), request.target)
+            found = _find(node.view(scan), request.target)
             if request.interval:
                 with waiting(request.interval):
                     time.sleep(request.interval)
-                former, look = look, node.look()
-            view = node.view(look, former)
+                former, scan = scan, node.scan()
+            view = node.view(scan, former)
             found = _find(view, request.target)  # again: rules come and go meanwhile
     except NodeError as error:
         show_error(error)

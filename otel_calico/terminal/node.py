@@ -9,9 +9,9 @@ from otel_calico.collector import Collector, CollectorSettings
 from otel_calico.config import Settings
 from otel_calico.datastores.datastore import Datastore, DatastoreError, NoDatastore
 from otel_calico.datastores.waiting import wait_in_sync
-from otel_calico.explain.look import Look
 from otel_calico.explain.node import NodeView
 from otel_calico.lookups import Lookups
+from otel_calico.scanned import Scan
 from otel_calico.verdicts.planner import SeriesChoice
 from otel_calico.wiring import StartError, build_datastore, build_source
 
@@ -32,16 +32,16 @@ class Node:
         self._interface_prefix = interface_prefix
         self.notes = notes
 
-    def look(self) -> Look:
+    def scan(self) -> Scan:
         """Read the rules now. Raises NodeError."""
         scan = self._collector.scan()
         if failure := scan.snapshot.failure:
             raise NodeError(failure.message)
-        return scan.look
+        return scan
 
-    def view(self, look: Look, former: Look | None = None) -> NodeView:
-        """What a look shows."""
-        return NodeView(look, self._lookups, former, self._interface_prefix)
+    def view(self, scan: Scan, former: Scan | None = None) -> NodeView:
+        """What a scan shows."""
+        return NodeView(scan, self._lookups, former, self._interface_prefix)
 
 
 @contextmanager

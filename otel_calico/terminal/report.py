@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.text import Text
 
 from otel_calico.config import Settings
-from otel_calico.explain.look import Look
 from otel_calico.explain.node import NodeView
+from otel_calico.scanned import Scan
 from otel_calico.terminal.node import Node, NodeError, open_node
 from otel_calico.terminal.output import console, show, show_error, show_json, show_notes, time_of_day, waiting
 from otel_calico.terminal.rows import Selection, report_rows, unused_policies
@@ -39,10 +39,10 @@ def run(settings: Settings, request: ReportRequest) -> int:
     """Print the report. Returns the exit code."""
     try:
         with open_node(settings) as node:
-            look = node.look()
+            scan = node.scan()
             show_notes(node.notes)
-            check_selection(node.view(look), request.selection)
-            return _watch(node, request, look) if request.watch else _once(node, request, look)
+            check_selection(node.view(scan), request.selection)
+            return _watch(node, request, scan) if request.watch else _once(node, request, scan)
     except NodeError as error:
         show_error(error)
         return CANNOT_TELL
@@ -50,13 +50,13 @@ def run(settings: Settings, request: ReportRequest) -> int:
         return OK
 
 
-def _once(node: Node, request: ReportRequest, look: Look) -> int:
+def _once(node: Node, request: ReportRequest, scan: Scan) -> int:
     former = None
     if request.interval:
         with waiting(request.interval):
             time.sleep(request.interval)
-        former, look = look, node.look()
-    view = node.view(look, former)
+        former, scan = scan, node.scan()
+    view = node.view(scan, former)
     if request.output == "json":
         show_json(_as_json(view, request))
     else:
@@ -64,30 +64,30 @@ def _once(node: Node, request: ReportRequest, look: Look) -> int:
     return OK
 
 
-def _watch(node: Node, request: ReportRequest, look: Look) -> int:
+def _watch(node: Node, request: ReportRequest, scan: Scan) -> int:
     """Show the report again and again until told to stop: in place on a terminal, else one after another."""
     interval = request.interval or _WATCH_INTERVAL
     terminal = console()
     if not terminal.is_terminal:
-        _follow(node, look, interval, lambda view: show(_headed(view, request)))
+        _follow(node, scan, interval, lambda view: show(_headed(view, request)))
         return OK
     with Live(
         Text("counting …"), console=terminal, screen=True, auto_refresh=False, vertical_overflow="ellipsis"
     ) as live:
-        _follow(node, look, interval, lambda view: live.update(_headed(view, request), refresh=True))
+        _follow(node, scan, interval, lambda view: live.update(_headed(view, request), refresh=True))
     return OK
 
 
-def _follow(node: Node, former: Look, interval: float, show_view: Callable[[NodeView], None]) -> None:
+def _follow(node: Node, former: Scan, interval: float, show_view: Callable[[NodeView], None]) -> None:
     while True:
         time.sleep(interval)
-        look = node.look()
-        show_view(node.view(look, former))
-        former = look
+        scan = node.scan()
+        show_view(node.view(scan, former))
+        former = scan
 
 
 def _headed(view: NodeView, request: ReportRequest) -> RenderableType:
-    heading = f"{time_of_day(view.look.taken)}, rates of the last {view.seconds:.1f} s; Ctrl-C ends"
+    heading = f"{time_of_day(view.scan.taken)}, rates of the last {view.seconds:.1f} s; Ctrl-C ends"
     return Group(Text(heading, "dim"), Text(), _as_table(view, request), Text())
 
 

@@ -8,7 +8,7 @@ from otel_calico.explain.conclusion import conclusion
 from otel_calico.model import Direction
 from tests.accounting.kernel import Kernel, Packet
 from tests.explain.test_path import ALLOW, BLOCK, FIRST, MIXED, NONE, OTHER, node, send
-from tests.explain.views import WEB, look, paths, to_web
+from tests.explain.views import WEB, paths, scan, to_web
 from tests.felix import Endpoint, Era, HostEndpoint, Node, kubernetes_profiles, render
 
 DROPPED = "packets to shop/web were dropped at the end of tier default: none of its 3 ingress policies accepted them."
@@ -32,7 +32,7 @@ def test_the_largest_drop_is_told(counts: dict[int, int], sentence: str) -> None
 def test_since_a_former_look_only_what_moved_is_told() -> None:
     kernel = Kernel(render(node(BLOCK, ALLOW, NONE)))
     send(kernel, {9090: 300})
-    former = look(kernel)
+    former = scan(kernel)
     assert conclusion(to_web(kernel, former), "14:02") == "Since 14:02 no packet to shop/web has met its policies."
     send(kernel, {5353: 41})
     assert conclusion(to_web(kernel, former), "14:02") == f"Since 14:02 41 {DROPPED}"
@@ -54,7 +54,7 @@ def test_denies_that_nothing_tells_apart_are_not_taken_for_none() -> None:
 def test_denies_of_rules_that_were_written_anew_are_not_taken_for_none() -> None:
     kernel = Kernel(render(node(BLOCK, ALLOW)))
     send(kernel, {8080: 7, 9090: 9})
-    former = look(kernel)
+    former = scan(kernel)
     kernel.zero()
     send(kernel, {8080: 2})
     assert conclusion(to_web(kernel, former), "14:02") == (
@@ -69,7 +69,7 @@ def test_of_a_total_that_a_rewrite_spoilt_only_what_is_certain_is_told() -> None
     send(kernel, {8080: 7, 9090: 3})
     kernel.write(render(node(BLOCK, FIRST, ALLOW)))
     assert conclusion(to_web(kernel)) == f"Up to {UNTOLD.format('block')}"
-    former = look(kernel)
+    former = scan(kernel)
     send(kernel, {9090: 2})
     assert conclusion(to_web(kernel, former), "14:02") == (
         "Since 14:02 2 packets to shop/web were denied by policy default.block."

@@ -9,7 +9,7 @@ from otel_calico.explain.node import NodeView
 from otel_calico.lookups import Lookups
 from tests.accounting.kernel import Kernel
 from tests.explain.test_path import ALLOW, BLOCK, NONE, node
-from tests.explain.views import WEB, look, lookups
+from tests.explain.views import WEB, lookups, scan
 from tests.felix import render
 
 PATHS = [f"cali-tw-{WEB}", f"cali-fw-{WEB}"]
@@ -17,7 +17,7 @@ PATHS = [f"cali-tw-{WEB}", f"cali-fw-{WEB}"]
 
 def view(known: Lookups) -> NodeView:
     """A pod with a group of two policies and a policy alone."""
-    return NodeView(look(Kernel(render(node(BLOCK, ALLOW, NONE)))), known)
+    return NodeView(scan(Kernel(render(node(BLOCK, ALLOW, NONE)))), known)
 
 
 @pytest.mark.parametrize("target", ["shop/web", "web", WEB])

@@ -6,7 +6,7 @@ from otel_calico.explain.counts import Amount, Count, Trust
 from otel_calico.explain.path import EndpointPath
 from otel_calico.model import Direction, PolicyKind
 from tests.accounting.kernel import Kernel, Packet
-from tests.explain.views import WEB, look, to_web
+from tests.explain.views import WEB, scan, to_web
 from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles, pass_on, render
 
 UDP = 17
@@ -61,7 +61,7 @@ def test_a_path_tells_what_each_policy_and_the_end_of_the_tier_did() -> None:
 def test_what_moved_is_counted_from_the_former_look() -> None:
     kernel = Kernel(render(node(BLOCK, ALLOW)))
     send(kernel, {8080: 7, 9090: 3, 5353: 2})
-    former = look(kernel)
+    former = scan(kernel)
     send(kernel, {8080: 1, 9090: 2})
 
     assert numbers(to_web(kernel, former)) == [
@@ -73,7 +73,7 @@ def test_what_moved_is_counted_from_the_former_look() -> None:
 def test_a_difference_that_a_partial_rewrite_spoilt_is_not_reliable() -> None:
     kernel = Kernel(render(node(BLOCK, ALLOW)), "legacy")
     send(kernel, {8080: 7, 9090: 3, 5353: 2})
-    former = look(kernel)
+    former = scan(kernel)
     kernel.write(render(node(BLOCK, FIRST, ALLOW)))
     send(kernel, {8080: 1})
 
@@ -87,7 +87,7 @@ def test_a_difference_that_a_partial_rewrite_spoilt_is_not_reliable() -> None:
 def test_rules_written_anew_count_in_full_and_their_differences_say_nothing_of_the_interval() -> None:
     kernel = Kernel(render(node(BLOCK, ALLOW)))
     send(kernel, {8080: 7, 9090: 3})
-    former = look(kernel)
+    former = scan(kernel)
     kernel.zero()
     send(kernel, {8080: 2, 9090: 1})
 

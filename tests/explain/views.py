@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from otel_calico.explain.look import Look, RulesetLook
 from otel_calico.explain.node import NodeView
 from otel_calico.explain.path import EndpointPath
 from otel_calico.lookups import Lookups
 from otel_calico.model import Direction, IPVersion, WorkloadEndpoint
 from otel_calico.ruleset.parse import parse
+from otel_calico.scanned import Scan, ScannedRuleset
+from otel_calico.series import Snapshot
 from otel_calico.verdicts.planner import Planner, SeriesChoice
 from tests.accounting.kernel import Kernel
 
@@ -23,19 +24,19 @@ def lookups() -> Lookups:
     return found
 
 
-def look(kernel: Kernel, taken: float = 0.0) -> Look:
+def scan(kernel: Kernel, taken: float = 0.0) -> Scan:
     """The kernel's IPv4 rules now."""
     ruleset = parse(kernel.dump())
     plan = Planner(IPVersion.V4, lookups(), SeriesChoice(families=())).plan(ruleset)
-    return Look(taken, (RulesetLook(IPVersion.V4, ruleset, plan),))
+    return Scan(Snapshot(taken), (ScannedRuleset(IPVersion.V4, ruleset, plan),))
 
 
-def paths(kernel: Kernel, former: Look | None = None) -> Iterator[EndpointPath]:
+def paths(kernel: Kernel, former: Scan | None = None) -> Iterator[EndpointPath]:
     """All paths now."""
-    return NodeView(look(kernel, 5.0), lookups(), former).paths()
+    return NodeView(scan(kernel, 5.0), lookups(), former).paths()
 
 
-def to_web(kernel: Kernel, former: Look | None = None) -> EndpointPath:
+def to_web(kernel: Kernel, former: Scan | None = None) -> EndpointPath:
     """The path to the pod `shop/web`."""
     found = (one for one in paths(kernel, former) if one.endpoint.name == "shop/web")
     return next(one for one in found if one.endpoint.direction is Direction.INGRESS)

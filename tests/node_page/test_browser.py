@@ -11,10 +11,10 @@ import pytest
 from otel_calico import demo
 from otel_calico.collector import Collector
 from otel_calico.datastores.status import DatastoreStatus
-from otel_calico.explain.look import Scan
 from otel_calico.lookups import Lookups
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP
 from otel_calico.node_page.pages import NodePages
+from otel_calico.scanned import Scan
 from otel_calico.scans import Scans
 from otel_calico.series import Readings
 from otel_calico.telemetry.settings import TelemetrySettings

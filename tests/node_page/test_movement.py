@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from otel_calico.explain.look import Look, Scan
 from otel_calico.metrics import NO_POLICY_DROP
 from otel_calico.node_page.history import FORGET_SECONDS, STEP_SECONDS, History
 from otel_calico.node_page.movement import Movement
+from otel_calico.scanned import Scan
 from otel_calico.series import Readings, ScanFailure, SeriesSet, Snapshot
 from tests.telemetry.snapshots import WEB, series
 
@@ -44,7 +44,7 @@ def test_nothing_is_said_to_move_before_there_is_something_to_compare_with() -> 
 
 
 def scan(seconds: float) -> Scan:
-    return Scan(at(seconds), Look(START + seconds))
+    return Scan(at(seconds))
 
 
 def test_a_look_compares_with_the_scan_before_and_later_ones_with_one_of_a_step_or_two_ago() -> None:
@@ -65,7 +65,7 @@ def test_after_a_while_without_looks_the_scrape_before_is_compared_with() -> Non
 
 def test_a_failed_scan_moves_nothing_and_is_not_compared_with() -> None:
     history = History()
-    failed = Scan(Snapshot(START + 5, failure=ScanFailure("empty", "no table")), Look(START + 5))
+    failed = Scan(Snapshot(START + 5, failure=ScanFailure("empty", "no table")))
     first = scan(0)
     assert history.former(None, first) is None
     assert history.former(first, failed) is None

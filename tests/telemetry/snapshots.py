@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from otel_calico.explain.look import Look, Scan
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_GROUP_INFO, POLICY_PACKETS, Metric
+from otel_calico.scanned import Scan
 from otel_calico.series import Labels, Readings, ScanReport, SeriesSet, Snapshot
 
 FIRST_SCAN = 1_700_000_000_000_000_000
@@ -52,7 +52,7 @@ def example() -> Snapshot:
 
 def scan(shown: Snapshot) -> Scan:
     """A scan of which only its series are shown."""
-    return Scan(shown, Look(shown.taken))
+    return Scan(shown)
 
 
 class Node:

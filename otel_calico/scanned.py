@@ -11,7 +11,7 @@ from otel_calico.verdicts.plan import RulesetPlan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RulesetLook:
+class ScannedRuleset:
     """The ruleset of one IP version in one scan, and its plan."""
 
     ip_version: IPVersion
@@ -20,19 +20,14 @@ class RulesetLook:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """A node's rulesets in one scan; none where the scan failed. `taken` is in Unix seconds."""
-
-    taken: float
-    rulesets: tuple[RulesetLook, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """What one scan found: its series, and the rules behind them. Whoever keeps it keeps those rules in memory."""
+    """What one scan found: its series, and the rules behind them, none where it failed.
+
+    Whoever keeps it keeps those rules in memory.
+    """
 
     snapshot: Snapshot
-    look: Look
+    rulesets: tuple[ScannedRuleset, ...] = ()
 
     @property
     def taken(self) -> float:
