@@ -10,9 +10,9 @@ from typing import Self
 
 from benchmarks.shapes import Shape
 from benchmarks.traffic import Traffic, gains
-from tests.accounting.kernel import SIZE
 from tests.end_to_end.cluster import NODE_NAME
 from tests.felix import Node, Ruleset, render, update
+from tests.felix.kernel import SIZE
 from tests.node.etcd import Etcd
 from tests.node.iptables import clear, load, set_counters
 from tests.node.namespace import Namespace

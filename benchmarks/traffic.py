@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 
 from otel_calico.model import Direction
-from tests.accounting.kernel import Kernel, Packet
 from tests.felix import Endpoint, Node, Ruleset
+from tests.felix.kernel import Kernel, Packet
 
 _ONE_IN = 10  # pods with typical traffic
 _UNREACHED = 7  # packets that rules gain which none of the packets below reaches, if every rule is to gain some

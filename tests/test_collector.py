@@ -16,9 +16,9 @@ from otel_calico.model import Direction, WorkloadEndpoint
 from otel_calico.series import Readings, Snapshot
 from otel_calico.sources.source import Dump, SourceError
 from otel_calico.verdicts.planner import SeriesChoice
-from tests.accounting.kernel import Kernel, Packet
 from tests.felix import Era, render
 from tests.felix.example import INTERFACE, example_node
+from tests.felix.kernel import Kernel, Packet
 from tests.sources.memory import BARE, MemorySource
 from tests.verdicts.node import WEB, ScannedNode, page
 

@@ -13,8 +13,8 @@ from otel_calico.metrics import POLICY_ACCEPT, POLICY_PACKETS
 from otel_calico.model import IPVersion
 from otel_calico.series import Snapshot
 from otel_calico.sources.source import Dump
-from tests.accounting.kernel import Kernel
 from tests.felix.example import INTERFACE
+from tests.felix.kernel import Kernel
 from tests.sources.memory import MemorySource
 from tests.test_collector import example_kernel, send
 from tests.verdicts.node import WEB, ScannedNode, check, page

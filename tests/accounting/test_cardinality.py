@@ -16,9 +16,9 @@ from otel_calico.model import Direction, IPVersion, WorkloadEndpoint
 from otel_calico.series import Readings, Snapshot
 from otel_calico.verdicts.planner import SeriesChoice
 from otel_calico.verdicts.workloads import WorkloadFilter
-from tests.accounting.kernel import Kernel, Packet
 from tests.felix import Era, render
 from tests.felix.example import example_node
+from tests.felix.kernel import Kernel, Packet
 from tests.verdicts.node import ScannedNode, page
 
 ALL = ("accountant", "policy", "workload", "rule")

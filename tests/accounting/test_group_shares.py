@@ -8,8 +8,8 @@ from otel_calico.collector import CollectorSettings
 from otel_calico.metrics import WORKLOAD_POLICY
 from otel_calico.model import Direction, PolicyKind, WorkloadEndpoint
 from otel_calico.verdicts.planner import SeriesChoice
-from tests.accounting.kernel import Kernel, Packet
 from tests.felix import Endpoint, Era, Node, Policy, PolicyRule, allow, deny, kubernetes_profiles, render
+from tests.felix.kernel import Kernel, Packet
 from tests.verdicts.node import ScannedNode
 
 UDP = 17

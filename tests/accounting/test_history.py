@@ -8,7 +8,6 @@ import pytest
 
 from otel_calico.metrics import POLICY_ACCEPT
 from otel_calico.model import IPVersion
-from tests.accounting.kernel import Kernel
 from tests.accounting.test_since_start import (
     BOTH_BACKENDS,
     MIXED,
@@ -22,6 +21,7 @@ from tests.accounting.test_since_start import (
 )
 from tests.felix import PolicyRule, allow, deny, pass_on, render
 from tests.felix.example import INTERFACE, UDP
+from tests.felix.kernel import Kernel
 from tests.verdicts.node import WEB, ScannedNode
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from otel_calico.metrics import POLICY_LAST_HIT
 from otel_calico.model import Direction, IPVersion
 from otel_calico.series import Readings, Snapshot
-from tests.accounting.kernel import Kernel, Packet
 from tests.felix import Endpoint, Era, Node, allow, deny, render
 from tests.felix.example import ALLOW_WEB, DEFAULT_DENY, INTERFACE, UDP, block_9090
+from tests.felix.kernel import Kernel, Packet
 from tests.verdicts.node import WEB, ScannedNode
 
 ALLOW, BLOCK = "default/knp.default.allow-web", "default.block-9090"

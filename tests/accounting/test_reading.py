@@ -16,10 +16,10 @@ from otel_calico.metrics import POLICY_PACKETS
 from otel_calico.model import Direction, IPVersion
 from otel_calico.sources.backends import Backend
 from otel_calico.sources.kernel import KernelSettings, KernelSource
-from tests.accounting.kernel import Kernel, Packet
 from tests.accounting.test_since_start import MIXED, OTHER, node_with
 from tests.felix import allow, deny, render
 from tests.felix.example import INTERFACE, UDP
+from tests.felix.kernel import Kernel, Packet
 from tests.sources.memory import BARE
 from tests.verdicts.node import WEB, check
 

@@ -12,9 +12,9 @@ from otel_calico.collector import CollectorSettings
 from otel_calico.metrics import POLICY_ACCEPT, POLICY_ACCEPT_DROP, POLICY_BYTES, POLICY_PACKETS, Metric
 from otel_calico.model import Direction, IPVersion, PolicyKind
 from otel_calico.series import Readings, Snapshot
-from tests.accounting.kernel import SIZE, Kernel, Packet
 from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles, render
 from tests.felix.example import INTERFACE, UDP
+from tests.felix.kernel import SIZE, Kernel, Packet
 from tests.sources.memory import BARE
 from tests.verdicts.node import WEB, ScannedNode, page
 

@@ -6,10 +6,10 @@ import pytest
 
 from otel_calico.explain.conclusion import conclusion
 from otel_calico.model import Direction
-from tests.accounting.kernel import Kernel, Packet
 from tests.explain.test_path import ALLOW, BLOCK, FIRST, MIXED, NONE, OTHER, node, send
 from tests.explain.views import WEB, paths, scan, to_web
 from tests.felix import Endpoint, Era, HostEndpoint, Node, kubernetes_profiles, render
+from tests.felix.kernel import Kernel, Packet
 
 DROPPED = "packets to shop/web were dropped at the end of tier default: none of its 3 ingress policies accepted them."
 

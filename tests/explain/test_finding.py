@@ -7,10 +7,10 @@ import pytest
 from otel_calico.explain.finding import Found, find
 from otel_calico.explain.node import NodeView
 from otel_calico.lookups import Lookups
-from tests.accounting.kernel import Kernel
 from tests.explain.test_path import ALLOW, BLOCK, NONE, node
 from tests.explain.views import WEB, lookups, scan
 from tests.felix import render
+from tests.felix.kernel import Kernel
 
 PATHS = [f"cali-tw-{WEB}", f"cali-fw-{WEB}"]
 

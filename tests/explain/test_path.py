@@ -5,9 +5,9 @@ from __future__ import annotations
 from otel_calico.explain.counts import Amount, Count, Trust
 from otel_calico.explain.path import EndpointPath
 from otel_calico.model import Direction, PolicyKind
-from tests.accounting.kernel import Kernel, Packet
 from tests.explain.views import WEB, scan, to_web
 from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles, pass_on, render
+from tests.felix.kernel import Kernel, Packet
 
 UDP = 17
 BLOCK = Policy(PolicyKind.GLOBAL_NETWORK_POLICY, "block", ingress=(deny(UDP, 9090),))

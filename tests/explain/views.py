@@ -12,7 +12,7 @@ from otel_calico.ruleset.parse import parse
 from otel_calico.scanned import Scan, ScannedRuleset
 from otel_calico.series import Snapshot
 from otel_calico.verdicts.planner import Planner, SeriesChoice
-from tests.accounting.kernel import Kernel
+from tests.felix.kernel import Kernel
 
 WEB = "cali0d7763386da"
 

@@ -6,6 +6,7 @@
     ruleset.restore()  # text for `iptables-restore --noflush`
     ruleset.dump({rule_hash: (7, 420)})  # what `iptables-save -c` prints with these counters
     update(ruleset, render(changed, IPVersion.V4), "legacy")  # what Felix writes when something changes
+    Kernel(ruleset).send(Packet("cali0d7763386da", Direction.INGRESS, 80))  # counts it (`tests.felix.kernel`)
 
 Pure: no I/O and no test framework, so that benchmarks and recordings use it too.
 """

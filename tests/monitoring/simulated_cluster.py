@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Self
 
 from otel_calico.model import Direction, PolicyKind
-from tests.accounting.kernel import Kernel, Packet
 from tests.end_to_end.cluster import CLIENT, WEB, client_endpoint, felix_node, web_endpoint, web_policies
 from tests.end_to_end.resources import datastore
 from tests.felix import Era, Node, Policy, allow, deny, render
+from tests.felix.kernel import Kernel, Packet
 from tests.node.programs import free_port
 from tests.node.service import Service
 

@@ -14,8 +14,8 @@ from otel_calico.series import Snapshot
 from otel_calico.telemetry.exposition import Exposition
 from otel_calico.telemetry.text_format import TextFormat
 from otel_calico.verdicts.planner import SeriesChoice
-from tests.accounting.kernel import SIZE, Kernel, Packet
 from tests.felix import Policy, Ruleset, render
+from tests.felix.kernel import SIZE, Kernel, Packet
 from tests.numbers.cluster import INTERFACES, PORTS, Cluster, decisions, name_of
 from tests.numbers.dump_reading import Chains, read
 from tests.numbers.expected import Expected

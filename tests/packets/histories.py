@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from otel_calico.model import Direction, PolicyKind
-from tests.accounting.kernel import Packet
 from tests.felix import Action, Endpoint, Era, Node, Policy, PolicyRule, kubernetes_profiles
+from tests.felix.kernel import Packet
 
 INTERFACES = ("cali1", "cali12", "cali2")
 PORTS = (1, 2, 3, 4)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from otel_calico.model import Direction, PolicyKind
-from tests.accounting.kernel import Packet
 from tests.felix import Action, Endpoint, Node, Policy
 from tests.felix.groups import PolicyGroup, tiers
+from tests.felix.kernel import Packet
 
 VERDICTS = {Action.ALLOW: "allow", Action.DENY: "deny", Action.PASS: "pass"}
 KNP = PolicyKind.KUBERNETES_NETWORK_POLICY

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from otel_calico.model import Direction
-from tests.accounting.kernel import Packet
 from tests.felix import Ruleset, update
+from tests.felix.kernel import Packet
 from tests.node.iptables import BACKENDS, clear, load, save
 from tests.node.namespace import Namespace
 from tests.node.pod import Pod

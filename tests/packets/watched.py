@@ -10,8 +10,8 @@ from otel_calico.collector import CollectorSettings
 from otel_calico.metrics import WORKLOAD_POLICY
 from otel_calico.model import WorkloadEndpoint
 from otel_calico.verdicts.planner import SeriesChoice
-from tests.accounting.kernel import SIZE, Kernel, Packet
 from tests.felix import Node, Ruleset, render
+from tests.felix.kernel import SIZE, Kernel, Packet
 from tests.packets.histories import INTERFACES, Batch, History
 from tests.packets.model import Decision, Truth, Way
 from tests.verdicts.node import ScannedNode

@@ -8,9 +8,9 @@ from otel_calico.lookups import Lookups
 from otel_calico.model import Direction, IPVersion, WorkloadEndpoint
 from otel_calico.telemetry.settings import Temporality
 from otel_calico.verdicts.planner import SeriesChoice
-from tests.accounting.kernel import Kernel, Packet
 from tests.felix import Era, render
 from tests.felix.example import example_node
+from tests.felix.kernel import Kernel, Packet
 from tests.sources.memory import MemorySource
 from tests.telemetry.pushing import pushing
 from tests.telemetry.receiver import GrpcReceiver

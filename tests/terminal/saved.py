@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from otel_calico.model import Direction, IPVersion
-from tests.accounting.kernel import Kernel, Packet
 from tests.end_to_end.cluster import CLIENT, WEB, felix_node
 from tests.end_to_end.resources import datastore
 from tests.felix import Era, render
+from tests.felix.kernel import Kernel, Packet
 
 TO_WEB = {8080: 7, 9090: 3, 5353: 2, 7070: 4}
 FROM_CLIENT = {8080: 5, 1234: 1}

@@ -9,9 +9,9 @@ import pytest
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP, POLICY_GROUP_INFO, POLICY_PACKETS
 from otel_calico.model import Direction, PolicyKind, WorkloadEndpoint
 from otel_calico.series import Snapshot
-from tests.accounting.kernel import Kernel, Packet
 from tests.felix import Endpoint, Era, Node, PacketRate, Policy, allow, deny, kubernetes_profiles, pass_on, render
 from tests.felix.example import ALLOW_WEB, DEFAULT_DENY, INTERFACE, UDP, example_node
+from tests.felix.kernel import Kernel, Packet
 from tests.verdicts.node import WEB, ScannedNode, dump, page
 
 NP, GNP = PolicyKind.NETWORK_POLICY, PolicyKind.GLOBAL_NETWORK_POLICY

@@ -8,9 +8,9 @@ from otel_calico.collector import CollectorSettings
 from otel_calico.model import Direction, IPVersion, PolicyKind
 from otel_calico.model import HostEndpoint as HostEndpointResource
 from otel_calico.verdicts.planner import SeriesChoice
-from tests.accounting.kernel import Kernel, Packet
 from tests.felix import Era, HostEndpoint, Node, Policy, allow, deny, render
 from tests.felix.example import example_endpoint
+from tests.felix.kernel import Kernel, Packet
 from tests.verdicts.node import WEB, ScannedNode, page
 
 UDP = 17

@@ -9,9 +9,9 @@ import pytest
 from otel_calico.collector import CollectorSettings
 from otel_calico.model import Direction, IPVersion, PolicyKind
 from otel_calico.verdicts.planner import SeriesChoice
-from tests.accounting.kernel import Kernel, Packet
 from tests.felix import Endpoint, Era, Node, Policy, allow, deny, log, pass_on, render
 from tests.felix.example import INTERFACE
+from tests.felix.kernel import Kernel, Packet
 from tests.verdicts.node import WEB, ScannedNode, page
 
 UDP = 17

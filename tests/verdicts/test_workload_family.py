@@ -12,9 +12,9 @@ from otel_calico.model import Direction, IPVersion
 from otel_calico.verdicts.planner import SeriesChoice
 from otel_calico.verdicts.workload_family import ExtraAttributes, workload_attributes
 from otel_calico.verdicts.workloads import Workload
-from tests.accounting.kernel import Kernel, Packet
 from tests.felix import Endpoint, Era, Node, PacketRate, render
 from tests.felix.example import INTERFACE, example_node
+from tests.felix.kernel import Kernel, Packet
 from tests.verdicts.node import WEB, ScannedNode, dump, page
 
 EXAMPLES = Path(__file__).parent / "examples"
