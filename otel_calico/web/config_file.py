@@ -167,7 +167,8 @@ def _load(path: Path) -> dict[Any, Any]:
 
 def _tls(section: _Section) -> TlsConfig | None:
     auth = section.values.get("client_auth_type")
-    if auth in _UNVERIFIED:
+    unverified = isinstance(auth, str) and auth in _UNVERIFIED
+    if unverified:
         del section.values["client_auth_type"]
         section.complain("client_auth_type", f"{auth} verifies nothing; use RequireAndVerifyClientCert")
     tls = TlsConfig(
@@ -183,7 +184,7 @@ def _tls(section: _Section) -> TlsConfig | None:
         section.take("prefer_server_cipher_suites", bool, default=True, what="boolean"),
     )
     section.refuse_the_rest()
-    _check_tls(section, tls, unverified=auth in _UNVERIFIED)
+    _check_tls(section, tls, unverified=unverified)
     wanted = tls.cert or tls.key or tls.client_ca or tls.client_auth_type != "NoClientCert"
     return tls if wanted else None
 

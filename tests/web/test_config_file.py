@@ -77,6 +77,16 @@ def test_files_that_cannot_be_used_are_named_with_the_reason(tmp_path: Path) -> 
     ]
 
 
+@pytest.mark.parametrize("value", ["{a: 1}", "[[a]]", "1", "2026-11-23", "!!set {a}", "!!binary aGk="])
+@pytest.mark.parametrize(
+    "key", ["client_auth_type", "cert", "min_version", "cipher_suites", "prefer_server_cipher_suites"]
+)
+def test_a_value_of_another_kind_is_a_problem_of_its_key(tmp_path: Path, key: str, value: str) -> None:
+    path = tmp_path / "web.yml"
+    path.write_text(f"tls_server_config: {{{key}: {value}}}\n")
+    assert any(problem.startswith(f"tls_server_config.{key}: ") for problem in problems(path))
+
+
 def test_a_file_that_is_no_mapping_is_refused_without_a_word_of_it(tmp_path: Path) -> None:
     path = tmp_path / "web.yml"
     for text, problem in (
