@@ -29,9 +29,10 @@ test: setup ## run all checks and all tests on the real programs; needs root
 	[ $$checks = 0 ] || echo 'make test: lint, types or imports failed: see above' >&2; \
 	[ $$checks = 0 ] && [ $$tests = 0 ]
 
-quick: $(VENV)/.developed ## run what takes half a minute: style, and the tests that are not marked node or slow
+quick: $(VENV)/.developed ## run what takes half a minute: style, imports, and the tests that are not marked node or slow
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
+	@said=$$($(BIN)/lint-imports) || { echo "$$said"; exit 1; }
 	@$(BIN)/python -m pytest -q -m 'not node and not slow'
 
 lint: $(VENV)/.developed ## check style, types and the direction of imports
