@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 
 from benchmarks.shapes import ERA, VERSION, Scale, policy, workload
 from benchmarks.table import Row, milliseconds, progress
+from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.etcd import EtcdDatastore
 from otel_calico.datastores.settings import EtcdSettings
-from otel_calico.lookups import Lookups
 from tests.end_to_end.cluster import NODE_NAME
 from tests.end_to_end.resources import cluster_information, endpoint, policy_entry, tier
 from tests.node.etcd import Etcd

@@ -15,12 +15,12 @@ from benchmarks.receiver import NullReceiver
 from benchmarks.rulesets import ChurningSource
 from benchmarks.shapes import Scale
 from benchmarks.table import Row, compared, progress
-from otel_calico.collector import Collector, CollectorSettings
-from otel_calico.lookups import Lookups
-from otel_calico.scans import Scans
-from otel_calico.telemetry.settings import Exporter, Protocol, TelemetrySettings
-from otel_calico.telemetry.telemetry import Telemetry
-from otel_calico.telemetry.text_format import TextFormat
+from otel_calico.calico.lookups import Lookups
+from otel_calico.prometheus.text_format import TextFormat
+from otel_calico.scanning.collector import Collector, CollectorSettings
+from otel_calico.scanning.scans import Scans
+from otel_calico.service.exporters import Exporters
+from otel_calico.telemetry.export_settings import Exporter, ExportSettings, Protocol
 
 _SCANS_PER_PUSH = 10
 _STATIONS = (0.2, 0.6, 1.0)  # parts of the way at which memory is read
@@ -64,7 +64,7 @@ def _run(scale: Scale) -> _Course:
     collector = Collector(source, lookups, CollectorSettings(freshness=0))
     course = _Course()
     with NullReceiver(Protocol.GRPC) as receiver:
-        telemetry = Telemetry(_settings(receiver.start().url), Scans(collector.scan))
+        telemetry = Exporters(_settings(receiver.start().url), Scans(collector.scan))
         while source.pods_so_far < scale.pods_that_come_and_go:
             course.scrapes.append(_scrape(telemetry))
             if len(course.scrapes) % _SCANS_PER_PUSH == 0:
@@ -79,12 +79,12 @@ def _run(scale: Scale) -> _Course:
     return course
 
 
-def _settings(url: str) -> TelemetrySettings:
+def _settings(url: str) -> ExportSettings:
     exporters = frozenset({Exporter.OTLP, Exporter.PROMETHEUS})
-    return TelemetrySettings("node-1", exporters, otlp_endpoint=url, listen_port=0)
+    return ExportSettings("node-1", exporters, otlp_endpoint=url, listen_port=0)
 
 
-def _scrape(telemetry: Telemetry) -> float:
+def _scrape(telemetry: Exporters) -> float:
     """CPU seconds for one scan and its page."""
     before = time.process_time()
     page = telemetry.page

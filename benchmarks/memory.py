@@ -11,7 +11,7 @@ from benchmarks.scraper import Scraper
 from benchmarks.shapes import Scale, Shape
 from benchmarks.table import Row, progress
 from benchmarks.traffic import Traffic
-from otel_calico.telemetry.settings import Protocol
+from otel_calico.telemetry.export_settings import Protocol
 from tests.node.service import Service
 
 _SCRAPES_PER_MOVE = 4

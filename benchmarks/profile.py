@@ -18,18 +18,18 @@ from isal import igzip
 from benchmarks.shapes import Scale, Shape
 from benchmarks.table import Row, milliseconds, progress
 from benchmarks.traffic import Traffic, gains
-from otel_calico.collector import Collector, CollectorSettings
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import IPVersion
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
-from otel_calico.lookups import Lookups
-from otel_calico.model import IPVersion
-from otel_calico.scanned import Scan
-from otel_calico.scans import Scans
+from otel_calico.prometheus.exposition import Exposition
+from otel_calico.prometheus.text_format import TextFormat
+from otel_calico.scanning.collector import Collector, CollectorSettings
+from otel_calico.scanning.scan import Scan
+from otel_calico.scanning.scans import Scans
 from otel_calico.series import Snapshot
-from otel_calico.sources.source import Dump
-from otel_calico.telemetry.exposition import Exposition
-from otel_calico.telemetry.settings import TelemetrySettings
-from otel_calico.telemetry.telemetry import Telemetry
-from otel_calico.telemetry.text_format import TextFormat
+from otel_calico.service.exporters import Exporters
+from otel_calico.sources.ruleset_source import Dump
+from otel_calico.telemetry.export_settings import ExportSettings
 from tests.felix import render
 
 _KINDS = ("workloadendpoints", "networkpolicies", "globalnetworkpolicies", "tiers", "clusterinformations")
@@ -107,6 +107,6 @@ def _own_page() -> Callable[[], object]:
     """Renders a page without policy series."""
     status = DatastoreStatus({kind: KindStatus(in_sync=True, connected=True) for kind in _KINDS})
     scans = Scans(lambda: Scan(Snapshot(time.time())))
-    page = Telemetry(TelemetrySettings("node-1", listen_port=0), scans, lambda: status).page
+    page = Exporters(ExportSettings("node-1", listen_port=0), scans, lambda: status).page
     assert page is not None  # noqa: S101 - the prometheus exporter is on by default
     return lambda: page.render(TextFormat.PROMETHEUS)

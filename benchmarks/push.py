@@ -12,11 +12,11 @@ from benchmarks.receiver import NullReceiver
 from benchmarks.rulesets import MovingSource
 from benchmarks.shapes import Scale, Shape
 from benchmarks.table import Row, progress
-from otel_calico.collector import Collector, CollectorSettings
-from otel_calico.lookups import Lookups
-from otel_calico.scans import Scans
-from otel_calico.telemetry.settings import Exporter, Protocol, TelemetrySettings
-from otel_calico.telemetry.telemetry import Telemetry
+from otel_calico.calico.lookups import Lookups
+from otel_calico.scanning.collector import Collector, CollectorSettings
+from otel_calico.scanning.scans import Scans
+from otel_calico.service.exporters import Exporters
+from otel_calico.telemetry.export_settings import Exporter, ExportSettings, Protocol
 
 _BAR = 60  # µs
 _PATIENCE = 30.0  # seconds for one request
@@ -34,7 +34,7 @@ def _row(shape: Shape, protocol: Protocol, rounds: int) -> Row:
     scan = collector.scan()
     samples: list[float] = []
     with NullReceiver(protocol) as receiver, _as_in_service():
-        settings = TelemetrySettings(
+        settings = ExportSettings(
             "node-1",
             frozenset({Exporter.OTLP}),
             otlp_protocol=protocol,
@@ -42,7 +42,7 @@ def _row(shape: Shape, protocol: Protocol, rounds: int) -> Row:
             otlp_timeout=_PATIENCE,
             listen_port=0,
         )
-        telemetry = Telemetry(settings, Scans(lambda: scan))
+        telemetry = Exporters(settings, Scans(lambda: scan))
         (push,) = telemetry.pushes
         push.push()
         series = push.tally.points

@@ -13,10 +13,10 @@ from typing import Self
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from otel_calico.telemetry.settings import Protocol
+from otel_calico.telemetry.export_settings import Protocol
 from tests.node.namespace import Namespace, command_in
 from tests.node.programs import Program
-from tests.telemetry.receiver import GrpcReceiver, HttpReceiver, Receiver
+from tests.otlp.receiver import GrpcReceiver, HttpReceiver, Receiver
 
 _OVERFLOW = "otel.metric.overflow"
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from itertools import groupby
 
 from benchmarks.shapes import Shape, workload, workload_endpoint
-from otel_calico.lookups import Lookups
-from otel_calico.model import IPVersion
-from otel_calico.sources.source import Dump
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import IPVersion
+from otel_calico.sources.ruleset_source import Dump
 from tests.felix import render
 
 _TEMPLATE = workload(0).interface

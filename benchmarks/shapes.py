@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from otel_calico import model
-from otel_calico.chains import veth_name
-from otel_calico.lookups import Lookups
-from otel_calico.model import PolicyKind
+from otel_calico.calico import model
+from otel_calico.calico.chains import veth_name
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import PolicyKind
 from tests.end_to_end.cluster import NAMESPACE, Workload
 from tests.end_to_end.resources import cluster_information, endpoint, policy_entry, tier
 from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles

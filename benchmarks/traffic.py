@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import Enum
 
-from otel_calico.model import Direction
+from otel_calico.calico.model import Direction
 from tests.felix import Endpoint, Node, Ruleset
 from tests.felix.kernel import Kernel, Packet
 

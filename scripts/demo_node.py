@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from otel_calico.chains import veth_name
-from otel_calico.model import IPVersion, PolicyKind
+from otel_calico.calico.chains import veth_name
+from otel_calico.calico.model import IPVersion, PolicyKind
 from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles, pass_on
 
 NODE, RELEASE = "shop-node-1", "v3.32.1"

@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 import yaml
 
-from otel_calico.demo.datastore import RESOURCES
+from otel_calico.calico.model import IPVersion, PolicyKind
 from otel_calico.demo.record import FLOWS_FILE, Flow, count, rules_file
-from otel_calico.model import IPVersion, PolicyKind
+from otel_calico.demo.recorded_datastore import RESOURCES
 from scripts.demo_node import NODE, NODE_RULES, ORDERS, PODS, POLICIES, RELEASE, TIERS, TRAFFIC, End, Pod, Traffic
 from scripts.packet import Filter, Packet
 from tests.felix import Policy, render

@@ -135,7 +135,7 @@ def test_help_loads_neither_opentelemetry_nor_grpc() -> None:
 def test_the_service_loads_no_rich_though_it_is_installed() -> None:
     program = (
         "import sys\nfrom otel_calico.cli.starting import load_settings\nload_settings({}, on_a_node=False)\n"
-        "import otel_calico.app, structlog\n"
+        "import otel_calico.service.app, structlog\n"
         "loaded = [name for name in sys.modules if name.partition('.')[0] == 'rich']\n"
         "import rich.table\n"
         "sys.exit(str(loaded))"

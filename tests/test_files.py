@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from otel_calico.calico.lookups import Lookups
 from otel_calico.config import ConfigError, load
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.exports import ExportError, exported_objects
@@ -16,9 +17,8 @@ from otel_calico.datastores.kubernetes.kubeconfig import KubeconfigError, access
 from otel_calico.datastores.kubernetes.lists import ItemStream
 from otel_calico.datastores.kubernetes.watch import _whole_lines
 from otel_calico.files import LARGEST_CONFIGURATION, LARGEST_DUMP, LARGEST_EXPORT, read_bounded
-from otel_calico.lookups import Lookups
-from otel_calico.sources.file import FileSource
-from otel_calico.sources.source import SourceError
+from otel_calico.sources.ruleset_file import FileSource
+from otel_calico.sources.ruleset_source import SourceError
 from otel_calico.web.config_file import WebConfigError, read
 
 READERS: dict[str, tuple[int, type[Exception], Callable[[str], object]]] = {

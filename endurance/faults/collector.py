@@ -13,7 +13,7 @@ from endurance.faults.receiver import FaultyReceiver, RefusingHttp, listening, l
 from endurance.faults.stage import OTLP_METRIC, SENT, Stage, counted, policy_series
 from tests.node.programs import free_port
 from tests.node.service import Service
-from tests.telemetry.receiver import Receiver
+from tests.otlp.receiver import Receiver
 
 _INTERVAL = 0.1  # seconds between pushes
 _TIMEOUT = 2.0  # seconds for one request

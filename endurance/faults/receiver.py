@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 
 from endurance.faults.stage import OTLP_METRIC
 from tests.node.namespace import Namespace
-from tests.telemetry.receiver import GrpcReceiver, HttpReceiver, Receiver
+from tests.otlp.receiver import GrpcReceiver, HttpReceiver, Receiver
 
 
 class FaultyReceiver(GrpcReceiver):

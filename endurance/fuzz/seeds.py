@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from endurance.fuzz.targets import KINDS
-from otel_calico.model import IPVersion
+from otel_calico.calico.model import IPVersion
 from tests.end_to_end.resources import datastore
 from tests.felix import Era, render
 from tests.felix.example import example_node

@@ -15,10 +15,10 @@ from otel_calico.accounting.chain_scan import ChainScan
 from otel_calico.accounting.differences import DifferenceAccount
 from otel_calico.accounting.raw import RawAccount
 from otel_calico.accounting.shares import SharedAccount
+from otel_calico.attribution.plan import DifferenceSeries, EndpointPlan, RawSeries, SharedSeries
 from otel_calico.metrics import Metric
 from otel_calico.ruleset.ruleset import Chain
 from otel_calico.series import Readings
-from otel_calico.verdicts.plan import DifferenceSeries, EndpointPlan, RawSeries, SharedSeries
 
 
 class _Account(Protocol):

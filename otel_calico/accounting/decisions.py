@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from otel_calico.model import Verdict
-from otel_calico.verdicts.plan import GroupPlan
+from otel_calico.attribution.plan import GroupPlan
+from otel_calico.calico.model import Verdict
 
 Bounds = Mapping[Verdict, Sequence[int]]
 """For each verdict, one number per member of a group: the packets (or bytes) that it decided so are not more."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import compress
 
 from otel_calico.accounting.chain_scan import ChainScan
+from otel_calico.attribution.plan import Difference, DifferenceSeries
 from otel_calico.series import LabelKey, Readings, SeriesSet, label_key
-from otel_calico.verdicts.plan import Difference, DifferenceSeries
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from otel_calico.accounting.decisions import Decisions, Tally
 from otel_calico.accounting.planned import PlannedRuleset
-from otel_calico.model import Verdict
+from otel_calico.attribution.plan import GroupJump, GroupPlan
+from otel_calico.calico.model import Verdict
 from otel_calico.ruleset.ruleset import Chain
-from otel_calico.verdicts.plan import GroupJump, GroupPlan
 
 _Chains = Mapping[str, Chain]
 

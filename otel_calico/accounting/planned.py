@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from otel_calico.model import IPVersion
+from otel_calico.attribution.plan import RulesetPlan
+from otel_calico.calico.model import IPVersion
 from otel_calico.ruleset.ruleset import Ruleset
-from otel_calico.verdicts.plan import RulesetPlan
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from operator import is_
 from otel_calico.accounting.last_hits import LastHits, PolicyKey, policy_key
 from otel_calico.accounting.planned import PlannedRuleset
 from otel_calico.accounting.policy_rules import Counters, PolicyRules, Total, book, counted_before
+from otel_calico.attribution.plan import GroupPlan, PolicyPlan, RulesetPlan
+from otel_calico.calico.model import IPVersion
 from otel_calico.metrics import POLICY_BYTES, POLICY_GROUP_INFO, POLICY_PACKETS
-from otel_calico.model import IPVersion
 from otel_calico.ruleset.ruleset import Chain
 from otel_calico.series import LabelKey, Labels, Readings, SeriesSet, label_key
-from otel_calico.verdicts.plan import GroupPlan, PolicyPlan, RulesetPlan
 
 _Key = tuple[IPVersion, str]  # a policy chain
 

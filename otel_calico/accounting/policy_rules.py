@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from otel_calico.accounting.last_hits import PolicyKey
+from otel_calico.attribution.plan import PolicyPlan
 from otel_calico.ruleset.ruleset import Chain
 from otel_calico.series import Labels
-from otel_calico.verdicts.plan import PolicyPlan
 
 Counters = Sequence[tuple[int, int]]
 """Packets and bytes of each rule."""

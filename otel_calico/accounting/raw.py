@@ -10,8 +10,8 @@ import operator
 from collections.abc import Mapping, Sequence
 
 from otel_calico.accounting.chain_scan import ChainScan, Stream
+from otel_calico.attribution.plan import RawSeries
 from otel_calico.series import Readings, SeriesSet, label_key
-from otel_calico.verdicts.plan import RawSeries
 
 
 class RawAccount:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from otel_calico.accounting.chain_scan import ChainScan
 from otel_calico.accounting.differences import DifferenceAccount
+from otel_calico.attribution.plan import SharedSeries
 from otel_calico.series import LabelKey, Readings, SeriesSet, label_key
-from otel_calico.verdicts.plan import SharedSeries
 
 
 class SharedAccount:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import click
 
 from otel_calico import logs
+from otel_calico.calico.lookups import Lookups
 from otel_calico.check.finding import Finding, Level
 from otel_calico.check.machine import (
     check_capabilities,
@@ -15,12 +16,11 @@ from otel_calico.check.machine import (
     check_programs,
     check_web_config,
 )
-from otel_calico.check.node import check_datastore, check_names, check_rules
-from otel_calico.collector import Collector
+from otel_calico.check.rules import check_datastore, check_names, check_rules
 from otel_calico.config import Settings
 from otel_calico.datastores.datastore import DatastoreError
-from otel_calico.lookups import Lookups
-from otel_calico.wiring import StartError, build_datastore, build_source, collector_settings
+from otel_calico.scanning.collector import Collector
+from otel_calico.service.wiring import StartError, build_datastore, build_source, collector_settings
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 

@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from otel_calico.calico.model import IPVersion
 from otel_calico.check.finding import Finding, Level
 from otel_calico.config import IptablesSettings, NodeSettings, WebSettings
-from otel_calico.model import IPVersion
+from otel_calico.service.wiring import StartError, build_protection
 from otel_calico.sources.backends import Backend, save_command
 from otel_calico.sources.command import Commands
 from otel_calico.sources.lock import XtablesLock
-from otel_calico.wiring import StartError, build_protection
 
 _CAPABILITIES = {"NET_ADMIN": 12, "NET_RAW": 13}
 """Bits in the kernel's capability sets (`linux/capability.h`)."""

@@ -66,7 +66,7 @@ def serve(**parameters: str | None) -> None:
     All settings: docs/configuration.md
     """
     settings = load_settings(parameters, on_a_node=True)
-    from otel_calico import app  # noqa: PLC0415 - imports OpenTelemetry
+    from otel_calico.service import app  # noqa: PLC0415 - imports OpenTelemetry
 
     sys.exit(app.serve(settings))
 
@@ -86,7 +86,7 @@ def demo(**parameters: str | None) -> None:
     All settings: docs/configuration.md
     """
     settings = load_settings(parameters, on_a_node=False)
-    from otel_calico import app  # noqa: PLC0415 - imports OpenTelemetry
+    from otel_calico.service import app  # noqa: PLC0415 - imports OpenTelemetry
 
     sys.exit(app.demo(settings))
 

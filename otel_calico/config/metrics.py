@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from otel_calico.calico.label_selector import LabelSelector
 from otel_calico.config import kinds
 from otel_calico.config.option import setting
 from otel_calico.config.selection import label_selector, namespace_list
-from otel_calico.label_selector import LabelSelector
 from otel_calico.metrics import DEFAULT_FAMILIES, FAMILIES
 
 

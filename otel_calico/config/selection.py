@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from otel_calico.calico.label_selector import LabelSelector, parse_selector
 from otel_calico.config import kinds
 from otel_calico.config.kinds import Kind
-from otel_calico.label_selector import LabelSelector, parse_selector
 
 _NAMESPACE = re.compile(r"[a-z0-9*]([a-z0-9*-]*[a-z0-9*])?")
 

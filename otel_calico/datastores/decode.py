@@ -9,6 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from otel_calico.calico.model import (
+    ClusterInformation,
+    HostEndpoint,
+    Policy,
+    PolicyKind,
+    Resource,
+    Tier,
+    WorkloadEndpoint,
+)
 from otel_calico.datastores.pods import bare_address, pod_endpoint
 from otel_calico.datastores.releases import Release
 from otel_calico.datastores.resources import (
@@ -21,7 +30,6 @@ from otel_calico.datastores.resources import (
     TierResource,
     read,
 )
-from otel_calico.model import ClusterInformation, HostEndpoint, Policy, PolicyKind, Resource, Tier, WorkloadEndpoint
 
 WORKLOAD_ENDPOINTS = "workloadendpoints"
 PODS = "pods"

@@ -14,6 +14,7 @@ from typing import Any
 from pyetcd import etcdrpc
 from pyetcd.utils import prefix_range_end
 
+from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.decode import CALICO_KINDS, HOST_ENDPOINTS, Decoder
 from otel_calico.datastores.etcd_connection import EtcdConnection
@@ -22,7 +23,6 @@ from otel_calico.datastores.loop import Pace, SyncedDatastore
 from otel_calico.datastores.resources import Raw
 from otel_calico.datastores.settings import EtcdSettings
 from otel_calico.datastores.source import Batch, HistoryLostError, Listing
-from otel_calico.lookups import Lookups
 
 PREFIX = "/calico/resources/v3/projectcalico.org/"
 PAGE = 5000

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import structlog
 
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import ClusterInformation, Resource
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.decode import (
     CLUSTER_INFORMATIONS,
@@ -22,8 +24,6 @@ from otel_calico.datastores.releases import Release, parse_release, stored_name_
 from otel_calico.datastores.resources import InvalidResourceError
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.files import LARGEST_EXPORT, read_bounded
-from otel_calico.lookups import Lookups
-from otel_calico.model import ClusterInformation, Resource
 
 log = structlog.get_logger(__name__)
 

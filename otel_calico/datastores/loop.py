@@ -16,12 +16,12 @@ from typing import Protocol
 
 import structlog
 
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import Resource
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.resources import InvalidResourceError, Raw
 from otel_calico.datastores.source import Batch, HistoryLostError, Source, Watch
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
-from otel_calico.lookups import Lookups
-from otel_calico.model import Resource
 
 log = structlog.get_logger(__name__)
 

@@ -6,11 +6,11 @@ between releases carry the release that brought them.
 
 from __future__ import annotations
 
-from otel_calico.chains import veth_name
+from otel_calico.calico.chains import veth_name
+from otel_calico.calico.model import WorkloadEndpoint
 from otel_calico.datastores.owners import owner_of
 from otel_calico.datastores.releases import Release
 from otel_calico.datastores.resources import Pod, Raw, read
-from otel_calico.model import WorkloadEndpoint
 
 NEWEST: Release = (3, 999)
 RULES_SETTLED: Release = (3, 21)

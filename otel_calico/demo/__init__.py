@@ -11,7 +11,7 @@ policy `block-known-bad` denies some visitors of the web pods; policy `allow-all
 `scripts/record_demo.py` writes the record.
 """
 
-from otel_calico.demo.datastore import fill
-from otel_calico.demo.source import DemoSource
+from otel_calico.demo.recorded_datastore import fill
+from otel_calico.demo.recorded_source import DemoSource
 
 __all__ = ["DemoSource", "fill"]

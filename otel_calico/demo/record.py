@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from otel_calico.model import IPVersion
+from otel_calico.calico.model import IPVersion
 
 _DIRECTORY = Path(__file__).parent
 _COUNTED = re.compile(r"\[\d+:\d+\] (?P<rule>.*cali:(?P<hash>[A-Za-z0-9_-]{16}).*)")

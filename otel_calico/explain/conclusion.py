@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from otel_calico.chains import ALL_INTERFACES
+from otel_calico.calico.chains import ALL_INTERFACES
+from otel_calico.calico.model import Direction, IPVersion, Verdict
 from otel_calico.explain.counts import Count, Trust
-from otel_calico.explain.path import Endpoint, EndpointPath, OtherDrop, PolicyStep, TierStep
-from otel_calico.model import Direction, IPVersion, Verdict
+from otel_calico.explain.path import DropStep, EndpointPath, EndpointTraffic, PolicyStep, TierStep
 
 _REASONS = {
     "admin_disabled": "because the endpoint is disabled",
@@ -41,7 +41,7 @@ def conclusion(path: EndpointPath, since: str = "") -> str:
     return f"Since {since} {sentence}" if since else sentence[0].upper() + sentence[1:]
 
 
-def traffic_of(endpoint: Endpoint) -> str:
+def traffic_of(endpoint: EndpointTraffic) -> str:
     """Whose packets these are: `to shop/web`, `from shop/web over IPv6`."""
     over = " over IPv6" if endpoint.ip_version is IPVersion.V6 else ""
     if endpoint.traffic:
@@ -50,13 +50,13 @@ def traffic_of(endpoint: Endpoint) -> str:
     return f"{'to' if endpoint.direction is Direction.INGRESS else 'from'} {endpoint.name}{over}"
 
 
-def _interface(endpoint: Endpoint) -> str:
+def _interface(endpoint: EndpointTraffic) -> str:
     if endpoint.host_endpoint:
         return f"host endpoint {endpoint.host_endpoint}"
     return "all interfaces" if endpoint.interface == ALL_INTERFACES else f"interface {endpoint.interface}"
 
 
-def because_of(drop: OtherDrop, packets: str = "them") -> str:
+def because_of(drop: DropStep, packets: str = "them") -> str:
     """Why a rule outside the tiers drops packets, as the end of a sentence that calls them so."""
     detail = _ENCAPSULATIONS.get(drop.detail, drop.detail)
     return _REASONS[drop.reason].format(detail=detail, packets=packets)
@@ -98,7 +98,7 @@ def _number(packets: int) -> str:
     return f"{packets:,} packet{'' if packets == 1 else 's'}"
 
 
-def _undecided_by(tier: TierStep, endpoint: Endpoint, packets: int) -> str:
+def _undecided_by(tier: TierStep, endpoint: EndpointTraffic, packets: int) -> str:
     members, way = tier.members, endpoint.direction.value
     if len(members) == 1:
         return f"its only {way} policy, {members[0].name}, did not accept {_pronoun(packets)}"

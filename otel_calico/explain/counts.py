@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from otel_calico.attribution.plan import Difference
 from otel_calico.ruleset.ruleset import Chain
-from otel_calico.verdicts.plan import Difference
 
 
 class Trust(Enum):

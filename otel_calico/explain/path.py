@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from otel_calico.calico.model import Direction, IPVersion, Verdict
 from otel_calico.explain.counts import Count
-from otel_calico.model import Direction, IPVersion, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class EndpointTraffic:
     """Whose traffic a chain sees, and which.
 
     `namespace` and `pod` are empty where the datastore does not tell, and for what is no pod. `host_endpoint` is its
@@ -108,7 +108,7 @@ class ProfileStep:
 
 
 @dataclass(frozen=True, slots=True)
-class OtherDrop:
+class DropStep:
     """What a rule outside the tiers dropped. `reason` and `detail` are those of family `workload`."""
 
     reason: str
@@ -123,11 +123,11 @@ class EndpointPath:
     `established` are packets of known connections, which meet no policy.
     """
 
-    endpoint: Endpoint
+    endpoint: EndpointTraffic
     established: Count | None
     tiers: tuple[TierStep, ...]
     profiles: tuple[ProfileStep, ...]
-    drops: tuple[OtherDrop, ...]
+    drops: tuple[DropStep, ...]
 
     @property
     def counts_anything(self) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from otel_calico.explain.counts import Count
-from otel_calico.explain.node import NodeView
-from otel_calico.explain.path import Endpoint, PolicyStep, PolicyTotals
+from otel_calico.explain.node_view import NodeView
+from otel_calico.explain.path import EndpointTraffic, PolicyStep, PolicyTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class PolicyUse:
     rules. None where the tier passes such packets on.
     """
 
-    endpoint: Endpoint
+    endpoint: EndpointTraffic
     step: PolicyStep
     end_of_tier: Count | None
 

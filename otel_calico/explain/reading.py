@@ -6,16 +6,24 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from otel_calico.chains import GROUP_PREFIXES, PROFILE_PREFIXES
+from otel_calico.attribution.denies import denied, passed
+from otel_calico.attribution.endpoint_chain import PolicyJump, TierBlock, read_endpoint_chain
+from otel_calico.attribution.plan import Difference
+from otel_calico.attribution.targets import Targets
+from otel_calico.calico.chains import GROUP_PREFIXES, PROFILE_PREFIXES
+from otel_calico.calico.model import Verdict
 from otel_calico.explain.counts import ChainCounts, Count, at_most
-from otel_calico.explain.path import Endpoint, EndpointPath, OtherDrop, PolicyStep, PolicyTotals, ProfileStep, TierStep
-from otel_calico.model import Verdict
+from otel_calico.explain.path import (
+    DropStep,
+    EndpointPath,
+    EndpointTraffic,
+    PolicyStep,
+    PolicyTotals,
+    ProfileStep,
+    TierStep,
+)
 from otel_calico.ruleset.rule import Rule
 from otel_calico.ruleset.ruleset import Chain
-from otel_calico.verdicts.denies import denied, passed
-from otel_calico.verdicts.endpoint_chain import PolicyJump, TierBlock, read_endpoint_chain
-from otel_calico.verdicts.plan import Difference
-from otel_calico.verdicts.targets import Targets
 
 _PROFILE_COMMENT = re.compile(r"Profile (\S+) (?:ingress|egress)")
 _GROUP_TARGETS = tuple(GROUP_PREFIXES.values())
@@ -26,7 +34,7 @@ Members = Mapping[str, tuple[PolicyTotals, ...]]
 
 
 def read_path(
-    endpoint: Endpoint, chains: Mapping[str, Chain], counts: ChainCounts, targets: Targets, members: Members
+    endpoint: EndpointTraffic, chains: Mapping[str, Chain], counts: ChainCounts, targets: Targets, members: Members
 ) -> EndpointPath:
     """The way through the endpoint's chain, whose counters are `counts`."""
     rules = chains[endpoint.chain].layout.rules
@@ -36,7 +44,7 @@ def read_path(
         established=counts.rule(chain.established) if chain.established is not None else None,
         tiers=tuple(_tier(tier, counts, targets, members) for tier in chain.tiers),
         profiles=tuple(_profiles(rules, chains, counts)),
-        drops=tuple(OtherDrop(drop.reason, drop.detail, counts.rule(drop.rule)) for drop in chain.other_drops),
+        drops=tuple(DropStep(drop.reason, drop.detail, counts.rule(drop.rule)) for drop in chain.other_drops),
     )
 
 

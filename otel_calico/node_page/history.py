@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from otel_calico.scanned import Scan
+from otel_calico.scanning.scan import Scan
 from otel_calico.series import Snapshot
 
 STEP_SECONDS = 15.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from otel_calico.explain.node import NodeView
+from otel_calico.explain.node_view import NodeView
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP, POLICY_PACKETS
 from otel_calico.node_page.movement import Moved, Movement
 from otel_calico.series import Labels

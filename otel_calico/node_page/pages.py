@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.status import DatastoreStatus
-from otel_calico.lookups import Lookups
 from otel_calico.node_page.history import History
 from otel_calico.node_page.shown import Shown
 from otel_calico.readiness import readiness
-from otel_calico.scans import Scans
+from otel_calico.scanning.scans import Scans
 from otel_calico.web.message import Request, Response, Route
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import IPVersion
 from otel_calico.explain.counts import Count
-from otel_calico.explain.finding import find_policies
-from otel_calico.explain.node import NodeView
+from otel_calico.explain.find import find_policies
+from otel_calico.explain.node_view import NodeView
 from otel_calico.explain.path import PolicyTotals
 from otel_calico.explain.policy_uses import PolicyUse, uses_of
-from otel_calico.lookups import Lookups
-from otel_calico.model import IPVersion
 
 ROWS = 200
 """Endpoints that are shown of one chain, the busiest first."""

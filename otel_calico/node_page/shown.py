@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from otel_calico.explain.node import NodeView
-from otel_calico.lookups import Lookups
+from otel_calico.calico.lookups import Lookups
+from otel_calico.explain.node_view import NodeView
 from otel_calico.node_page.movement import Movement
-from otel_calico.scanned import Scan
+from otel_calico.scanning.scan import Scan
 
 
 @dataclass(frozen=True)

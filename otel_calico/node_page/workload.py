@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import Direction
 from otel_calico.explain.conclusion import conclusion
-from otel_calico.explain.node import NodeView
-from otel_calico.explain.path import Endpoint, EndpointPath
-from otel_calico.lookups import Lookups
-from otel_calico.model import Direction
+from otel_calico.explain.node_view import NodeView
+from otel_calico.explain.path import EndpointPath, EndpointTraffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def workload(view: NodeView, name: str, lookups: Lookups) -> Workload:
     )
 
 
-def _way(view: NodeView, endpoint: Endpoint) -> Way:
+def _way(view: NodeView, endpoint: EndpointTraffic) -> Way:
     path = view.path(endpoint)
     if view.former is None:
         return Way(path, "", conclusion(path))

@@ -15,8 +15,8 @@ from functools import lru_cache
 from itertools import repeat
 from operator import is_, itemgetter
 
-from otel_calico.chains import WORKLOAD_PREFIXES
-from otel_calico.model import IPVersion
+from otel_calico.calico.chains import WORKLOAD_PREFIXES
+from otel_calico.calico.model import IPVersion
 from otel_calico.ruleset.dump import Form, KnownRules
 from otel_calico.ruleset.rule import Rule
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from otel_calico.calico.model import IPVersion
 from otel_calico.files import read_kernel_file
-from otel_calico.model import IPVersion
 from otel_calico.sources.command import Commands, Limits
-from otel_calico.sources.source import SourceError
+from otel_calico.sources.ruleset_source import SourceError
 
 _TABLES_IN_USE = {IPVersion.V4: "/proc/net/ip_tables_names", IPVersion.V6: "/proc/net/ip6_tables_names"}
 _IPTABLES = {IPVersion.V4: "iptables", IPVersion.V6: "ip6tables"}

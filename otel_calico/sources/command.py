@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from otel_calico.sources.source import SourceError
+from otel_calico.sources.ruleset_source import SourceError
 
 _LONGEST_COMPLAINT = 500  # bytes of standard error worth quoting
 _IGNORED_BY_PYTHON = (

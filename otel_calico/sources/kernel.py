@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from otel_calico.model import IPVersion
+from otel_calico.calico.model import IPVersion
 from otel_calico.series import EBPF_DATAPLANE
 from otel_calico.sources import ebpf
 from otel_calico.sources.backends import (
@@ -21,7 +21,7 @@ from otel_calico.sources.backends import (
 )
 from otel_calico.sources.command import Commands, Limits
 from otel_calico.sources.lock import XtablesLock
-from otel_calico.sources.source import Dump, SourceError
+from otel_calico.sources.ruleset_source import Dump, SourceError
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ class KernelSettings:
 
 
 class KernelSource:
-    """A Source over `iptables-save`, `ip6tables-save` and `nft`."""
+    """A RulesetSource over `iptables-save`, `ip6tables-save` and `nft`."""
 
     def __init__(self, settings: KernelSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings

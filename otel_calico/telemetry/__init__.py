@@ -1,1 +1,1 @@
-"""Shows snapshots to the world: `/metrics`, OTLP, health and readiness, the own metrics of the service."""
+"""What all exporters share: the OpenTelemetry instruments and resource, and the own metrics of the service."""

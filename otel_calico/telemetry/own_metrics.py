@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from otel_calico import __version__
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
-from otel_calico.scans import Scans
-from otel_calico.telemetry.outlets import ExportTally
+from otel_calico.scanning.scans import Scans
+from otel_calico.telemetry.export_tally import ExportTally
 from otel_calico.telemetry.own_metric import OwnMetric, Value, labelled, unlabelled
 from otel_calico.telemetry.service_state import SeriesCount, ServiceState, state_of
 

@@ -8,12 +8,12 @@ import uuid
 from opentelemetry.sdk.resources import Resource
 
 from otel_calico import __version__
-from otel_calico.telemetry.settings import TelemetrySettings
+from otel_calico.telemetry.export_settings import ExportSettings
 
 _INSTANCES = uuid.uuid5(uuid.NAMESPACE_DNS, "otel-calico")
 
 
-def build_resource(settings: TelemetrySettings) -> Resource:
+def build_resource(settings: ExportSettings) -> Resource:
     """The service's own attributes; those of the settings (`OTEL_RESOURCE_ATTRIBUTES`) win over them.
 
     `service.instance.id` is a UUID made of service and node name: one instance runs per node, and a restart of it

@@ -12,12 +12,12 @@ from rich.text import Text
 from otel_calico.config import Settings
 from otel_calico.explain.conclusion import conclusion
 from otel_calico.explain.counts import Trust
-from otel_calico.explain.finding import Found, find
-from otel_calico.explain.node import NodeView
+from otel_calico.explain.find import Found, find
+from otel_calico.explain.node_view import NodeView
 from otel_calico.explain.path import PolicyStep
 from otel_calico.explain.policy_uses import uses_of
 from otel_calico.terminal.explanation import path_lines, policy_lines, untold, use_line
-from otel_calico.terminal.node import NodeError, open_node
+from otel_calico.terminal.open_node import NodeError, open_node
 from otel_calico.terminal.output import printable, show, show_error, show_json, show_notes, time_of_day, waiting
 from otel_calico.terminal.selecting import pod_hint, suggestion
 from otel_calico.terminal.table import legend

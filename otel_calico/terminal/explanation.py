@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from otel_calico.calico.model import IPVersion, Verdict
 from otel_calico.explain.conclusion import because_of, conclusion, traffic_of
 from otel_calico.explain.counts import Count, Trust
 from otel_calico.explain.path import EndpointPath, PolicyStep, PolicyTotals, ProfileStep, TierStep
 from otel_calico.explain.policy_uses import PolicyUse
-from otel_calico.model import IPVersion, Verdict
 from otel_calico.terminal.table import MARKS, rate
 
 _VERBS = {Verdict.ALLOW: "allowed", Verdict.DENY: "denied", Verdict.PASS: "passed on"}

@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.text import Text
 
 from otel_calico.config import Settings
-from otel_calico.explain.node import NodeView
-from otel_calico.scanned import Scan
-from otel_calico.terminal.node import Node, NodeError, open_node
+from otel_calico.explain.node_view import NodeView
+from otel_calico.scanning.scan import Scan
+from otel_calico.terminal.open_node import Node, NodeError, open_node
 from otel_calico.terminal.output import console, show, show_error, show_json, show_notes, time_of_day, waiting
 from otel_calico.terminal.rows import Selection, report_rows, unused_policies
 from otel_calico.terminal.selecting import check_selection

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from otel_calico.explain.counts import Count, Trust, together
-from otel_calico.explain.finding import find, is_policy
-from otel_calico.explain.node import NodeView
-from otel_calico.explain.path import Endpoint, EndpointPath, PolicyStep, PolicyTotals, TierStep
+from otel_calico.explain.find import find, is_policy
+from otel_calico.explain.node_view import NodeView
+from otel_calico.explain.path import EndpointPath, EndpointTraffic, PolicyStep, PolicyTotals, TierStep
 
 DROPPING = ("drop", "deny", "deny or pass")
 """Verdicts that people look for first."""
@@ -99,7 +99,7 @@ def _ends_for(tier: TierStep, policy: str) -> bool:
     return not policy or (len(tier.members) == 1 and is_policy(tier.members[0], policy))
 
 
-def _row(endpoint: Endpoint) -> Row:
+def _row(endpoint: EndpointTraffic) -> Row:
     nothing = together([], Trust.EXACT)
     way = endpoint.direction.value
     return Row(endpoint.name, endpoint.interface, endpoint.traffic, way, "", (), "", "", "", nothing)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from otel_calico.explain.finding import find, is_policy, names_like
-from otel_calico.explain.node import NodeView
-from otel_calico.terminal.node import NodeError
+from otel_calico.explain.find import find, is_policy, names_like
+from otel_calico.explain.node_view import NodeView
+from otel_calico.terminal.open_node import NodeError
 from otel_calico.terminal.rows import Selection
 
 

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from otel_calico.web.acceptor import Acceptor
-from otel_calico.web.connection import TimeLimits
-from otel_calico.web.gate import Gate
+from otel_calico.web.authentication import Authentication
+from otel_calico.web.client_connection import TimeLimits
+from otel_calico.web.listener import Listener
 from otel_calico.web.message import Request, Response
 from otel_calico.web.protection import Protection, ProtectionFile
 
@@ -51,7 +51,7 @@ class HttpServer:
         self._limits = limits or TimeLimits()
         self._file = file
         self._workers = ThreadPoolExecutor(THREADS, "http-worker")
-        self._gate = Gate(answer, probes, file.current if file else Protection(), self._workers)
+        self._gate = Authentication(answer, probes, file.current if file else Protection(), self._workers)
         self._stop: Callable[[], object] = lambda: None
         self._serving = threading.Event()
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
@@ -76,7 +76,7 @@ class HttpServer:
         except OSError as error:
             raise ListenError(self._explain(error)) from error
         self._port = listener.getsockname()[1]
-        self._acceptor = Acceptor(listener, self._gate, self._limits)
+        self._acceptor = Listener(listener, self._gate, self._limits)
         self._thread.start()
         self._serving.wait()
 

@@ -7,17 +7,17 @@ from random import Random
 
 import pytest
 
-from otel_calico.collector import Collector, CollectorSettings
-from otel_calico.lookups import Lookups
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import IPVersion
 from otel_calico.metrics import POLICY_ACCEPT, POLICY_PACKETS
-from otel_calico.model import IPVersion
+from otel_calico.scanning.collector import Collector, CollectorSettings
 from otel_calico.series import Snapshot
-from otel_calico.sources.source import Dump
+from otel_calico.sources.ruleset_source import Dump
+from tests.attribution.node import WEB, ScannedNode, check, page
 from tests.felix.example import INTERFACE
 from tests.felix.kernel import Kernel
+from tests.scanning.test_collector import example_kernel, send
 from tests.sources.memory import MemorySource
-from tests.test_collector import example_kernel, send
-from tests.verdicts.node import WEB, ScannedNode, check, page
 
 
 def test_half_a_table_counts_nothing_twice() -> None:

@@ -10,16 +10,16 @@ from dataclasses import replace
 import pytest
 
 from otel_calico.accounting.cardinality import CardinalityChoice
-from otel_calico.collector import CollectorSettings
-from otel_calico.label_selector import parse_selector
-from otel_calico.model import Direction, IPVersion, WorkloadEndpoint
+from otel_calico.attribution.planner import SeriesChoice
+from otel_calico.attribution.workloads import WorkloadFilter
+from otel_calico.calico.label_selector import parse_selector
+from otel_calico.calico.model import Direction, IPVersion, WorkloadEndpoint
+from otel_calico.scanning.collector import CollectorSettings
 from otel_calico.series import Readings, Snapshot
-from otel_calico.verdicts.planner import SeriesChoice
-from otel_calico.verdicts.workloads import WorkloadFilter
+from tests.attribution.node import ScannedNode, page
 from tests.felix import Era, render
 from tests.felix.example import example_node
 from tests.felix.kernel import Kernel, Packet
-from tests.verdicts.node import ScannedNode, page
 
 ALL = ("accountant", "policy", "workload", "rule")
 PODS = [

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from otel_calico.collector import CollectorSettings
+from otel_calico.attribution.planner import SeriesChoice
+from otel_calico.calico.model import Direction, PolicyKind, WorkloadEndpoint
 from otel_calico.metrics import WORKLOAD_POLICY
-from otel_calico.model import Direction, PolicyKind, WorkloadEndpoint
-from otel_calico.verdicts.planner import SeriesChoice
+from otel_calico.scanning.collector import CollectorSettings
+from tests.attribution.node import ScannedNode
 from tests.felix import Endpoint, Era, Node, Policy, PolicyRule, allow, deny, kubernetes_profiles, render
 from tests.felix.kernel import Kernel, Packet
-from tests.verdicts.node import ScannedNode
 
 UDP = 17
 PODS = ("cali1", "cali2")

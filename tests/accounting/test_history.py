@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from otel_calico.calico.model import IPVersion
 from otel_calico.metrics import POLICY_ACCEPT
-from otel_calico.model import IPVersion
 from tests.accounting.test_since_start import (
     BOTH_BACKENDS,
     MIXED,
@@ -19,10 +19,10 @@ from tests.accounting.test_since_start import (
     send,
     verdicts,
 )
+from tests.attribution.node import WEB, ScannedNode
 from tests.felix import PolicyRule, allow, deny, pass_on, render
 from tests.felix.example import INTERFACE, UDP
 from tests.felix.kernel import Kernel
-from tests.verdicts.node import WEB, ScannedNode
 
 
 def test_a_chain_whose_workload_becomes_known_later_does_not_count_its_history() -> None:

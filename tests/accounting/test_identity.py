@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gc
 
+from otel_calico.calico.model import IPVersion, WorkloadEndpoint
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_PACKETS
-from otel_calico.model import IPVersion, WorkloadEndpoint
 from otel_calico.ruleset.ruleset import Chain, Layout
 from otel_calico.series import SeriesSet, Snapshot
+from tests.attribution.node import WEB, ScannedNode
 from tests.felix import Era, render
 from tests.felix.example import INTERFACE, example_node
-from tests.test_collector import example_kernel, send
-from tests.verdicts.node import WEB, ScannedNode
+from tests.scanning.test_collector import example_kernel, send
 
 
 def test_what_did_not_change_is_the_same_object_in_the_next_snapshot() -> None:

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from otel_calico.collector import CollectorSettings
+from otel_calico.attribution.planner import SeriesChoice
+from otel_calico.calico.model import Direction, PolicyKind, WorkloadEndpoint
 from otel_calico.metrics import WORKLOAD_POLICY
-from otel_calico.model import Direction, PolicyKind, WorkloadEndpoint
-from otel_calico.verdicts.planner import SeriesChoice
+from otel_calico.scanning.collector import CollectorSettings
+from tests.attribution.node import ScannedNode
 from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles, pass_on, render
 from tests.felix.kernel import Kernel, Packet
-from tests.verdicts.node import ScannedNode
 
 UDP = 17
 GNP = PolicyKind.GLOBAL_NETWORK_POLICY

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from otel_calico.calico.model import Direction, IPVersion
 from otel_calico.metrics import POLICY_LAST_HIT
-from otel_calico.model import Direction, IPVersion
 from otel_calico.series import Readings, Snapshot
+from tests.attribution.node import WEB, ScannedNode
 from tests.felix import Endpoint, Era, Node, allow, deny, render
 from tests.felix.example import ALLOW_WEB, DEFAULT_DENY, INTERFACE, UDP, block_9090
 from tests.felix.kernel import Kernel, Packet
-from tests.verdicts.node import WEB, ScannedNode
 
 ALLOW, BLOCK = "default/knp.default.allow-web", "default.block-9090"
 BLOCKING = block_9090(Era.E)

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from otel_calico.collector import Collector, CollectorSettings
-from otel_calico.lookups import Lookups
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import Direction, IPVersion
 from otel_calico.metrics import POLICY_PACKETS
-from otel_calico.model import Direction, IPVersion
+from otel_calico.scanning.collector import Collector, CollectorSettings
 from otel_calico.sources.backends import Backend
 from otel_calico.sources.kernel import KernelSettings, KernelSource
 from tests.accounting.test_since_start import MIXED, OTHER, node_with
+from tests.attribution.node import WEB, check
 from tests.felix import allow, deny, render
 from tests.felix.example import INTERFACE, UDP
 from tests.felix.kernel import Kernel, Packet
 from tests.sources.memory import BARE
-from tests.verdicts.node import WEB, check
 
 PROGRAMS = {IPVersion.V4: "iptables-nft-save", IPVersion.V6: "ip6tables-nft-save"}
 NODES = (

@@ -8,15 +8,15 @@ from dataclasses import replace
 
 import pytest
 
-from otel_calico.collector import CollectorSettings
+from otel_calico.calico.model import Direction, IPVersion, PolicyKind
 from otel_calico.metrics import POLICY_ACCEPT, POLICY_ACCEPT_DROP, POLICY_BYTES, POLICY_PACKETS, Metric
-from otel_calico.model import Direction, IPVersion, PolicyKind
+from otel_calico.scanning.collector import CollectorSettings
 from otel_calico.series import Readings, Snapshot
+from tests.attribution.node import WEB, ScannedNode, page
 from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles, render
 from tests.felix.example import INTERFACE, UDP
 from tests.felix.kernel import SIZE, Kernel, Packet
 from tests.sources.memory import BARE
-from tests.verdicts.node import WEB, ScannedNode, page
 
 GNP = PolicyKind.GLOBAL_NETWORK_POLICY
 TO_POD = Direction.INGRESS

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from otel_calico.attribution.accountant import TYPES
+from otel_calico.calico.model import Direction, PolicyKind, WorkloadEndpoint
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP, POLICY_BYTES, POLICY_PACKETS
-from otel_calico.model import Direction, PolicyKind, WorkloadEndpoint
 from otel_calico.series import Snapshot
-from otel_calico.verdicts.accountant import TYPES
+from tests.attribution.node import ScannedNode
 from tests.felix import Action, Endpoint, Era, Node, Policy, PolicyRule, kubernetes_profiles, render
 from tests.felix.groups import tiers as tiers_of
 from tests.felix.kernel import SIZE, Kernel, Packet
-from tests.verdicts.node import ScannedNode
 
 pytestmark = pytest.mark.slow
 

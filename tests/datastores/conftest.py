@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.datastore import Datastore
 from otel_calico.datastores.etcd import EtcdDatastore
 from otel_calico.datastores.loop import Pace
 from otel_calico.datastores.settings import EtcdSettings
-from otel_calico.lookups import Lookups
 from tests.node.etcd import TLSFiles
 
 from .calico_etcd import CalicoEtcd

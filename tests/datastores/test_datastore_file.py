@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from otel_calico.chains import IdScheme
+from otel_calico.calico.chains import IdScheme
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import Policy, PolicyKind, Tier, WorkloadEndpoint
 from otel_calico.datastores.datastore import Datastore, DatastoreError, NoDatastore
 from otel_calico.datastores.file import FileDatastore
 from otel_calico.datastores.status import KindStatus
-from otel_calico.lookups import Lookups
-from otel_calico.model import Policy, PolicyKind, Tier, WorkloadEndpoint
 
 from .cluster import cluster_information, endpoint, endpoint_key, policy, tier
 from .test_decode import pod

@@ -7,10 +7,18 @@ from typing import Any
 
 import pytest
 
+from otel_calico.calico.model import (
+    ClusterInformation,
+    HostEndpoint,
+    Policy,
+    PolicyKind,
+    Resource,
+    Tier,
+    WorkloadEndpoint,
+)
 from otel_calico.datastores.decode import Decoder
 from otel_calico.datastores.releases import stored_name_candidates
 from otel_calico.datastores.resources import InvalidResourceError
-from otel_calico.model import ClusterInformation, HostEndpoint, Policy, PolicyKind, Resource, Tier, WorkloadEndpoint
 
 from .cluster import cluster_information, endpoint, policy, tier
 

@@ -9,14 +9,14 @@ from functools import partial
 
 import pytest
 
-from otel_calico.chains import IdScheme
+from otel_calico.calico.chains import IdScheme
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import ClusterInformation, Policy, PolicyKind, Tier, WorkloadEndpoint
 from otel_calico.datastores.decode import CALICO_KINDS
 from otel_calico.datastores.etcd import EtcdDatastore, EtcdSource
 from otel_calico.datastores.settings import EtcdSettings
 from otel_calico.datastores.source import HistoryLostError
 from otel_calico.datastores.status import KindStatus
-from otel_calico.lookups import Lookups
-from otel_calico.model import ClusterInformation, Policy, PolicyKind, Tier, WorkloadEndpoint
 from tests.node.programs import free_port, wait_until
 
 from .calico_etcd import CalicoEtcd

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import trustme
 
+from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.etcd import EtcdSource
 from otel_calico.datastores.settings import EtcdSettings
-from otel_calico.lookups import Lookups
 from tests.node.etcd import TLSFiles
 from tests.node.programs import free_port, wait_until
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import HostEndpoint
 from otel_calico.datastores.file import FileDatastore
-from otel_calico.lookups import Lookups
-from otel_calico.model import HostEndpoint
 from tests.node.programs import wait_until
 
 from .calico_etcd import CalicoEtcd

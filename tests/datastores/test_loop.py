@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.decode import Decoder
 from otel_calico.datastores.loop import Pace, SyncedDatastore
 from otel_calico.datastores.source import Batch, HistoryLostError, Listing
-from otel_calico.lookups import Lookups
 from tests.node.programs import wait_until
 
 from .cluster import endpoint

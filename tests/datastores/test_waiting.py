@@ -6,11 +6,11 @@ import threading
 
 import pytest
 
+from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.datastore import NoDatastore
 from otel_calico.datastores.settings import EtcdSettings
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.datastores.waiting import wait_in_sync
-from otel_calico.lookups import Lookups
 
 from .calico_etcd import CalicoEtcd
 from .conftest import Follow

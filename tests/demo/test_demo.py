@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import pytest
 
-from otel_calico.collector import Collector, CollectorSettings
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import IPVersion
 from otel_calico.demo import DemoSource, fill
 from otel_calico.demo.record import count, load_flows, rules_file
-from otel_calico.lookups import Lookups
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP, POLICY_PACKETS, Metric
-from otel_calico.model import IPVersion
+from otel_calico.scanning.collector import Collector, CollectorSettings
 from otel_calico.series import Snapshot
 from scripts.demo_node import NODE_RULES, PODS, TRAFFIC, WEB_1, WEB_2, WORKER_1
 from scripts.packet import Filter, Packet

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from otel_calico.model import PolicyKind
+from otel_calico.calico.model import PolicyKind
 from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles, pass_on
 
 NODE_NAME = "node-1"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Self
 
-from otel_calico.model import IPVersion
+from otel_calico.calico.model import IPVersion
 from tests.end_to_end.cluster import CLIENT, NODE_NAME, WEB, Workload, felix_node
 from tests.end_to_end.resources import PREFIX, datastore
 from tests.felix import Era, Node, Ruleset, render, update

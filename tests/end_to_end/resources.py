@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from otel_calico.model import PolicyKind
+from otel_calico.calico.model import PolicyKind
 from tests.end_to_end.cluster import CLIENT, NAMESPACE, NODE_NAME, WEB, Workload, fetch_web, web_policies
 from tests.felix import Era, Policy
 

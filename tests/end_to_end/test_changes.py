@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from otel_calico.model import Direction, PolicyKind
+from otel_calico.calico.model import Direction, PolicyKind
 from tests.end_to_end.cluster import (
     ALLOW_WEB,
     WEB,

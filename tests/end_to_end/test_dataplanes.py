@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otel_calico.model import IPVersion
+from otel_calico.calico.model import IPVersion
 from tests.end_to_end.cluster import CLIENT, WEB
 from tests.end_to_end.live_node import DATAPLANES, LiveNode
 from tests.end_to_end.test_packets import EARLIER, LATER, NONE, policy_series, send

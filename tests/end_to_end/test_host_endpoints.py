@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from otel_calico.model import PolicyKind
+from otel_calico.calico.model import PolicyKind
 from tests.end_to_end.cluster import UDP, WEB, felix_node, web_endpoint
 from tests.end_to_end.live_node import LiveNode
 from tests.end_to_end.resources import datastore, host_endpoint

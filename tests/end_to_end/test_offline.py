@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_calico.model import IPVersion
+from otel_calico.calico.model import IPVersion
 from tests.end_to_end.cluster import CLIENT, WEB, felix_node
 from tests.end_to_end.resources import datastore
 from tests.felix import Era, Ruleset, render

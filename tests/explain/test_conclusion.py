@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from otel_calico.calico.model import Direction
 from otel_calico.explain.conclusion import conclusion
-from otel_calico.model import Direction
 from tests.explain.test_path import ALLOW, BLOCK, FIRST, MIXED, NONE, OTHER, node, send
 from tests.explain.views import WEB, paths, scan, to_web
 from tests.felix import Endpoint, Era, HostEndpoint, Node, kubernetes_profiles, render

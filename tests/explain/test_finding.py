@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from otel_calico.explain.finding import Found, find
-from otel_calico.explain.node import NodeView
-from otel_calico.lookups import Lookups
+from otel_calico.calico.lookups import Lookups
+from otel_calico.explain.find import Found, find
+from otel_calico.explain.node_view import NodeView
 from tests.explain.test_path import ALLOW, BLOCK, NONE, node
 from tests.explain.views import WEB, lookups, scan
 from tests.felix import render

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from otel_calico.calico.model import Direction, PolicyKind
 from otel_calico.explain.counts import Amount, Count, Trust
 from otel_calico.explain.path import EndpointPath
-from otel_calico.model import Direction, PolicyKind
 from tests.explain.views import WEB, scan, to_web
 from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles, pass_on, render
 from tests.felix.kernel import Kernel, Packet

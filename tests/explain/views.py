@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from otel_calico.explain.node import NodeView
+from otel_calico.attribution.planner import Planner, SeriesChoice
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import Direction, IPVersion, WorkloadEndpoint
+from otel_calico.explain.node_view import NodeView
 from otel_calico.explain.path import EndpointPath
-from otel_calico.lookups import Lookups
-from otel_calico.model import Direction, IPVersion, WorkloadEndpoint
 from otel_calico.ruleset.parse import parse
-from otel_calico.scanned import Scan, ScannedRuleset
+from otel_calico.scanning.scan import Scan, ScannedRuleset
 from otel_calico.series import Snapshot
-from otel_calico.verdicts.planner import Planner, SeriesChoice
 from tests.felix.kernel import Kernel
 
 WEB = "cali0d7763386da"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from otel_calico import model
-from otel_calico.chains import programmed_name
-from otel_calico.model import Direction, PolicyKind
+from otel_calico.calico import model
+from otel_calico.calico.chains import programmed_name
+from otel_calico.calico.model import Direction, PolicyKind
 from tests.felix.eras import DEFAULT_MARK_MASK, Era, Marks
 
 

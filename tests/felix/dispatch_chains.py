@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import groupby, takewhile
 
-from otel_calico.chains import WORKLOAD_PREFIXES
-from otel_calico.model import Direction, IPVersion
+from otel_calico.calico.chains import WORKLOAD_PREFIXES
+from otel_calico.calico.model import Direction, IPVersion
 from tests.felix import parts
 from tests.felix.description import Node
 from tests.felix.rule import Chain, Part, Rule

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from otel_calico.chains import WORKLOAD_PREFIXES, chain_name
-from otel_calico.model import Direction, IPVersion
+from otel_calico.calico.chains import WORKLOAD_PREFIXES, chain_name
+from otel_calico.calico.model import Direction, IPVersion
 from tests.felix import nflog, parts
 from tests.felix.description import Action, Endpoint, Node, PacketRate
 from tests.felix.eras import Era

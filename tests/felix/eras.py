@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from otel_calico.chains import IdScheme
+from otel_calico.calico.chains import IdScheme
 
 
 class Era(IntEnum):

@@ -6,7 +6,7 @@ to ports 8080 (7), 9090 (3) and 5353 (2), 7 are accepted, 3 denied and 2 dropped
 
 from __future__ import annotations
 
-from otel_calico.model import PolicyKind
+from otel_calico.calico.model import PolicyKind
 from tests.felix.description import Endpoint, Node, PacketRate, Policy, allow, deny, kubernetes_profiles, log, pass_on
 from tests.felix.eras import Era
 

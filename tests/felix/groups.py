@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from otel_calico.chains import GROUP_PREFIXES
-from otel_calico.model import Direction
+from otel_calico.calico.chains import GROUP_PREFIXES
+from otel_calico.calico.model import Direction
 from tests.felix import parts
 from tests.felix.description import Node, Policy
 from tests.felix.eras import Era

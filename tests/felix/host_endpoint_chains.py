@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from otel_calico.chains import HOST_ENDPOINT_PREFIXES, chain_name
-from otel_calico.model import Direction, IPVersion
+from otel_calico.calico.chains import HOST_ENDPOINT_PREFIXES, chain_name
+from otel_calico.calico.model import Direction, IPVersion
 from tests.felix import parts
 from tests.felix.description import Endpoint, HostEndpoint, Node
 from tests.felix.endpoint_chains import EndpointRules

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from otel_calico.chains import WORKLOAD_PREFIXES
-from otel_calico.model import Direction
+from otel_calico.calico.chains import WORKLOAD_PREFIXES
+from otel_calico.calico.model import Direction
 from tests.felix import Ruleset, update
 from tests.felix.rule import Chain, Rule
 

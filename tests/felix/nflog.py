@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from otel_calico.chains import policy_id
-from otel_calico.model import Direction
+from otel_calico.calico.chains import policy_id
+from otel_calico.calico.model import Direction
 from tests.felix.description import Action, Policy
 from tests.felix.eras import Era
 

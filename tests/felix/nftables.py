@@ -12,8 +12,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from otel_calico.chains import HOST_ENDPOINT_PREFIXES, POLICY_PREFIXES, PROFILE_PREFIXES, chain_name, policy_id
-from otel_calico.model import Direction, IPVersion
+from otel_calico.calico.chains import HOST_ENDPOINT_PREFIXES, POLICY_PREFIXES, PROFILE_PREFIXES, chain_name, policy_id
+from otel_calico.calico.model import Direction, IPVersion
 from tests.felix.description import Node
 from tests.felix.eras import Era
 from tests.felix.nftables_spelling import body, comment

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from otel_calico.model import IPVersion
+from otel_calico.calico.model import IPVersion
 from tests.felix.rule import Rule
 
 _PREFIX = "filter-"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otel_calico.model import IPVersion
+from otel_calico.calico.model import IPVersion
 from tests.felix.rule import Part, quoted
 
 RETURN = Part("--jump RETURN", "-j RETURN")

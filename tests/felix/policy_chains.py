@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from otel_calico.chains import POLICY_PREFIXES, PROFILE_PREFIXES, chain_name, policy_id
-from otel_calico.model import Direction, IPVersion
+from otel_calico.calico.chains import POLICY_PREFIXES, PROFILE_PREFIXES, chain_name, policy_id
+from otel_calico.calico.model import Direction, IPVersion
 from tests.felix import nflog, parts
 from tests.felix.description import Action, Node, Policy, PolicyRule, Profile
 from tests.felix.eras import Era

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from otel_calico.model import Direction, IPVersion
+from otel_calico.calico.model import Direction, IPVersion
 from tests.felix.description import Node, Policy, Profile
 from tests.felix.dispatch_chains import dispatch_chains, hooks
 from tests.felix.endpoint_chains import endpoint_chain

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from otel_calico.chains import chain_name, policy_id, veth_name
-from otel_calico.model import Direction, PolicyKind
+from otel_calico.calico.chains import chain_name, policy_id, veth_name
+from otel_calico.calico.model import Direction, PolicyKind
 from tests.felix import Era, Marks, Policy, Profile
 from tests.felix.groups import PolicyGroup
 from tests.felix.nflog import shortened

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from otel_calico.model import Direction, IPVersion, PolicyKind
+from otel_calico.calico.model import Direction, IPVersion, PolicyKind
 from tests.felix import Endpoint, Era, Node, PacketRate, Policy, allow, deny, log, pass_on, render
 from tests.felix.example import ALLOW_WEB, DEFAULT_DENY, INTERFACE, varied_node
 from tests.felix.policy_chains import policy_chain_name

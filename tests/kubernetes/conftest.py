@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.kubernetes.access import Access
 from otel_calico.datastores.kubernetes.api import ClientPace
 from otel_calico.datastores.kubernetes.datastore import KubernetesDatastore
 from otel_calico.datastores.loop import Pace
-from otel_calico.lookups import Lookups
 from tests.kubernetes.api_server import ApiServer
 
 NODE = "node-1"

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import trustme
 
+from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.kubernetes.access import Access
 from otel_calico.datastores.kubernetes.bearer_token import FRESH, BearerToken
 from otel_calico.datastores.kubernetes.datastore import KubernetesDatastore
 from otel_calico.datastores.kubernetes.kubeconfig import access_from_files, access_from_text
-from otel_calico.lookups import Lookups
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import Follow
 from tests.node.programs import free_port, wait_until

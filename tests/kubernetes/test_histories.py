@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otel_calico.chains import POLICY_PREFIXES, IdScheme, chain_name, policy_id
+from otel_calico.calico.chains import POLICY_PREFIXES, IdScheme, chain_name, policy_id
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import Direction, Policy, PolicyKind
 from otel_calico.datastores.decode import Decoder
 from otel_calico.datastores.kubernetes.access import Access
 from otel_calico.datastores.kubernetes.api_resources import KUBERNETES_KINDS, api_resource
 from otel_calico.datastores.kubernetes.datastore import KubernetesDatastore
 from otel_calico.datastores.loop import Pace
-from otel_calico.lookups import Lookups
-from otel_calico.model import Direction, Policy, PolicyKind
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import CLIENT, NODE
 from tests.kubernetes.objects import (

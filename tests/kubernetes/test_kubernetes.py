@@ -8,12 +8,12 @@ from functools import partial
 
 import pytest
 
-from otel_calico.chains import IdScheme
+from otel_calico.calico.chains import IdScheme
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import ClusterInformation, HostEndpoint, Policy, PolicyKind, Tier, WorkloadEndpoint
 from otel_calico.datastores.kubernetes.access import Access
 from otel_calico.datastores.kubernetes.datastore import KubernetesDatastore
 from otel_calico.datastores.status import KindStatus
-from otel_calico.lookups import Lookups
-from otel_calico.model import ClusterInformation, HostEndpoint, Policy, PolicyKind, Tier, WorkloadEndpoint
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import Follow
 from tests.kubernetes.objects import (

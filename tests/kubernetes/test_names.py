@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from otel_calico.chains import IdScheme
+from otel_calico.calico.chains import IdScheme
+from otel_calico.calico.lookups import Lookups
 from otel_calico.config import load
-from otel_calico.lookups import Lookups
-from otel_calico.wiring import build_datastore
+from otel_calico.service.wiring import build_datastore
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import Follow
 from tests.kubernetes.objects import Object, calico, cluster_policy, kubernetes_policy, pod

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from otel_calico.chains import POLICY_PREFIXES, IdScheme, chain_name, policy_id, veth_name
+from otel_calico.calico.chains import POLICY_PREFIXES, IdScheme, chain_name, policy_id, veth_name
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import Direction, Policy, PolicyKind
+from otel_calico.calico.policy_names import canonical, from_policy
 from otel_calico.datastores.etcd import EtcdDatastore
 from otel_calico.datastores.file import FileDatastore
-from otel_calico.lookups import Lookups
-from otel_calico.model import Direction, Policy, PolicyKind
-from otel_calico.policy_names import canonical, from_policy
 from tests.datastores.calico_etcd import PREFIX, CalicoEtcd
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import NODE, QUICK, Follow

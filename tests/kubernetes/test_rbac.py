@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.kubernetes.datastore import KubernetesDatastore
-from otel_calico.lookups import Lookups
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import Follow
 from tests.kubernetes.handler import USER

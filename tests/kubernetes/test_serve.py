@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import trustme
 
-from otel_calico.chains import veth_name
+from otel_calico.calico.chains import veth_name
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import IPVersion, PolicyKind
 from otel_calico.config import load
-from otel_calico.lookups import Lookups
-from otel_calico.model import IPVersion, PolicyKind
-from otel_calico.wiring import StartError, build_datastore
+from otel_calico.service.wiring import StartError, build_datastore
 from tests.end_to_end import cluster, resources
 from tests.end_to_end.live_node import LiveNode
 from tests.end_to_end.traffic import POLICY_METRICS
@@ -109,8 +109,8 @@ def test_nothing_of_it_is_loaded_in_etcd_mode(etcd: Etcd) -> None:
     script = """
 import sys
 from otel_calico.config import load
-from otel_calico.lookups import Lookups
-from otel_calico.wiring import build_datastore
+from otel_calico.calico.lookups import Lookups
+from otel_calico.service.wiring import build_datastore
 build_datastore(load({"ETCD_ENDPOINTS": sys.argv[1], "NODENAME": "n"}), Lookups())
 print([name for name in sys.modules if "datastores.kubernetes" in name])
 """

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from otel_calico.chains import IdScheme, veth_name
-from otel_calico.lookups import Lookups
-from otel_calico.model import IPVersion
+from otel_calico.calico.chains import IdScheme, veth_name
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import IPVersion
 from tests.felix import Endpoint, Era, Node, kubernetes_profiles, render
 from tests.felix.example import example_endpoint
 from tests.kubernetes.api_server import ApiServer

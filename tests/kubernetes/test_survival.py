@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.kubernetes.api import ClientPace
 from otel_calico.datastores.kubernetes.datastore import KubernetesDatastore
 from otel_calico.datastores.loop import Pace
-from otel_calico.lookups import Lookups
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import Follow
 from tests.kubernetes.objects import calico, pod

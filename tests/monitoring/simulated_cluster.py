@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from otel_calico.model import Direction, PolicyKind
+from otel_calico.calico.model import Direction, PolicyKind
 from tests.end_to_end.cluster import CLIENT, WEB, client_endpoint, felix_node, web_endpoint, web_policies
 from tests.end_to_end.resources import datastore
 from tests.felix import Era, Node, Policy, allow, deny, render

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_calico.model import IPVersion
+from otel_calico.calico.model import IPVersion
 from tests.felix import Endpoint, Era, Node, kubernetes_profiles, render, update
 from tests.felix.example import INTERFACE, block_9090, example_endpoint, example_node, varied_node
 from tests.node.iptables import BACKENDS, load, rules, save, set_counters

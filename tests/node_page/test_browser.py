@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from otel_calico import demo
-from otel_calico.collector import Collector
+from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.status import DatastoreStatus
-from otel_calico.lookups import Lookups
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP
 from otel_calico.node_page.pages import NodePages
-from otel_calico.scanned import Scan
-from otel_calico.scans import Scans
+from otel_calico.scanning.collector import Collector
+from otel_calico.scanning.scan import Scan
+from otel_calico.scanning.scans import Scans
 from otel_calico.series import Readings
-from otel_calico.telemetry.settings import TelemetrySettings
-from otel_calico.telemetry.telemetry import Telemetry
+from otel_calico.service.exporters import Exporters
+from otel_calico.telemetry.export_settings import ExportSettings
 from otel_calico.web.protection import ProtectionFile
 from tests.end_to_end.live_node import LiveNode
 from tests.felix import Era
@@ -38,12 +38,12 @@ def served(
     *,
     lookups: Lookups | None = None,
     protection: ProtectionFile | None = None,
-) -> Iterator[Telemetry]:
+) -> Iterator[Exporters]:
     """A node that shows these scans, with pages for people."""
     scans = Scans(collect)
     pages = NodePages("node-1", scans, DatastoreStatus, lookups or Lookups())
-    settings = TelemetrySettings("node-1", listen_port=0, listen_address="127.0.0.1")
-    telemetry = Telemetry(settings, scans, protection=protection, pages=pages.routes)
+    settings = ExportSettings("node-1", listen_port=0, listen_address="127.0.0.1")
+    telemetry = Exporters(settings, scans, protection=protection, pages=pages.routes)
     telemetry.start()
     try:
         yield telemetry

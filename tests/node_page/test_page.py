@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
+from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
-from otel_calico.lookups import Lookups
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP, POLICY_PACKETS
 from otel_calico.node_page.pages import NodePages
-from otel_calico.scans import Scans
+from otel_calico.scanning.scans import Scans
 from otel_calico.series import Readings, ScanFailure, Snapshot
 from otel_calico.web.message import Request, Response, Route
 from tests.node_page.text import said

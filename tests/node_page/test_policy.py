@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otel_calico.model import IPVersion
+from otel_calico.calico.model import IPVersion
 from tests.end_to_end.cluster import WEB, felix_node
 from tests.felix import Era, render
 from tests.node_page.test_workload import CHAIN, RULESET, Watched, rule

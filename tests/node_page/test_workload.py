@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from otel_calico.collector import Collector, CollectorSettings
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import IPVersion, WorkloadEndpoint
 from otel_calico.datastores.status import DatastoreStatus
-from otel_calico.lookups import Lookups
-from otel_calico.model import IPVersion, WorkloadEndpoint
 from otel_calico.node_page.pages import NodePages
-from otel_calico.scans import Scans
+from otel_calico.scanning.collector import Collector, CollectorSettings
+from otel_calico.scanning.scans import Scans
 from otel_calico.web.message import Request, Response
 from tests.end_to_end.cluster import WEB, felix_node
 from tests.felix import Era, render

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from random import Random
 
-from otel_calico.model import Direction, PolicyKind
+from otel_calico.calico.model import Direction, PolicyKind
 from tests.felix import Action, Endpoint, Era, Node, Policy, PolicyRule, kubernetes_profiles
 from tests.felix.policy_chains import policy_chain_name
 from tests.numbers.look import Name

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from otel_calico.model import WorkloadEndpoint
+from otel_calico.calico.model import WorkloadEndpoint
 from tests.numbers.dump_reading import Chains, Line
 from tests.numbers.endpoint_lines import POLICY_CHAINS, Tier, deciding, established, members, other_drops, tiers
 from tests.numbers.look import DIRECTIONS, UNITS, Key, Labels, Look, Number, kernels_value, key

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from otel_calico.model import IPVersion, WorkloadEndpoint
+from otel_calico.calico.model import IPVersion, WorkloadEndpoint
 from tests.numbers.endpoint_count import EndpointCount, workloads
 from tests.numbers.endpoint_lines import POLICY_CHAINS, deciding, members, tiers
 from tests.numbers.look import DIRECTIONS, UNITS, Key, Labels, Look, Naming, Number, kernels_value, key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from otel_calico.model import IPVersion
+from otel_calico.calico.model import IPVersion
 from tests.numbers.dump_reading import Chains, Line
 
 DIRECTIONS = {"cali-tw-": "ingress", "cali-fw-": "egress", "cali-pi-": "ingress", "cali-po-": "egress"}

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from otel_calico.model import IPVersion, WorkloadEndpoint
-from otel_calico.sources.source import SourceError
+from otel_calico.calico.model import IPVersion, WorkloadEndpoint
+from otel_calico.sources.ruleset_source import SourceError
 from tests.numbers.cluster import INTERFACES, changed, some_cluster
 from tests.numbers.watched import WatchedNode
 from tests.sources.memory import BARE

@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Mapping
 from random import Random
 
-from otel_calico.chains import WORKLOAD_PREFIXES
-from otel_calico.collector import CollectorSettings
+from otel_calico.attribution.planner import SeriesChoice
+from otel_calico.calico.chains import WORKLOAD_PREFIXES
+from otel_calico.calico.model import Direction, IPVersion, WorkloadEndpoint
 from otel_calico.metrics import FAMILIES
-from otel_calico.model import Direction, IPVersion, WorkloadEndpoint
+from otel_calico.prometheus.exposition import Exposition
+from otel_calico.prometheus.text_format import TextFormat
+from otel_calico.scanning.collector import CollectorSettings
 from otel_calico.series import Snapshot
-from otel_calico.telemetry.exposition import Exposition
-from otel_calico.telemetry.text_format import TextFormat
-from otel_calico.verdicts.planner import SeriesChoice
+from tests.attribution.node import ScannedNode
 from tests.felix import Policy, Ruleset, render
 from tests.felix.kernel import SIZE, Kernel, Packet
 from tests.numbers.cluster import INTERFACES, PORTS, Cluster, decisions, name_of
@@ -22,7 +23,6 @@ from tests.numbers.expected import Expected
 from tests.numbers.look import Key, Look, Name, Number
 from tests.numbers.shown import Stream, assert_same, exposed, on_page, published
 from tests.sources.memory import BARE
-from tests.verdicts.node import ScannedNode
 
 SPLIT = "calico.workload.policy."
 """Metrics in which a group and its members share what the group did."""

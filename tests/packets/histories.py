@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from otel_calico.model import Direction, PolicyKind
+from otel_calico.calico.model import Direction, PolicyKind
 from tests.felix import Action, Endpoint, Era, Node, Policy, PolicyRule, kubernetes_profiles
 from tests.felix.kernel import Packet
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from otel_calico.model import Direction, PolicyKind
+from otel_calico.calico.model import Direction, PolicyKind
 from tests.felix import Action, Endpoint, Node, Policy
 from tests.felix.groups import PolicyGroup, tiers
 from tests.felix.kernel import Packet

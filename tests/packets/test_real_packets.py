@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from otel_calico.model import Direction
+from otel_calico.calico.model import Direction
 from tests.felix import Ruleset, update
 from tests.felix.kernel import Packet
 from tests.node.iptables import BACKENDS, clear, load, save

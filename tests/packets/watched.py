@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Protocol
 
-from otel_calico.collector import CollectorSettings
+from otel_calico.attribution.planner import SeriesChoice
+from otel_calico.calico.model import WorkloadEndpoint
 from otel_calico.metrics import WORKLOAD_POLICY
-from otel_calico.model import WorkloadEndpoint
-from otel_calico.verdicts.planner import SeriesChoice
+from otel_calico.scanning.collector import CollectorSettings
+from tests.attribution.node import ScannedNode
 from tests.felix import Node, Ruleset, render
 from tests.felix.kernel import SIZE, Kernel, Packet
 from tests.packets.histories import INTERFACES, Batch, History
 from tests.packets.model import Decision, Truth, Way
-from tests.verdicts.node import ScannedNode
 
 _PODS = tuple(WorkloadEndpoint(interface, "shop", f"pod-{interface}") for interface in INTERFACES)
 

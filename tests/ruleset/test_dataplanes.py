@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from otel_calico.model import IPVersion
+from otel_calico.calico.model import IPVersion
 from otel_calico.ruleset.nft_json import calico_tables
 from otel_calico.ruleset.parse import parse
 from otel_calico.ruleset.rule import Rule
+from tests.attribution.node import WEB, ScannedNode, dump, page
 from tests.felix import Era, Node, render
 from tests.felix.example import example_node, varied_node
 from tests.felix.nftables import render_nftables
 from tests.node.namespace import Namespace
 from tests.node.nftables import delete_table, list_table, load_table
-from tests.verdicts.node import WEB, ScannedNode, dump, page
 
-EXAMPLES = Path(__file__).parent.parent / "verdicts" / "examples"
+EXAMPLES = Path(__file__).parent.parent / "attribution" / "examples"
 RECORDED = (Path(__file__).parent / "recorded" / "native.jsonl").read_text()
 
 

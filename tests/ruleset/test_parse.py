@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_calico.model import IPVersion
+from otel_calico.calico.model import IPVersion
 from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.parse import parse
 from otel_calico.ruleset.rule import Mark, Rule

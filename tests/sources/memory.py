@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from otel_calico.model import IPVersion
-from otel_calico.sources.source import Dump
+from otel_calico.calico.model import IPVersion
+from otel_calico.sources.ruleset_source import Dump
 
 BARE = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"
 """The filter table of a node without Calico."""
 
 
 class MemorySource:
-    """A Source that shows what `dumps` holds; `error`, if set, is raised instead."""
+    """A RulesetSource that shows what `dumps` holds; `error`, if set, is raised instead."""
 
     backend = "nft"
     unreadable = ()

@@ -19,7 +19,7 @@ import structlog
 from otel_calico.sources.backends import Backend
 from otel_calico.sources.kernel import KernelSettings, KernelSource
 from otel_calico.sources.lock import XtablesLock
-from otel_calico.sources.source import SourceError
+from otel_calico.sources.ruleset_source import SourceError
 from tests.node.namespace import Namespace
 
 

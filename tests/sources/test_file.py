@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from otel_calico.model import IPVersion
+from otel_calico.calico.model import IPVersion
 from otel_calico.ruleset.parse import parse
-from otel_calico.sources.file import FileSource
-from otel_calico.sources.source import Dump, SourceError
+from otel_calico.sources.ruleset_file import FileSource
+from otel_calico.sources.ruleset_source import Dump, SourceError
 from tests.felix import Era, render
 from tests.felix.example import example_node
 from tests.ruleset.contents import outcome

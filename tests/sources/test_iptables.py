@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_calico.model import IPVersion
+from otel_calico.calico.model import IPVersion
 from tests.felix import Era, render
 from tests.felix.example import example_node
 from tests.node.iptables import BACKENDS, load, save, set_counters

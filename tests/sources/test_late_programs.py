@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from otel_calico.collector import Collector, CollectorSettings
-from otel_calico.lookups import Lookups
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import IPVersion
 from otel_calico.metrics import POLICY_PACKETS
-from otel_calico.model import IPVersion
+from otel_calico.scanning.collector import Collector, CollectorSettings
 from otel_calico.series import Snapshot
 from otel_calico.sources.backends import Backend
 from otel_calico.sources.kernel import KernelSettings, KernelSource

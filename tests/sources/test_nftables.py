@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from otel_calico.calico.model import IPVersion
 from otel_calico.config import IptablesSettings
-from otel_calico.model import IPVersion
+from otel_calico.service.wiring import felix_backends
 from otel_calico.sources.backends import Backend
-from otel_calico.wiring import felix_backends
 from tests.felix import Era, render
 from tests.felix.example import example_node
 from tests.felix.nftables import render_nftables

@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from otel_calico.model import IPVersion
+from otel_calico.calico.model import IPVersion
 from otel_calico.sources.backends import Backend
 from otel_calico.sources.command import Commands, Limits
 from otel_calico.sources.kernel import KernelSettings, KernelSource
-from otel_calico.sources.source import SourceError
+from otel_calico.sources.ruleset_source import SourceError
 from tests.felix import Era, render
 from tests.felix.example import example_node
 from tests.node.programs import wait_until

@@ -12,7 +12,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from otel_calico.sources.command import Commands, Limits
-from otel_calico.sources.source import SourceError
+from otel_calico.sources.ruleset_source import SourceError
 
 told = Commands().run(("sh", "-c", "echo rules; echo complaint >&2"), Limits())
 try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_GROUP_INFO, POLICY_PACKETS, Metric
-from otel_calico.scanned import Scan
+from otel_calico.scanning.scan import Scan
 from otel_calico.series import Labels, Readings, ScanReport, SeriesSet, Snapshot
 
 FIRST_SCAN = 1_700_000_000_000_000_000

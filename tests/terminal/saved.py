@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from otel_calico.model import Direction, IPVersion
+from otel_calico.calico.model import Direction, IPVersion
 from tests.end_to_end.cluster import CLIENT, WEB, felix_node
 from tests.end_to_end.resources import datastore
 from tests.felix import Era, render

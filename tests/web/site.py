@@ -14,7 +14,7 @@ import bcrypt
 import trustme
 import yaml
 
-from otel_calico.web.connection import TimeLimits
+from otel_calico.web.client_connection import TimeLimits
 from otel_calico.web.message import Request, Response, plain
 from otel_calico.web.protection import ProtectionFile
 from otel_calico.web.server import HttpServer

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_calico.web.acceptor import CONNECTIONS
-from otel_calico.web.connection import TimeLimits
+from otel_calico.web.client_connection import TimeLimits
+from otel_calico.web.listener import CONNECTIONS
 from tests.node.programs import wait_until
 from tests.web.site import Site
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import ClusterInformation, Resource
 from otel_calico.datastores.decode import HOST_ENDPOINTS, PODS, Decoder
 from otel_calico.datastores.kubernetes.access import Access
 from otel_calico.datastores.kubernetes.api import ClientPace
@@ -13,8 +15,6 @@ from otel_calico.datastores.loop import Pace, SyncedDatastore
 from otel_calico.datastores.pods import RULES_SETTLED
 from otel_calico.datastores.releases import parse_release
 from otel_calico.datastores.resources import Raw
-from otel_calico.lookups import Lookups
-from otel_calico.model import ClusterInformation, Resource
 
 PACE = Pace(spread=2)
 

@@ -1,0 +1,49 @@
+"""How many packets of one endpoint a policy denied or passed: what its chain lost between two lines. Pure.
+
+Denies happen inside policy chains, which endpoints share, so no rule counts one endpoint's. But
+
+    entered = accepted + denied + passed + following
+
+where `following` counts the packets the policy left undecided (docs/design.md, "What a rule proves").
+"""
+
+from __future__ import annotations
+
+from otel_calico.attribution.endpoint_chain import PolicyJump, TierBlock
+from otel_calico.attribution.plan import Difference
+from otel_calico.attribution.targets import Targets
+
+
+def denied(tier: TierBlock, jump: PolicyJump, targets: Targets) -> Difference | None:
+    """Packets of this endpoint that the policy denied; None where it has no deny rule or nothing exact says it.
+
+    Passed packets are known only if no other policy of the tier passes any: then all packets leaving the tier are this
+    policy's (and, where the tier drops nothing at its end, the undecided ones).
+    """
+    target = targets[jump.target]
+    if not target.can_deny:
+        return None
+    if jump.following is not None and not target.can_pass:
+        return Difference(jump.entered, (jump.accepted, jump.following), inferred=True)
+    others_pass = any(targets[other.target].can_pass for other in tier.jumps if other is not jump)
+    if tier.leaving is None or others_pass:
+        return None
+    if tier.drop is None:
+        is_last = jump is tier.jumps[-1]
+        return Difference(jump.entered, (jump.accepted, tier.leaving), inferred=True) if is_last else None
+    if jump.following is None:
+        return None
+    return Difference(jump.entered, (jump.accepted, jump.following, tier.leaving), inferred=True)
+
+
+def passed(tier: TierBlock, jump: PolicyJump, targets: Targets) -> Difference | None:
+    """Packets of this endpoint that the policy passed on; None where it cannot or nothing exact says it."""
+    target = targets[jump.target]
+    if not target.can_pass:
+        return None
+    if jump.following is not None and not target.can_deny:
+        return Difference(jump.entered, (jump.accepted, jump.following), inferred=True)
+    others_pass = any(targets[other.target].can_pass for other in tier.jumps if other is not jump)
+    if tier.leaving is None or tier.drop is None or others_pass:
+        return None
+    return Difference(tier.leaving, (), inferred=True)

@@ -1,0 +1,40 @@
+"""The series of endpoint chains without the labels of their owners: made once for all pods of one kind. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from otel_calico.attribution.accountant import plan_accountant
+from otel_calico.attribution.endpoint_chain import EndpointChain, TierBlock
+from otel_calico.attribution.plan import EndpointPlan
+from otel_calico.attribution.targets import Target, Targets
+from otel_calico.attribution.workload_family import plan_workload
+
+
+class Patterns:
+    """What chains that jump to these targets yield. Chains are told apart by identity, and live as long as this."""
+
+    def __init__(self, targets: Targets) -> None:
+        self._targets = targets
+        self._accountant: dict[int, EndpointPlan] = {}
+        self._workload: dict[int, EndpointPlan] = {}
+
+    def accountant(self, chain: EndpointChain) -> EndpointPlan:
+        """Family `accountant`."""
+        if id(chain) not in self._accountant:
+            self._accountant[id(chain)] = plan_accountant(self._tiers(chain), self._targets)
+        return self._accountant[id(chain)]
+
+    def workload(self, chain: EndpointChain) -> EndpointPlan:
+        """Family `workload`."""
+        if id(chain) not in self._workload:
+            self._workload[id(chain)] = plan_workload(chain, self._tiers(chain), self._targets)
+        return self._workload[id(chain)]
+
+    def _tiers(self, chain: EndpointChain) -> Sequence[TierBlock]:
+        return [_without_missing(tier, self._targets) for tier in chain.tiers]
+
+
+def _without_missing(tier: TierBlock, targets: Mapping[str, Target]) -> TierBlock:
+    """The tier without jumps to chains that do not exist."""
+    return TierBlock(tier.tier, tuple(jump for jump in tier.jumps if jump.target in targets), tier.drop, tier.leaving)

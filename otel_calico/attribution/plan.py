@@ -1,0 +1,203 @@
+"""The plan: which rules of a chain feed which series. Pure data; made by the planner, used by the accounting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from otel_calico.attribution.policy_chain import PolicyChain
+from otel_calico.calico.model import Verdict
+from otel_calico.calico.policy_names import PolicyName
+from otel_calico.metrics import Metric
+from otel_calico.series import Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A count that no single rule holds: the packets of one rule of a chain less those of others.
+
+    It is `inferred` if it means what it means only while the policies of the tier can do what they can do now.
+    """
+
+    whole: int
+    less: tuple[int, ...]
+    inferred: bool = False
+
+    @property
+    def rules(self) -> tuple[int, ...]:
+        """All rules that take part."""
+        return (self.whole, *self.less)
+
+    def renumbered(self, number: Mapping[int, int]) -> Difference:
+        """The same difference with other numbers for its rules."""
+        return Difference(number[self.whole], tuple(number[rule] for rule in self.less), self.inferred)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawSeries:
+    """Series of a metric that are each fed by one rule: label sets and, in their order, the rules' positions."""
+
+    metric: Metric
+    labels: tuple[Labels, ...]
+    rules: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DifferenceSeries:
+    """Series of a metric that are each a difference of rules: positions of all rules that take part, in `rules`.
+
+    The differences name their rules by place in `rules`.
+    """
+
+    metric: Metric
+    labels: tuple[Labels, ...]
+    rules: tuple[int, ...]
+    differences: tuple[Difference, ...]
+
+    @classmethod
+    def of(cls, metric: Metric, labels: tuple[Labels, ...], differences: Sequence[Difference]) -> DifferenceSeries:
+        """From differences that name their rules by position in the chain."""
+        rules = tuple(sorted({rule for difference in differences for rule in difference.rules}))
+        place = {rule: number for number, rule in enumerate(rules)}
+        return cls(metric, labels, rules, tuple(difference.renumbered(place) for difference in differences))
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one member of a group did with the group's packets: a part of the series of that group and verdict.
+
+    `whole` is the place of that series, `member` the policy's place among the group's members.
+    """
+
+    whole: int
+    group: str
+    member: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SharedSeries:
+    """Differences, some of which count what all members of a group did, and the members' shares in those.
+
+    `labels` are the shares'. A share takes what is proven to be the member's; the rest stays where it was counted.
+    """
+
+    wholes: DifferenceSeries
+    labels: tuple[Labels, ...]
+    shares: tuple[Share, ...]
+
+    @property
+    def metric(self) -> Metric:
+        """The metric of all these series."""
+        return self.wholes.metric
+
+    @property
+    def rules(self) -> tuple[int, ...]:
+        """Positions of all rules that take part."""
+        return self.wholes.rules
+
+
+@dataclass(frozen=True, slots=True)
+class GroupJump:
+    """An endpoint chain's jump to a group: the rule that counts what enters, and what the group decided of it."""
+
+    group: str
+    entered: int
+    decided: Difference
+
+    @property
+    def is_exact(self) -> bool:
+        """False where no rule tells the undecided from the rest of what entered."""
+        return self.decided.rules != (self.entered,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EndpointPlan:
+    """What one chain, of an endpoint or in family `rule` of a policy, yields: series sets, one per metric, not empty.
+
+    The same object serves until something it was made from changes.
+    """
+
+    raw: tuple[RawSeries, ...] = ()
+    differences: tuple[DifferenceSeries, ...] = ()
+    shared: tuple[SharedSeries, ...] = ()
+
+    @property
+    def series(self) -> tuple[RawSeries | DifferenceSeries | SharedSeries, ...]:
+        """All series sets, raw ones first."""
+        return (*self.raw, *self.differences, *self.shared)
+
+    def labelled(self, common: Labels) -> EndpointPlan:
+        """The same series with these labels too: pods of one kind differ in nothing else."""
+
+        def with_common(labels: tuple[Labels, ...]) -> tuple[Labels, ...]:
+            return tuple([{**common, **own} for own in labels])
+
+        def difference(series: DifferenceSeries) -> DifferenceSeries:
+            return DifferenceSeries(series.metric, with_common(series.labels), series.rules, series.differences)
+
+        return EndpointPlan(
+            tuple([RawSeries(raw.metric, with_common(raw.labels), raw.rules) for raw in self.raw]),
+            tuple(map(difference, self.differences)),
+            tuple([SharedSeries(difference(one.wholes), with_common(one.labels), one.shares) for one in self.shared]),
+        )
+
+    def __add__(self, other: EndpointPlan) -> EndpointPlan:
+        """Both plans; their metrics must differ."""
+        return EndpointPlan(self.raw + other.raw, self.differences + other.differences, self.shared + other.shared)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyPlan:
+    """What one policy chain yields. `name` is canonical, or None where nothing tells whose chain it is."""
+
+    chain: str
+    name: PolicyName | None
+    verdicts: PolicyChain
+
+    @property
+    def label(self) -> str:
+        """The value of `policy` labels: a chain nobody can name goes by its own, so that no two are mixed up."""
+        return self.name.name if self.name else self.chain
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What family `policy` and `rule` say of the policy in the direction of this chain."""
+        name = self.name
+        return {
+            "calico.policy.name": self.label,
+            "calico.policy.kind": name.kind.value if name else "",
+            "calico.policy.namespace": name.namespace if name else "",
+            "calico.policy.tier": name.tier if name else "",
+            "calico.direction": self.verdicts.direction.value,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """A group chain, its members in order of evaluation, and in that order the positions of the jumps to them."""
+
+    chain: str
+    members: tuple[PolicyPlan, ...]
+    jumps: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RulesetPlan:
+    """The plan of one ruleset, by chain. `rules` is family `rule`: what policy chains yield.
+
+    `group_jumps` are those of every endpoint chain, for family `workload`. `chains_without_name` are policy chains.
+    """
+
+    endpoints: Mapping[str, EndpointPlan] = field(default_factory=dict)
+    rules: Mapping[str, EndpointPlan] = field(default_factory=dict)
+    policies: Mapping[str, PolicyPlan] = field(default_factory=dict)
+    groups: Mapping[str, GroupPlan] = field(default_factory=dict)
+    group_jumps: Mapping[str, tuple[GroupJump, ...]] = field(default_factory=dict)
+    interfaces_without_workload: tuple[str, ...] = ()
+    chains_without_name: tuple[str, ...] = ()
+
+    @property
+    def series(self) -> Mapping[str, EndpointPlan]:
+        """What each chain that has series yields."""
+        return {**self.endpoints, **self.rules}

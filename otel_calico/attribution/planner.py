@@ -1,0 +1,196 @@
+"""Makes and keeps the plan of one ruleset. No I/O; remembers what it planned, to plan only what changed.
+
+What depends on what, and so what is planned anew:
+
+* an endpoint chain's plan on its layout, its workload, and the targets it jumps to;
+* a target (policy or group chain) on its layout, the marks and tiers that endpoint chains show, and the lookups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+
+from otel_calico.attribution.accountant import workload_labels
+from otel_calico.attribution.endpoint_chain import EndpointChain, read_endpoint_chain
+from otel_calico.attribution.group_shares import group_jumps
+from otel_calico.attribution.host_endpoints import HostTraffic, host_attributes, host_traffic_of
+from otel_calico.attribution.patterns import Patterns
+from otel_calico.attribution.plan import EndpointPlan, GroupJump, RulesetPlan
+from otel_calico.attribution.rule_family import RulePlanner
+from otel_calico.attribution.shared_chains import SharedChains, read_shared_chains
+from otel_calico.attribution.targets import Target
+from otel_calico.attribution.workload_family import ExtraAttributes, workload_attributes
+from otel_calico.attribution.workloads import Workload, WorkloadFilter, workloads_of
+from otel_calico.calico.chains import GROUP_PREFIXES, HOST_ENDPOINT_PREFIXES, POLICY_PREFIXES, WORKLOAD_PREFIXES
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import Direction, IPVersion
+from otel_calico.metrics import DEFAULT_FAMILIES
+from otel_calico.ruleset.ruleset import Layout, Ruleset
+
+_ENDPOINT_PREFIXES = (*WORKLOAD_PREFIXES.values(), *HOST_ENDPOINT_PREFIXES)
+_TARGET_PREFIXES = (*POLICY_PREFIXES.values(), *GROUP_PREFIXES.values())
+
+_Layouts = Mapping[str, Layout]
+_TargetsInOrder = tuple[Target | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesChoice:
+    """Which series are planned and how they are labelled.
+
+    `workloads` are those that have series of their own; `app_labels` are the pod labels tried in order for the label
+    `app`; `extra` is for family `workload`.
+    """
+
+    families: Collection[str] = DEFAULT_FAMILIES
+    app_labels: Sequence[str] = ("app",)
+    extra: ExtraAttributes = field(default_factory=ExtraAttributes)
+    workloads: WorkloadFilter = field(default_factory=WorkloadFilter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A plan, and everything it was made from."""
+
+    layout: Layout
+    owner: Workload | HostTraffic
+    targets: tuple[Target | None, ...]
+    plan: EndpointPlan
+
+    def holds(self, layout: Layout, owner: Workload | HostTraffic, targets: tuple[Target | None, ...]) -> bool:
+        """True if it would be made from these again; most are the same objects."""
+        return self.layout is layout and (self.targets, self.owner) == (targets, owner)
+
+
+@dataclass(frozen=True, slots=True)
+class _Owners:
+    """Who is behind which of the endpoint chains, and the interfaces that nobody is known behind."""
+
+    chains: Set[str] = frozenset()
+    of: Mapping[str, Workload | HostTraffic] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+
+
+class Planner:
+    """Plans the rulesets of one IP version, scan after scan."""
+
+    def __init__(self, ip_version: IPVersion, lookups: Lookups, choice: SeriesChoice) -> None:
+        self._ip_version = ip_version
+        self._lookups = lookups
+        self._choice = choice
+        self._made_from: tuple[_Layouts, _Layouts, int] = ({}, {}, -1)
+        self._read: dict[str, tuple[Layout, EndpointChain]] = {}
+        self._shared = SharedChains()
+        self._rules = RulePlanner(ip_version)
+        self._owners = _Owners()
+        self._planned: dict[str, _Planned] = {}
+        self._layouts: _Layouts = {}
+        self._declared = ""
+        self._empty: _Layouts = {}
+        self._plan = RulesetPlan()
+
+    def plan(self, ruleset: Ruleset) -> RulesetPlan:
+        """The plan of this scan. The same object as before where nothing changed, and so are its parts."""
+        version = self._lookups.version
+        if ruleset.layouts is self._layouts and ruleset.declared == self._declared and version == self._made_from[2]:
+            return self._plan
+        shared = {**_layouts(ruleset, _TARGET_PREFIXES), **self._empty_layouts(ruleset)}
+        endpoints = _layouts(ruleset, _ENDPOINT_PREFIXES)
+        made_from = (shared, endpoints, version)
+        if made_from != self._made_from:
+            self._read_endpoints(endpoints)
+            chains = {id(chain): chain for _, chain in self._read.values()}  # pods of one kind share theirs
+            self._shared = read_shared_chains(shared, list(chains.values()), self._lookups)
+            self._plan = self._assemble(endpoints, shared)
+            self._made_from = made_from
+        self._layouts = ruleset.layouts
+        return self._plan
+
+    def _empty_layouts(self, ruleset: Ruleset) -> _Layouts:
+        """Of the chains without rules. A declaration does not tell whether its chain has any."""
+        names = [name for name in ruleset.empty_chains() if name.startswith(_TARGET_PREFIXES)]
+        self._empty = {name: self._empty.get(name) or Layout(name) for name in names}
+        self._declared = ruleset.declared
+        return self._empty
+
+    def _read_endpoints(self, endpoints: _Layouts) -> None:
+        former, self._read = self._read, {}
+        alike: dict[int, EndpointChain] = {}  # pods of one kind share their rules
+        for name, layout in endpoints.items():
+            if name in former and former[name][0] is layout:
+                self._read[name] = former[name]
+                continue
+            rules = id(layout.rules)
+            if rules not in alike:
+                alike[rules] = read_endpoint_chain(layout.rules)
+            self._read[name] = layout, alike[rules]
+
+    def _assemble(self, endpoints: _Layouts, shared: _Layouts) -> RulesetPlan:
+        """Plan the chains of the chosen workloads and, for the families that have them, of hosts and policies."""
+        families = self._choice.families
+        if endpoints.keys() != self._owners.chains or self._lookups.version != self._made_from[2]:
+            self._owners = self._find_owners(endpoints)
+        former, self._planned = self._planned, {}
+        patterns = Patterns(self._shared.targets)
+        targets: dict[int, _TargetsInOrder] = {}  # by EndpointChain, which pods of one kind share
+        for name, owner in self._owners.of.items():
+            layout, chain = self._read[name]
+            known = former.get(name)
+            if id(chain) not in targets:
+                own = tuple(map(self._shared.targets.get, chain.targets))
+                targets[id(chain)] = known.targets if known and known.targets == own else own
+            if not known or not known.holds(layout, owner, targets[id(chain)]):
+                known = _Planned(layout, owner, targets[id(chain)], self._make_plan(chain, owner, patterns))
+            self._planned[name] = known
+        return RulesetPlan(
+            endpoints={name: planned.plan for name, planned in self._planned.items()},
+            rules=self._rules.plan(self._shared.policies, shared) if "rule" in families else {},
+            policies=self._shared.policies,
+            groups=self._shared.groups,
+            group_jumps=self._group_jumps() if "workload" in families else {},
+            interfaces_without_workload=self._owners.unknown,
+            chains_without_name=tuple(chain for chain, policy in self._shared.policies.items() if policy.name is None),
+        )
+
+    def _find_owners(self, endpoints: _Layouts) -> _Owners:
+        places = {name: place for name in endpoints if (place := _workload_chain(name))}
+        workloads = workloads_of({interface for _, interface in places.values()}, self._lookups, self._ip_version)
+        unknown = [place[1] for place in places.values() if place not in workloads]
+        owners: dict[str, Workload | HostTraffic] = {
+            name: workload
+            for name, place in places.items()
+            if (workload := workloads.get(place)) and self._choice.workloads.takes(workload.endpoint)
+        }
+        if "workload" in self._choice.families:
+            hosts = host_traffic_of(endpoints, self._lookups, self._ip_version)
+            unknown += [host.chain.interface for host in hosts.values() if not host.name]
+            owners |= hosts
+        return _Owners(frozenset(endpoints), owners, tuple(dict.fromkeys(unknown)))
+
+    def _group_jumps(self) -> Mapping[str, tuple[GroupJump, ...]]:
+        """Jumps of every chain, known or not: the members of a group count what came through any of them."""
+        found = {name: tuple(group_jumps(chain.tiers, self._shared.targets)) for name, (_, chain) in self._read.items()}
+        return {name: jumps for name, jumps in found.items() if jumps}
+
+    def _make_plan(self, chain: EndpointChain, owner: Workload | HostTraffic, patterns: Patterns) -> EndpointPlan:
+        if isinstance(owner, HostTraffic):
+            return patterns.workload(chain).labelled(host_attributes(owner))
+        plan = EndpointPlan()
+        if "accountant" in self._choice.families:
+            plan += patterns.accountant(chain).labelled(workload_labels(owner, self._choice.app_labels))
+        if "workload" in self._choice.families:
+            plan += patterns.workload(chain).labelled(workload_attributes(owner, self._choice.extra))
+        return plan
+
+
+def _layouts(ruleset: Ruleset, prefixes: tuple[str, ...]) -> _Layouts:
+    return {name: chain.layout for name, chain in ruleset.chains.items() if name.startswith(prefixes)}
+
+
+def _workload_chain(name: str) -> tuple[Direction, str] | None:
+    """Direction and interface of a workload's chain."""
+    for direction, prefix in WORKLOAD_PREFIXES.items():
+        if name.startswith(prefix):
+            return direction, name[len(prefix) :]
+    return None

@@ -1,0 +1,115 @@
+"""Looks at the node's rules and its datastore, and whether they fit together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Set
+
+from otel_calico.calico.chains import host_endpoint_chain
+from otel_calico.calico.lookups import Lookups
+from otel_calico.check.finding import Finding, Level
+from otel_calico.datastores.datastore import Datastore
+from otel_calico.datastores.decode import HOST_ENDPOINTS
+from otel_calico.datastores.status import KindStatus
+from otel_calico.scanning.scan import Scan
+from otel_calico.series import Snapshot
+
+_PATIENCE = 10.0  # seconds for the datastore to answer
+_MOST_NAMES = 5
+_RBAC_FILE = "config/kubernetes-rbac.yaml"
+
+
+def check_datastore(datastore: Datastore) -> Iterator[Finding]:
+    """Whether every kind of resource can be listed and watched."""
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline and not all(map(_has_answered, datastore.status().kinds.values())):
+        time.sleep(0.05)
+    refused: dict[str, list[str]] = {}
+    for name, kind in datastore.status().kinds.items():
+        if not (kind.in_sync and kind.connected):
+            refused.setdefault(kind.last_error or f"no answer within {_PATIENCE:g} s", []).append(name)
+        elif kind.decode_failures:
+            text = f"{name}: {kind.held} held, {kind.decode_failures} not understood"
+            yield Finding(Level.WARN, "datastore", text, kind.last_error)
+        else:
+            yield Finding(Level.OK, "datastore", f"{name}: {kind.held} held")
+    for reason, names in refused.items():
+        yield Finding(Level.FAIL, "datastore", f"{', '.join(names)}: {reason}", _remedy(reason))
+
+
+def check_rules(snapshot: Snapshot) -> Finding:
+    """Whether Felix's rules are there and can be read."""
+    report = snapshot.report
+    if snapshot.failure:
+        text = snapshot.failure.message
+        section = "eBPF" if snapshot.failure.kind == "ebpf_dataplane" else "Rules"
+        return Finding(Level.FAIL, "rules", text, f"see docs/troubleshooting.md, section {section}")
+    rules = ", ".join(f"{count} {version} rules" for version, count in report.rules.items())
+    text = f"{report.backend} backend, {rules}"
+    if report.unreadable:
+        reasons = "; ".join(f"{version} is left out: {reason}" for version, reason in report.unreadable.items())
+        return Finding(Level.WARN, "rules", f"{text}, {reasons}", "see docs/troubleshooting.md, section Rules")
+    if report.malformed_lines:
+        remedy = "please report them: no iptables or nftables version known prints such"
+        return Finding(Level.WARN, "rules", f"{text}, {report.malformed_lines} unreadable lines", remedy)
+    return Finding(Level.OK, "rules", text)
+
+
+def check_names(scan: Scan, lookups: Lookups, node_name: str) -> Iterator[Finding]:
+    """Whether every interface has its owner and every policy chain its name."""
+    hosts, report = _host_interfaces(scan), scan.snapshot.report
+    unknown, unnamed = report.interfaces_without_workload, report.chains_without_name
+    yield _check_workloads([name for name in unknown if name not in hosts], lookups, node_name)
+    yield from _check_host_endpoints(hosts, hosts & set(unknown), lookups)
+    if unnamed:
+        remedy = "their policies are not in the datastore (any more); series show the chain's name"
+        yield Finding(Level.WARN, "policies", f"no name for {_some(unnamed)}", remedy)
+    else:
+        yield Finding(Level.OK, "policies", "every chain has a name")
+
+
+def _check_workloads(unknown: Collection[str], lookups: Lookups, node_name: str) -> Finding:
+    known = len(tuple(lookups.interfaces()))
+    if unknown and not known:
+        remedy = "is the node name the one in spec.node of the endpoints? Set NODENAME"
+        return Finding(Level.FAIL, "workloads", f"the datastore has none on node {node_name!r}", remedy)
+    if unknown:
+        remedy = "pods that come or go now; if it stays, their WorkloadEndpoints are missing"
+        return Finding(Level.WARN, "workloads", f"no workload behind {_some(unknown)}", remedy)
+    text = f"{known} endpoints, every interface has its own" if known else "none on this node, and no rules for any"
+    return Finding(Level.OK, "workloads", text)
+
+
+def _check_host_endpoints(interfaces: Iterable[str], unknown: Collection[str], lookups: Lookups) -> Iterator[Finding]:
+    """Only where the datastore is asked for them, which is with family `workload`."""
+    names = {endpoint.name for interface in interfaces if (endpoint := lookups.host_endpoint(interface))}
+    if unknown:
+        remedy = "the datastore has none of this node: is the node name the one in their spec.node? Set NODENAME"
+        if lookups.held(HOST_ENDPOINTS):
+            remedy = "set spec.interfaceName of this node's HostEndpoints: rules do not tell their addresses"
+        yield Finding(Level.WARN, "host endpoints", f"no name for the one of {_some(unknown)}", remedy)
+    elif names:
+        yield Finding(Level.OK, "host endpoints", _some(names))
+
+
+def _host_interfaces(scan: Scan) -> Set[str]:
+    """The node's own interfaces that have chains; `*` stands for all."""
+    chains = (chain for one in scan.rulesets for chain in one.ruleset.chains)
+    return {host.interface for chain in chains if (host := host_endpoint_chain(chain))}
+
+
+def _has_answered(kind: KindStatus) -> bool:
+    """Listed and watched, or refused twice: the first time may have been a server that was just starting."""
+    return (kind.in_sync and kind.connected) or kind.errors > 1
+
+
+def _remedy(reason: str) -> str:
+    if _RBAC_FILE in reason:
+        return f"kubectl apply -f {_RBAC_FILE}, and give the pod its service account"
+    return "compare the settings with calico-node's"
+
+
+def _some(names: Collection[str]) -> str:
+    listed = ", ".join(sorted(names)[:_MOST_NAMES])
+    more = len(names) - _MOST_NAMES
+    return f"{listed} and {more} more" if more > 0 else listed

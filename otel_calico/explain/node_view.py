@@ -1,0 +1,171 @@
+"""The endpoints, paths and policies of one node in one scan. Pure; each path is read when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import cached_property
+
+from otel_calico.attribution.plan import PolicyPlan
+from otel_calico.attribution.targets import Targets, targets_of
+from otel_calico.calico.chains import WORKLOAD_PREFIXES, host_endpoint_chain
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import Direction, IPVersion, Verdict
+from otel_calico.explain.counts import ChainCounts, Trust
+from otel_calico.explain.path import EndpointPath, EndpointTraffic, PolicyTotals
+from otel_calico.explain.reading import Members, read_path
+from otel_calico.ruleset.ruleset import Chain
+from otel_calico.scanning.scan import Scan, ScannedRuleset
+
+
+class NodeView:
+    """What a scan shows, compared with a former one if there is one."""
+
+    def __init__(
+        self, scan: Scan, lookups: Lookups, former: Scan | None = None, interface_prefix: str = "cali"
+    ) -> None:
+        """`interface_prefix` begins the interfaces of pods whose names Calico's own plugin made."""
+        self.scan = scan
+        self.former = former
+        self.interface_prefix = interface_prefix
+        self._lookups = lookups
+        self._views = [_RulesetView(ruleset, _former_chains(former, ruleset.ip_version)) for ruleset in scan.rulesets]
+
+    @property
+    def seconds(self) -> float:
+        """Time between the scans; 0 without a former one."""
+        return self.scan.taken - self.former.taken if self.former else 0.0
+
+    @cached_property
+    def endpoints(self) -> Sequence[EndpointTraffic]:
+        """Every chain of an endpoint, in the order of names, directions and IP versions."""
+        found = [
+            endpoint
+            for view in self._views
+            for chain in view.scanned.ruleset.chains
+            if (endpoint := self._endpoint(chain, view.scanned.ip_version))
+        ]
+        return sorted(found, key=_order)
+
+    def path(self, endpoint: EndpointTraffic) -> EndpointPath:
+        """The way of a packet through one chain of `endpoints`."""
+        return next(view for view in self._views if view.scanned.ip_version is endpoint.ip_version).path(endpoint)
+
+    def paths(self) -> Iterator[EndpointPath]:
+        """The ways through all chains."""
+        return map(self.path, self.endpoints)
+
+    @cached_property
+    def policies(self) -> Sequence[PolicyTotals]:
+        """Every policy of the node, by name; a policy with both directions or IP versions has one for each."""
+        found = [policy for view in self._views for policy in view.policies.values()]
+        return sorted(found, key=lambda policy: (policy.name, policy.direction.value, policy.ip_version))
+
+    @property
+    def groups(self) -> Mapping[str, Sequence[str]]:
+        """The policy chains in each group chain, in order."""
+        return {
+            chain: [member.chain for member in group.members]
+            for view in self._views
+            for chain, group in view.scanned.plan.groups.items()
+        }
+
+    def endpoints_that_jump_to(self, chains: Set[str], ip_version: IPVersion) -> Iterator[EndpointTraffic]:
+        """The endpoints of an IP version whose packets come into one of these chains."""
+        layouts = {view.scanned.ip_version: view.scanned.ruleset.layouts for view in self._views}
+        for endpoint in self.endpoints:
+            if endpoint.ip_version is ip_version:
+                rules = layouts[ip_version][endpoint.chain].rules
+                if any(rule.target in chains for rule in rules if rule):
+                    yield endpoint
+
+    def _endpoint(self, chain: str, ip_version: IPVersion) -> EndpointTraffic | None:
+        for direction, prefix in WORKLOAD_PREFIXES.items():
+            if chain.startswith(prefix):
+                interface = chain[len(prefix) :]
+                workload = self._lookups.endpoint(interface)
+                if workload is None:
+                    return EndpointTraffic(chain, interface, direction, ip_version)
+                return EndpointTraffic(chain, interface, direction, ip_version, workload.namespace, workload.pod)
+        host = host_endpoint_chain(chain)
+        if host is None:
+            return None
+        known = self._lookups.host_endpoint(host.interface)
+        return EndpointTraffic(
+            chain,
+            host.interface,
+            host.direction,
+            ip_version,
+            host_endpoint=known.name if known else "",
+            traffic="forwarded" if host.forwarded else "local",
+        )
+
+
+class _RulesetView:
+    """One IP version."""
+
+    def __init__(self, scanned: ScannedRuleset, former: Mapping[str, Chain] | None) -> None:
+        self.scanned = scanned
+        self._former = former
+
+    def path(self, endpoint: EndpointTraffic) -> EndpointPath:
+        return read_path(
+            endpoint,
+            self.scanned.ruleset.chains,
+            self.counts(endpoint.chain),
+            self._targets,
+            self._members,
+        )
+
+    @cached_property
+    def _targets(self) -> Targets:
+        return targets_of(self.scanned.plan.policies, self.scanned.plan.groups)
+
+    @cached_property
+    def policies(self) -> Mapping[str, PolicyTotals]:
+        return {name: self._totals(plan) for name, plan in self.scanned.plan.policies.items()}
+
+    def counts(self, chain: str) -> ChainCounts:
+        chains, former = self.scanned.ruleset.chains, self._former
+        return ChainCounts(chains.get(chain), former.get(chain) if former else None, looked_before=former is not None)
+
+    @cached_property
+    def _members(self) -> Members:
+        groups = self.scanned.plan.groups.items()
+        alone = {chain: (policy,) for chain, policy in self.policies.items()}
+        return alone | {chain: tuple(self.policies[one.chain] for one in group.members) for chain, group in groups}
+
+    def _totals(self, plan: PolicyPlan) -> PolicyTotals:
+        counts = self.counts(plan.chain)
+        deciding = plan.verdicts.deciding
+        return PolicyTotals(
+            name=plan.label,
+            kind=plan.name.kind.value if plan.name else "",
+            namespace=plan.name.namespace if plan.name else "",
+            tier=plan.name.tier if plan.name else "",
+            chain=plan.chain,
+            direction=plan.verdicts.direction,
+            ip_version=self.scanned.ip_version,
+            verdicts={
+                verdict: counts.rules([place for given, place in deciding if given is verdict], Trust.SHARED)
+                for verdict in Verdict
+                if plan.verdicts.can(verdict)
+            },
+        )
+
+
+def _former_chains(former: Scan | None, ip_version: IPVersion) -> Mapping[str, Chain] | None:
+    """None where nobody scanned; an IP version without rules then has no chains."""
+    if former is None:
+        return None
+    return next((one.ruleset.chains for one in former.rulesets if one.ip_version is ip_version), {})
+
+
+def _order(endpoint: EndpointTraffic) -> tuple[str, str, bool, str, int]:
+    """By name; of one endpoint the way to it first, IPv4 before IPv6."""
+    return (
+        endpoint.name,
+        endpoint.interface,
+        endpoint.direction is Direction.EGRESS,
+        endpoint.traffic,
+        endpoint.ip_version,
+    )

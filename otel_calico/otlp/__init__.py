@@ -1,0 +1,1 @@
+"""Pushes metrics through the exporters of the OpenTelemetry SDK: OTLP, and the console."""

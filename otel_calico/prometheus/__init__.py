@@ -1,0 +1,1 @@
+"""The Prometheus page at `/metrics`, in both text formats."""

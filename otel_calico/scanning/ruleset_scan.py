@@ -1,0 +1,114 @@
+"""One scan of one IP version: dump to ruleset to plan to readings. No I/O; remembers the scan before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, compress, count
+from operator import is_not
+
+from otel_calico.accounting.chain import ChainAccount
+from otel_calico.accounting.chain_scan import ChainScan
+from otel_calico.accounting.groups import GroupWatch
+from otel_calico.accounting.planned import PlannedRuleset, ScanTimes
+from otel_calico.attribution.plan import EndpointPlan, RulesetPlan
+from otel_calico.attribution.planner import Planner, SeriesChoice
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import IPVersion
+from otel_calico.ruleset.parse import parse
+from otel_calico.ruleset.ruleset import Chain, Ruleset
+from otel_calico.series import Readings
+
+_EMPTY = Ruleset({}, {}, "")
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Seconds by step of a scan; steps of both IP versions add up."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    _started: float = field(default_factory=time.perf_counter)
+
+    def lap(self, step: str) -> None:
+        """Book the time since the last lap on this step."""
+        now = time.perf_counter()
+        self.seconds[step] = self.seconds.get(step, 0.0) + now - self._started
+        self._started = now
+
+
+class RulesetScan:
+    """Follows the ruleset of one IP version from scan to scan."""
+
+    def __init__(self, ip_version: IPVersion, lookups: Lookups, choice: SeriesChoice) -> None:
+        self.ip_version = ip_version
+        self.ruleset = _EMPTY
+        self._planner = Planner(ip_version, lookups, choice)
+        self._accounts: dict[str, ChainAccount] = {}
+        self._accounted: RulesetPlan | None = None  # what the accounts are of
+        self._plans: Sequence[tuple[str, EndpointPlan]] = ()  # of each account
+        self._read: Sequence[Chain | None] = ()  # the chain that each account read last
+        self._readings: list[Readings] = []  # of one account after the other
+        self._places: Sequence[slice] = ()  # where those of each account stand
+        self._groups = GroupWatch()
+        self._looked_at: int | None = None  # Unix nanoseconds of the scan before
+
+    def parse(self, text: str, previous: Ruleset | None = None) -> Ruleset:
+        """Read a dump, after the ruleset of the scan before or another. Raises DumpError.
+
+        Nothing is believed yet; accounts only look at the counters of the chains that moved.
+        """
+
+        def moved(chain: Chain) -> None:
+            if account := self._accounts.get(chain.layout.name):
+                account.peek(chain)
+
+        return parse(text, previous or self.ruleset, moved)
+
+    def absent(self) -> Ruleset:
+        """What stands for a dump of an IP version that has no ruleset now."""
+        return _EMPTY
+
+    def attribute(self, ruleset: Ruleset, taken: int) -> PlannedRuleset:
+        """Plan a ruleset. `taken` is when it was read, Unix time in nanoseconds."""
+        return PlannedRuleset(
+            self.ip_version, self._planner.plan(ruleset), ruleset, before=self.ruleset, times=self._times(taken)
+        )
+
+    def account(self, planned: PlannedRuleset) -> Sequence[Readings]:
+        """Readings of all chains that have series; chains that are gone are forgotten."""
+        if planned.plan is not self._accounted:
+            self._follow(planned.plan)
+        groups = self._groups.look(planned)
+        chains = list(map(planned.ruleset.chains.__getitem__, self._accounts))
+        for number in compress(count(), map(is_not, chains, self._read)):
+            (name, plan), chain = self._plans[number], chains[number]
+            account = self._accounts[name]
+            if not account.has_read(plan, chain):
+                account.read(plan, ChainScan(chain, planned.before.chains.get(name), planned.times, groups))
+            self._readings[self._places[number]] = account.readings
+        self._read = chains
+        return self._readings
+
+    def _follow(self, plan: RulesetPlan) -> None:
+        """Take another plan: all chains are to be read."""
+        self._accounted = plan
+        self._accounts = {name: self._accounts.get(name) or ChainAccount() for name in plan.series}
+        ends = list(accumulate(len(of_chain.series) for of_chain in plan.series.values()))
+        self._places = list(map(slice, [0, *ends], ends))
+        self._plans = list(plan.series.items())
+        self._readings, self._read = [], [None] * len(self._accounts)
+
+    def accept(self, planned: PlannedRuleset, taken: int) -> None:
+        """Let this be the scan that the next one is compared with."""
+        self.ruleset, self._looked_at = planned.ruleset, taken
+
+    def _times(self, taken: int) -> ScanTimes:
+        first = self._looked_at is None
+        return ScanTimes(previous=taken if self._looked_at is None else self._looked_at, first=first)
+
+
+def dataplane_of(rulesets: Mapping[IPVersion, Ruleset]) -> str:
+    """Which of Felix's dataplanes wrote the rulesets: `iptables`, `nftables` or `ebpf`; empty if none did."""
+    shown = {ruleset.dataplane for ruleset in rulesets.values()}
+    return next((name for name in ("nftables", "iptables", "ebpf") if name in shown), "")

@@ -1,0 +1,35 @@
+"""What one scan found, with the rules behind it for those who explain it. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from otel_calico.attribution.plan import RulesetPlan
+from otel_calico.calico.model import IPVersion
+from otel_calico.ruleset.ruleset import Ruleset
+from otel_calico.series import Snapshot
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScannedRuleset:
+    """The ruleset of one IP version in one scan, and its plan."""
+
+    ip_version: IPVersion
+    ruleset: Ruleset
+    plan: RulesetPlan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """What one scan found: its series, and the rules behind them, none where it failed.
+
+    Whoever keeps it keeps those rules in memory.
+    """
+
+    snapshot: Snapshot
+    rulesets: tuple[ScannedRuleset, ...] = ()
+
+    @property
+    def taken(self) -> float:
+        """When it began, in Unix seconds."""
+        return self.snapshot.taken

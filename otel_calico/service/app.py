@@ -1,0 +1,122 @@
+"""The service: puts its parts together and runs until told to stop."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+
+import structlog
+
+from otel_calico import __version__, logs
+from otel_calico.calico.lookups import Lookups
+from otel_calico.config import Settings
+from otel_calico.datastores.datastore import Datastore, DatastoreError
+from otel_calico.datastores.waiting import wait_in_sync
+from otel_calico.node_page.pages import NodePages
+from otel_calico.scanning.collector import Collector
+from otel_calico.scanning.scans import Scans
+from otel_calico.service import memory
+from otel_calico.service.exporters import Exporters
+from otel_calico.service.wiring import (
+    StartError,
+    build_datastore,
+    build_protection,
+    build_source,
+    collector_settings,
+    telemetry_settings,
+)
+from otel_calico.web.message import Route
+from otel_calico.web.server import ListenError
+
+log = structlog.get_logger(__name__)
+
+_WAIT_FOR_DATASTORE = 5.0
+"""Seconds that the first scan waits for the datastore, so that the log does not call every workload unknown."""
+
+_STOP = (signal.SIGTERM, signal.SIGINT)
+
+OK, CANNOT_START = 0, 2
+
+
+def serve(settings: Settings) -> int:
+    """Serve this node until SIGTERM or SIGINT. Returns the exit code."""
+    logs.configure(settings.log.level, settings.log.format)
+    lookups = Lookups()
+    try:
+        datastore = build_datastore(settings, lookups)
+        collector = Collector(build_source(settings.iptables), lookups, collector_settings(settings.metrics))
+        return _run(settings, collector, datastore, lookups)
+    except (StartError, DatastoreError, ListenError) as error:
+        return _refuse(error)
+
+
+def demo(settings: Settings) -> int:
+    """Serve the recorded node until SIGTERM or SIGINT. Returns the exit code."""
+    from otel_calico import demo as recorded  # noqa: PLC0415 - the record is of no use to `serve`
+
+    logs.configure(settings.log.level, settings.log.format)
+    lookups = Lookups()
+    datastore = recorded.fill(lookups)
+    collector = Collector(recorded.DemoSource(), lookups, collector_settings(settings.metrics))
+    try:
+        return _run(settings, collector, datastore, lookups, welcome=_WELCOME)
+    except (StartError, ListenError) as error:
+        return _refuse(error)
+
+
+_WELCOME = """\
+A recorded Calico node is being replayed; its counters move.
+  metrics   {scheme}://localhost:{port}/metrics
+  page      {scheme}://localhost:{port}/
+Press Ctrl-C to stop.
+"""
+
+
+def _run(settings: Settings, collector: Collector, datastore: Datastore, lookups: Lookups, welcome: str = "") -> int:
+    memory.prepare()
+    # Before any thread starts: all of them leave these signals to `sigwait`. A handler could run while the main thread
+    # holds a lock that the handler wants, and would not run at all where the kernel hands the signal to another thread.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+    stop = threading.Event()
+    protection = build_protection(settings.web)
+    scans = Scans(collector.scan)
+    pages: Mapping[str, Route] = {}
+    if settings.web.page:
+        pages = NodePages(settings.node.name, scans, datastore.status, lookups).routes
+    telemetry = Exporters(telemetry_settings(settings), scans, datastore.status, protection, pages)
+    datastore.start()
+    first_scan = threading.Thread(target=_first_scan, args=(collector, datastore, stop), name="first-scan", daemon=True)
+    try:
+        telemetry.start()
+        try:
+            log.info("started", version=__version__, node=settings.node.name, port=telemetry.port)
+            if welcome:
+                scheme = "https" if protection and protection.current.context else "http"
+                sys.stdout.write(welcome.format(scheme=scheme, port=telemetry.port))
+                sys.stdout.flush()
+            first_scan.start()
+            signal.sigwait(_STOP)
+        finally:
+            stop.set()
+            log.info("stopping")
+            telemetry.stop()
+    finally:
+        datastore.stop()
+        collector.close()
+    return OK
+
+
+def _first_scan(collector: Collector, datastore: Datastore, stop: threading.Event) -> None:
+    """Scan once at the start: it says in the log what is wrong, and counters since the start begin with it."""
+    status = wait_in_sync(datastore, _WAIT_FOR_DATASTORE, stop)
+    for reason, kinds in status.waiting_for.items():
+        log.warning("datastore_not_in_sync", kinds=kinds, reason=reason)
+    collector.scan()
+    memory.settle()
+
+
+def _refuse(error: Exception) -> int:
+    sys.stderr.write(f"Error: {error}\n")
+    return CANNOT_START

@@ -1,0 +1,71 @@
+"""What answers at each address of the HTTP server: `/metrics`, `/healthz`, `/readyz`, and the pages for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+from otel_calico.datastores.status import DatastoreStatus
+from otel_calico.prometheus.metrics_page import MetricsPage
+from otel_calico.prometheus.negotiation import accepts_gzip, choose_format
+from otel_calico.readiness import readiness
+from otel_calico.scanning.scans import Scans
+from otel_calico.web.message import Request, Response, Route, plain
+
+PROBES = frozenset({"/healthz", "/readyz"})
+RECENT_SECONDS = 60.0
+"""A good scan not older than this makes the node ready without another one."""
+
+
+class Routes:
+    """Answers requests. `page` is None when the prometheus exporter is off; `more` are routes by path."""
+
+    def __init__(
+        self,
+        page: MetricsPage | None,
+        scans: Scans,
+        datastore: Callable[[], DatastoreStatus],
+        more: Mapping[str, Route],
+    ) -> None:
+        self._page = page
+        self._scans = scans
+        self._datastore = datastore
+        self._by_path: Mapping[str, Route] = {
+            **more,
+            "/metrics": self._metrics,
+            "/healthz": lambda _: plain(HTTPStatus.OK, "ok"),
+            "/readyz": self._ready,
+        }
+
+    def __call__(self, request: Request) -> Response:
+        """Answer one request. Raises nothing but what is a fault of ours."""
+        route = self._by_path.get(request.path)
+        if route is None:
+            return plain(HTTPStatus.NOT_FOUND, f"Not found. There is {', '.join(self._by_path)}.")
+        if request.method not in {"GET", "HEAD"}:
+            return plain(HTTPStatus.METHOD_NOT_ALLOWED, "GET and HEAD only.", ("Allow", "GET, HEAD"))
+        try:
+            return route(request)
+        except TimeoutError as error:
+            return plain(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+
+    def _metrics(self, request: Request) -> Response:
+        if self._page is None:
+            return plain(
+                HTTPStatus.NOT_FOUND, "The prometheus exporter is off (OTEL_METRICS_EXPORTER, OTEL_SDK_DISABLED)."
+            )
+        form = choose_format(request.headers.get("accept", ""))
+        gzipped = accepts_gzip(request.headers.get("accept-encoding", ""))
+        headers = [("Content-Type", form.value), ("Vary", "Accept, Accept-Encoding")]
+        if gzipped:
+            headers.append(("Content-Encoding", "gzip"))
+        return Response(HTTPStatus.OK, self._page.render(form, gzipped=gzipped), tuple(headers))
+
+    def _ready(self, request: Request) -> Response:
+        status = self._datastore()
+        # Before the datastore is in sync the answer is no anyway, and a scan would call every workload unknown.
+        snapshot = self._scans.recent(RECENT_SECONDS) if status.in_sync else self._scans.newest
+        found = readiness(status, snapshot)
+        code, word = (HTTPStatus.SERVICE_UNAVAILABLE, "not ready") if found.missing else (HTTPStatus.OK, "ready")
+        # Why is told to those who may ask for everything else.
+        return plain(code, "\n".join([word, *found.missing, *found.notes] if request.admitted else [word]))

@@ -1,0 +1,181 @@
+"""From settings to what they ask for: the source, the datastore, what guards the server, what else is told.
+
+Each package has settings of its own and knows nothing of `config`: here they are translated.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from otel_calico.accounting.cardinality import CardinalityChoice
+from otel_calico.attribution.planner import SeriesChoice
+from otel_calico.attribution.workload_family import ExtraAttributes
+from otel_calico.attribution.workloads import WorkloadFilter
+from otel_calico.calico.lookups import Lookups
+from otel_calico.config import IptablesSettings, MetricsSettings, Settings, WebSettings
+from otel_calico.datastores.datastore import Datastore, NoDatastore
+from otel_calico.scanning.collector import CollectorSettings
+from otel_calico.sources.backends import Backend
+from otel_calico.sources.command import Limits
+from otel_calico.sources.kernel import KernelSettings, KernelSource
+from otel_calico.sources.lock import XtablesLock
+from otel_calico.sources.ruleset_file import FileSource
+from otel_calico.sources.ruleset_source import RulesetSource
+from otel_calico.telemetry.export_settings import Exporter, ExportSettings, Naming, Protocol, Temporality
+from otel_calico.web.config_file import WebConfigError
+from otel_calico.web.protection import ProtectionFile
+
+_BESIDE_READING = 4.0
+"""Seconds that a request may take beside the reads of a scan that takes as long as it may."""
+
+
+class StartError(Exception):
+    """The service cannot start. The message says why and what to do."""
+
+
+def build_source(settings: IptablesSettings) -> RulesetSource:
+    """The kernel's rulesets, or a saved one."""
+    if settings.ruleset_file:
+        return FileSource(settings.ruleset_file)
+    return KernelSource(
+        KernelSettings(
+            backends=felix_backends(settings),
+            lock=XtablesLock(Path(settings.lock_file), settings.lock_wait),
+            limits=Limits(settings.time_limit),
+        )
+    )
+
+
+def felix_backends(settings: IptablesSettings) -> list[Backend]:
+    """Where Felix may write, as far as its settings say."""
+    if settings.nftables_mode == "Enabled" or settings.backend == "nftables":
+        return [Backend.NFTABLES]
+    iptables = [Backend.NFT, Backend.LEGACY] if settings.backend == "auto" else [Backend(settings.backend)]
+    return iptables if settings.nftables_mode == "Disabled" else [Backend.NFTABLES, *iptables]
+
+
+def build_datastore(settings: Settings, lookups: Lookups) -> Datastore:
+    """The datastore that fills the lookups. Raises StartError if the settings cannot work."""
+    node = settings.node
+    if settings.datastore.type == "file":
+        from otel_calico.datastores.file import FileDatastore  # noqa: PLC0415 - no other datastore needs YAML, 1 MB
+
+        node_name = None if settings.iptables.ruleset_file else node.name
+        return FileDatastore(settings.datastore.file, node_name, node.interface_prefix, lookups)
+    if settings.datastore.type == "etcdv3":
+        return _etcd(settings, lookups)
+    if settings.iptables.ruleset_file and not settings.kubernetes.names_a_server:
+        return NoDatastore()
+    return _kubernetes(settings, lookups)
+
+
+def _etcd(settings: Settings, lookups: Lookups) -> Datastore:
+    from otel_calico.datastores.etcd import EtcdDatastore  # noqa: PLC0415 - the client and its gRPC weigh 20 MB
+    from otel_calico.datastores.settings import EtcdSettings  # noqa: PLC0415 - needed with it alone
+
+    given = settings.etcd
+    if given.discovery_srv and not given.endpoints:
+        raise StartError("ETCD_DISCOVERY_SRV is not supported: name the servers in ETCD_ENDPOINTS")
+    etcd = EtcdSettings(
+        endpoints=given.endpoints,
+        username=given.username,
+        password=given.password,
+        ca_cert_file=given.ca_cert_file,
+        cert_file=given.cert_file,
+        key_file=given.key_file,
+        ca_cert=given.ca_cert,
+        cert=given.cert,
+        key=given.key,
+    )
+    try:
+        return EtcdDatastore(
+            etcd,
+            settings.node.name,
+            settings.node.interface_prefix,
+            lookups,
+            host_endpoints="workload" in settings.metrics.families,
+        )
+    except ValueError as error:
+        raise StartError(str(error)) from error
+
+
+def _kubernetes(settings: Settings, lookups: Lookups) -> Datastore:
+    from otel_calico.datastores.kubernetes import (  # noqa: PLC0415 - not needed in etcd mode
+        access,
+        api,
+        api_resources,
+        datastore,
+        kubeconfig,
+    )
+
+    given = settings.kubernetes
+    overrides = access.Access(
+        server=given.api_endpoint,
+        ca_file=given.ca_file,
+        cert_file=given.cert_file,
+        key_file=given.key_file,
+        token_file=given.token_file,
+        token=given.api_token,
+        insecure=given.insecure_skip_tls_verify,
+    )
+    try:
+        base = access.Access()
+        if given.kubeconfig_inline:
+            base = kubeconfig.access_from_text(given.kubeconfig_inline, given.current_context)
+        elif given.kubeconfig:
+            base = kubeconfig.access_from_files(given.kubeconfig, given.current_context)
+        return datastore.KubernetesDatastore(
+            base.overridden(overrides),
+            settings.node.name,
+            settings.node.interface_prefix,
+            lookups,
+            native=given.api_group.startswith(api_resources.NATIVE_GROUP) if given.api_group else None,
+            host_endpoints="workload" in settings.metrics.families,
+            client_pace=api.ClientPace(queries_per_second=given.client_qps, burst=given.client_burst),
+        )
+    except ValueError as error:
+        raise StartError(str(error)) from error
+
+
+def build_protection(settings: WebSettings) -> ProtectionFile | None:
+    """What guards the HTTP server. Raises StartError with everything that is wrong in its file."""
+    if not settings.config_file:
+        return None
+    try:
+        return ProtectionFile(Path(settings.config_file))
+    except WebConfigError as error:
+        raise StartError(str(error)) from error
+
+
+def collector_settings(settings: MetricsSettings) -> CollectorSettings:
+    """What the collector is told."""
+    extra = ExtraAttributes(settings.workload_owner, settings.workload_pod_labels)
+    workloads = WorkloadFilter(settings.include_namespaces, settings.exclude_namespaces, settings.pod_selector)
+    return CollectorSettings(
+        SeriesChoice(settings.families, settings.app_labels, extra, workloads),
+        settings.minimum_counter,
+        settings.freshness,
+        CardinalityChoice(settings.omit_zero_series, settings.series_limit),
+    )
+
+
+def telemetry_settings(settings: Settings) -> ExportSettings:
+    """What the telemetry is told."""
+    telemetry, otlp = settings.telemetry, settings.otlp
+    exporters = [] if telemetry.disabled else [name for name in telemetry.exporters if name != "none"]
+    return ExportSettings(
+        node_name=settings.node.name,
+        exporters=frozenset(map(Exporter, exporters)),
+        service_name=telemetry.service_name,
+        resource_attributes=dict(telemetry.resource_attributes),
+        otlp_protocol=Protocol(otlp.protocol or "http/protobuf"),
+        otlp_endpoint=otlp.metrics_url if otlp.endpoint else "",
+        temporality=Temporality(otlp.temporality),
+        push_interval=otlp.interval,
+        push_timeout=otlp.timeout,
+        otlp_timeout=otlp.request_timeout,
+        naming=Naming.OPENTELEMETRY if settings.prometheus.naming == "opentelemetry" else Naming.CALICO,
+        listen_address=settings.prometheus.address,
+        listen_port=settings.prometheus.port,
+        request_seconds=settings.iptables.time_limit + _BESIDE_READING,
+    )

@@ -1,0 +1,54 @@
+"""What every source of rulesets offers, and how it says that it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from otel_calico.calico.model import IPVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """The rules of one IP version, as `iptables-save -t filter -c` or `nft -j list table ip calico` prints them.
+
+    `first_look` says that nobody could look at this table before: what its rules counted by now is history.
+    """
+
+    ip_version: IPVersion
+    text: str
+    first_look: bool = False
+
+
+class SourceError(Exception):
+    """No ruleset could be had.
+
+    `kind` is one of the fixed words of `series.FAILURE_KINDS`; the message says what happened and what to do.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class RulesetSource(Protocol):
+    """Reads the node's rulesets; called by one thread at a time."""
+
+    @property
+    def backend(self) -> str:
+        """`legacy`, `nft`, `nftables`, `file` or `demo`; empty while none is found."""
+
+    @property
+    def unlocked(self) -> bool:
+        """True if the last read was of legacy tables without the xtables lock: its counters may be near zero."""
+
+    @property
+    def unreadable(self) -> Sequence[tuple[IPVersion, str]]:
+        """IP versions that were left out of the last read because they could not be read, and why."""
+
+    def read(self) -> Sequence[Dump]:
+        """The dumps of all IP versions that have a ruleset. Raises SourceError."""
+
+    def close(self) -> None:
+        """End a read that is under way; further ones may fail. From any thread."""
