@@ -68,8 +68,10 @@ class ChainAccount:
         """The readings of this scan, one per metric that has series."""
         if plan is not self._plan:
             self._take(plan)
-        packets, octets = self._looked_at(scan.chain)
-        self._chain = scan.chain
+        peeked, self._peeked = self._peeked, None
+        if peeked is None or peeked[0] is not scan.chain:
+            peeked = self._look(scan.chain)
+        self._chain, packets, octets = peeked
         self.readings = [
             account.read(series, (octets if of_bytes else packets)[part], scan)
             for account, series, (of_bytes, part) in zip(
@@ -79,18 +81,18 @@ class ChainAccount:
         return self.readings
 
     def peek(self, chain: Chain) -> None:
-        """Note the counters that `read` will want, while the chain's lines are in the processor's cache."""
+        """Note the counters that `read` will want, while the chain's lines are in the processor's cache.
+
+        Not of a chain with other rules than the one read last: the plan has positions in that one.
+        """
+        if self._chain is not None and chain.layout is self._chain.layout:
+            self._peeked = self._look(chain)
+
+    def _look(self, chain: Chain) -> tuple[Chain, list[int], list[int]]:
+        """The chain, the packets and the bytes that the plan wants."""
         wanted, packets = self._wanted, chain.all_packets
         octets = chain.octets(wanted.octets) if wanted.octets else []
-        self._peeked = chain, [packets[rule] for rule in wanted.packets], octets
-
-    def _looked_at(self, chain: Chain) -> tuple[list[int], list[int]]:
-        if self._peeked is None or self._peeked[0] is not chain:
-            self.peek(chain)
-        assert self._peeked is not None  # noqa: S101 - just peeked
-        _, packets, octets = self._peeked
-        self._peeked = None
-        return packets, octets
+        return chain, [packets[rule] for rule in wanted.packets], octets
 
     def _take(self, plan: EndpointPlan) -> None:
         """Follow a new plan; metrics that it has no series of are forgotten."""

@@ -110,12 +110,12 @@ def _moved(planned: PlannedRuleset) -> Iterator[_Interval]:
     if not plan.group_jumps:
         return
     now, before = planned.ruleset.chains, planned.before.chains
-    jumps: dict[str, list[tuple[str, GroupJump]]] = {}
-    for name in plan.groups:
-        if now[name] is not before.get(name):
-            jumps[name] = []
+    # A group's chain may be declared and have no rules (any more), and then it is no chain of the ruleset.
+    jumps: dict[str, list[tuple[str, GroupJump]]] = {
+        name: [] for name in plan.groups if now.get(name) is not before.get(name)
+    }
     for name, own in plan.group_jumps.items():
-        if now[name] is not before.get(name):
+        if now.get(name) is not before.get(name):
             for jump in own:
                 jumps.setdefault(jump.group, []).append((name, jump))
     for name, own_jumps in jumps.items():

@@ -136,7 +136,7 @@ class Collector:
         if not any(ruleset.chains for ruleset in before.values()):
             before, (dumps, rulesets) = rulesets, self._read(rulesets, watch)
         for _ in range(_CONFIRMATIONS):
-            if not any(fell_together(before[version], ruleset) for version, ruleset in rulesets.items()):
+            if not any(fell_together(before[one], ruleset) for one, ruleset in rulesets.items() if one in before):
                 break
             dumps, rulesets = self._read(rulesets, watch)
         return dumps, rulesets
