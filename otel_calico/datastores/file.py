@@ -86,7 +86,8 @@ class FileDatastore:
                 if resource is not None and (rank == len(found) or key not in resources[one.kind]):
                     resources[one.kind][key] = resource
             held[one.kind] += found[-1][1] is not None
-        for kind in sorted({one.kind for one in objects}, key=lambda kind: kind != PODS):  # endpoints win over pods
+        # Pods first: endpoints win over them. The rest by name, so that every page lists them in one order.
+        for kind in sorted({one.kind for one in objects}, key=lambda kind: (kind != PODS, kind)):
             self._lookups.replace(kind, resources[kind])
             self._kinds[kind] = KindStatus(in_sync=True, connected=True, held=held[kind], decode_failures=invalid[kind])
 

@@ -13,12 +13,14 @@ FELIX = Path(__file__).parent / "felix"
 
 def names(folder: Path) -> list[str]:
     """Names of a folder's archives, in order of the release."""
-    return sorted((path.name.removesuffix(".tar.xz") for path in folder.glob("*.tar.xz")), key=_release)
+    found = (path.name.removesuffix(".tar.xz") for path in folder.glob("*.tar.xz"))
+    return sorted(found, key=lambda name: (release_version(name), name))
 
 
-def _release(name: str) -> tuple[list[int], str]:
-    release = name.partition("-")[0]
-    return [int(number) for number in re.findall(r"\d+", release)], name
+def release_version(name: str) -> tuple[int, int]:
+    """The release in an archive's name, `v3.32.1-nft-plain`, as (3, 32)."""
+    major, minor, _ = re.findall(r"\d+", name)[:3]
+    return int(major), int(minor)
 
 
 @cache

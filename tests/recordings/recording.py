@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from otel_calico.calico.model import IPVersion
-from tests.recordings.archive import FELIX, names, texts
+from tests.recordings.archive import FELIX, names, release_version, texts
 
 NATIVE = "native"
 """The dataplane whose dumps are lists of `nft -j`. The others, `legacy` and `nft`, print `iptables-save -c`."""
@@ -42,6 +42,11 @@ class Recording:
     def release(self) -> str:
         """Calico's, `v3.32.1`."""
         return self.name.split("-")[0]
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """The release's major and minor number, to compare."""
+        return release_version(self.name)
 
     @property
     def dataplane(self) -> str:

@@ -1,0 +1,98 @@
+"""What a recording's pages say was gained from its first moment to its last, in the words of its truth."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+
+from tests.recordings.recording import Moment, Recording
+from tests.recordings.replay import pages
+
+Table = Counter[str]
+"""Packets by key, as in `truth.json`; nothing where it is 0."""
+
+_Labels = Mapping[str, str]
+_SAMPLE = re.compile(r"(\w+)\{(.*)\} (\d+)")
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+_WAYS = {"fw": "egress", "tw": "ingress"}
+
+
+def policies(recording: Recording) -> Table:
+    """Family `policy`."""
+    return _table(recording, "calico_policy_packets_total", _of_policy)
+
+
+def rules(recording: Recording) -> Table:
+    """Family `rule`, the rules of each policy together."""
+    return _table(recording, "calico_rule_packets_total", _of_policy)
+
+
+def workloads(recording: Recording) -> Table:
+    """Family `workload`: verdicts of policies. Those of an undivided group are joined with commas."""
+    return _table(
+        recording,
+        "calico_workload_policy_packets_total",
+        lambda labels: f"{_who(labels)}|{_of_policy_alone(labels)}",
+    )
+
+
+def dropped(recording: Recording) -> Table:
+    """Family `workload`: other drops."""
+    return _table(recording, "calico_workload_dropped_packets_total", _of_drop)
+
+
+def accepted_by_accountant(recording: Recording) -> Table:
+    """Family `accountant`, in the words of `workloads`."""
+    return _table(recording, "policy_accept_counter", lambda labels: f"{_pod(labels)}|{labels['policy']}|allow")
+
+
+def denied_by_accountant(recording: Recording) -> Table:
+    """Family `accountant`, in the words of `workloads`."""
+    return _table(recording, "policy_accept_drop_counter", lambda labels: f"{_pod(labels)}|{labels['policy']}|deny")
+
+
+def dropped_by_accountant(recording: Recording) -> Table:
+    """Family `accountant`, in the words of `dropped`."""
+    return _table(
+        recording,
+        "no_policy_drop_counter",
+        lambda labels: f"{_pod(labels)}|end_of_tier {labels.get('tier', 'default')}",
+    )
+
+
+def _of_policy(labels: _Labels) -> str:
+    return "{calico_policy_name}|{calico_direction}|{calico_verdict}".format_map(labels)
+
+
+def _of_policy_alone(labels: _Labels) -> str:
+    return "{calico_direction}|{calico_policy_name}|{calico_verdict}".format_map(labels)
+
+
+def _of_drop(labels: _Labels) -> str:
+    words = [labels["reason"], *(labels[name] for name in ("calico_tier", "calico_encapsulation") if name in labels)]
+    return f"{_who(labels)}|{labels['calico_direction']}|{' '.join(words)}"
+
+
+def _who(labels: _Labels) -> str:
+    if "calico_host_endpoint_traffic" in labels:
+        return "host {network_interface_name} {calico_host_endpoint_traffic}".format_map(labels)
+    return "{k8s_namespace_name}/{k8s_pod_name}".format_map(labels)
+
+
+def _pod(labels: _Labels) -> str:
+    return f"{labels['pod_namespace']}/{labels['pod']}|{_WAYS[labels['type']]}"
+
+
+def _table(recording: Recording, metric: str, key: Callable[[_Labels], str]) -> Table:
+    gained = Table()
+    for moment, sign in ((Moment.AFTER, 1), (Moment.BEFORE, -1)):
+        for labels, value in _samples(pages(recording)[moment], metric):
+            gained[key(labels)] += sign * value
+    return Table({name: packets for name, packets in gained.items() if packets})
+
+
+def _samples(page: str, metric: str) -> Iterator[tuple[_Labels, int]]:
+    for line in page.splitlines():
+        if line.startswith(f"{metric}{{") and (found := _SAMPLE.fullmatch(line)):
+            yield dict(_LABEL.findall(found[2])), int(found[3])

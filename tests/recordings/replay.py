@@ -1,0 +1,69 @@
+"""The product over saved files, put together as `serve` does it, without a server and a clock between the scans."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from otel_calico.calico.lookups import Lookups
+from otel_calico.config import load
+from otel_calico.metrics import FAMILIES
+from otel_calico.prometheus.text_format import TextFormat
+from otel_calico.scanning.collector import Collector
+from otel_calico.scanning.scans import Scans
+from otel_calico.series import Snapshot
+from otel_calico.service.exporters import Exporters
+from otel_calico.service.wiring import build_datastore, build_source, collector_settings, telemetry_settings
+from tests.recordings.recording import Moment, Recording
+
+NODE_NAME = "node-1"
+"""The node in the recordings' resources."""
+
+
+class Replay:
+    """Every family of metrics over one ruleset file, which `show` replaces, and one file of resources."""
+
+    def __init__(self, folder: Path, resources: str) -> None:
+        self._ruleset, export = folder / "rules", folder / "resources.yaml"
+        export.write_text(resources)
+        flags = {
+            "iptables.ruleset_file": str(self._ruleset),
+            "datastore.file": str(export),
+            "metrics.families": ",".join(FAMILIES),
+            "metrics.freshness": "0",
+        }
+        self._ruleset.touch()
+        settings = load({"NODENAME": NODE_NAME}, flags)
+        lookups = Lookups()
+        datastore = build_datastore(settings, lookups)
+        collector = Collector(build_source(settings.iptables), lookups, collector_settings(settings.metrics))
+        self._scans = Scans(collector.scan)
+        page = Exporters(telemetry_settings(settings), self._scans, datastore.status).page
+        assert page is not None
+        self._page = page
+        datastore.start()
+
+    def show(self, dumps: str) -> None:
+        """Let the next scan read these."""
+        self._ruleset.write_text(dumps)
+
+    def scan(self) -> Snapshot:
+        """What one scan finds."""
+        return self._scans.take()
+
+    def page(self) -> str:
+        """The page at `/metrics`, with a scan of its own."""
+        return self._page.render(TextFormat.PROMETHEUS).decode()
+
+
+@cache
+def pages(recording: Recording) -> dict[Moment, str]:
+    """The page at `/metrics` at each moment of a recording."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        replay = Replay(Path(folder), recording.resources)
+        for moment in Moment:
+            replay.show(recording.dumps(moment))
+            found[moment] = replay.page()
+    return found
