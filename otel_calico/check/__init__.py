@@ -20,7 +20,8 @@ from otel_calico.check.rules import check_datastore, check_names, check_rules
 from otel_calico.config import Settings
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.scanning.collector import Collector
-from otel_calico.service.wiring import StartError, build_datastore, build_source, collector_settings
+from otel_calico.scanning.node_scanner import NodeScanner
+from otel_calico.service.wiring import StartError, build_datastore, build_source, scan_settings
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 
@@ -48,8 +49,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     lookups = Lookups()
     datastore = list(_check_datastore(settings, lookups))
     yield from datastore
-    collector = Collector(build_source(settings.iptables), lookups, collector_settings(settings.metrics))
-    scan = collector.scan()
+    scan = Collector(NodeScanner(build_source(settings.iptables), lookups, scan_settings(settings.metrics))).scan()
     snapshot = scan.snapshot
     yield check_rules(snapshot)
     if on_a_node:
