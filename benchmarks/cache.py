@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from benchmarks.shapes import ERA, VERSION, Scale, policy, workload
 from benchmarks.table import Row, milliseconds, progress
 from otel_calico.calico.lookups import Lookups
-from otel_calico.datastores.etcd import EtcdDatastore
-from otel_calico.datastores.settings import EtcdSettings
+from otel_calico.datastores.etcd.etcd_access import EtcdAccess
+from otel_calico.datastores.etcd.etcd_datastore import EtcdDatastore
 from tests.end_to_end.cluster import NODE_NAME
 from tests.end_to_end.resources import cluster_information, endpoint, policy_entry, tier
 from tests.node.etcd import Etcd
@@ -30,7 +30,7 @@ def measure(scale: Scale) -> list[Row]:
         progress(f"{what}: writing")
         etcd.start().put_all(dict(_cluster(scale)))
         lookups = Lookups()
-        datastore = EtcdDatastore(EtcdSettings((etcd.endpoint,)), NODE_NAME, "cali", lookups)
+        datastore = EtcdDatastore(EtcdAccess((etcd.endpoint,)), NODE_NAME, "cali", lookups)
         wall, cpu = time.perf_counter(), time.process_time()
         datastore.start()
         try:

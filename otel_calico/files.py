@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 STANDARD_INPUT = "-"
@@ -26,6 +28,20 @@ def read_bounded(path: str | Path, most: int) -> bytes:
     if len(data) > most:
         raise OSError(errno.EFBIG, f"larger than {most >> 20} MiB")
     return data
+
+
+@contextmanager
+def as_file(text: str, file: str | Path | None) -> Iterator[str]:
+    """A path for libraries that read only files, such as OpenSSL: `file`, or `text` in a file that exists in memory."""
+    if file and not text:
+        yield str(file)
+        return
+    descriptor = os.memfd_create("text")
+    try:
+        os.write(descriptor, text.encode())
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
 
 
 def read_kernel_file(path: str) -> str:

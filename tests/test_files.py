@@ -12,10 +12,10 @@ from otel_calico.calico.lookups import Lookups
 from otel_calico.config import ConfigError, load
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.exports import ExportError, exported_objects
-from otel_calico.datastores.file import FileDatastore
+from otel_calico.datastores.file_datastore import FileDatastore
 from otel_calico.datastores.kubernetes.kubeconfig import KubeconfigError, access_from_files
-from otel_calico.datastores.kubernetes.lists import ItemStream
-from otel_calico.datastores.kubernetes.watch import _whole_lines
+from otel_calico.datastores.kubernetes.list_stream import ItemStream
+from otel_calico.datastores.kubernetes.watch_stream import complete_lines
 from otel_calico.files import LARGEST_CONFIGURATION, LARGEST_DUMP, LARGEST_EXPORT, read_bounded
 from otel_calico.sources.ruleset_file import FileSource
 from otel_calico.sources.ruleset_source import SourceError
@@ -51,12 +51,12 @@ def test_a_file_of_the_largest_size_is_read(tmp_path: Path) -> None:
 
 def test_a_watch_event_without_end_is_refused() -> None:
     with pytest.raises(DatastoreError, match="more than 16 MiB"):
-        list(_whole_lines(repeat(bytes(1 << 20)), lambda: False))
+        list(complete_lines(repeat(bytes(1 << 20)), lambda: False))
 
 
 @pytest.mark.slow
 def test_a_list_without_end_is_refused() -> None:
-    with pytest.raises(DatastoreError, match="256 MiB in one piece"):
+    with pytest.raises(DatastoreError, match="a list of more than 256 MiB"):
         list(ItemStream(repeat(bytes(100 << 20))))
 
 

@@ -13,7 +13,7 @@ from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.decode import CALICO_KINDS, PODS, POLICY_KINDS, Decoder
 from otel_calico.datastores.exports import ExportError, exported_objects
 from otel_calico.datastores.kubernetes.kubeconfig import KubeconfigError, access_from_text
-from otel_calico.datastores.kubernetes.lists import ItemStream
+from otel_calico.datastores.kubernetes.list_stream import ItemStream
 from otel_calico.datastores.resources import InvalidResourceError
 from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.nft_json import calico_tables

@@ -1,4 +1,4 @@
-"""What every datastore offers to the rest of the service, and the one that holds nothing."""
+"""The interface of every datastore, and the datastore for rulesets without any."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from otel_calico.datastores.status import DatastoreStatus
 
 
 class DatastoreError(Exception):
-    """The datastore cannot be used. The message says what happened and what to do about it, without secrets."""
+    """The datastore cannot be used. The message says what happened and what to do; it contains no secrets."""
 
 
 class Datastore(Protocol):
-    """Fills lookups from the moment it is started until it is stopped."""
+    """Fills the lookups from its start until it is stopped."""
 
     def start(self) -> None:
-        """Begin. A file is read at once and raises DatastoreError; a server is connected to in the background."""
+        """Start. A file is read at once, which may raise DatastoreError; servers are connected in the background."""
 
     def stop(self) -> None:
-        """End within a second; the lookups keep what they hold. Harmless if not started, or stopped before."""
+        """End within a second; the lookups keep their resources. Allowed before the start and more than once."""
 
     def status(self) -> DatastoreStatus:
-        """The state now; from any thread."""
+        """The state now. Thread-safe."""
 
 
 class NoDatastore:
-    """For rulesets read without a datastore: names come from the rules alone."""
+    """For rulesets that are read without a datastore: all names come from the rules."""
 
     def start(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def stop(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def status(self) -> DatastoreStatus:
-        """Always in sync: there is nothing to list."""
+        """Always in sync: there are no kinds to list."""
         return DatastoreStatus()

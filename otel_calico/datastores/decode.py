@@ -1,8 +1,7 @@
-"""Resources of a datastore to the words of `model`. Pure.
+"""Decodes resources of a datastore into the types of `model`.
 
-One rule, Felix's own: *nothing means gone or invalid*. `decode` yields None for what no scan of this node could
-ask for (an endpoint of another node, one without addresses) and raises `InvalidResourceError` for what cannot be
-understood; either way the loops and files hold it as absent.
+As in Felix, a resource that is invalid counts as absent. `decode` returns None for resources that no scan of this node
+needs (an endpoint of another node, one without addresses) and raises `InvalidResourceError` for invalid ones.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from otel_calico.datastores.pods import bare_address, pod_endpoint
 from otel_calico.datastores.releases import Release
 from otel_calico.datastores.resources import (
     ClusterInformationResource,
-    Endpoint,
     HostEndpointResource,
     InvalidResourceError,
     PolicyResource,
     Raw,
     TierResource,
+    WorkloadEndpointResource,
     read,
 )
 
@@ -44,7 +43,7 @@ BASELINE_ADMIN_NETWORK_POLICIES = "baselineadminnetworkpolicies"
 CLUSTER_NETWORK_POLICIES = "clusternetworkpolicies"
 
 CALICO_KINDS = (WORKLOAD_ENDPOINTS, NETWORK_POLICIES, GLOBAL_NETWORK_POLICIES, TIERS, CLUSTER_INFORMATIONS)
-"""The kinds an etcd datastore always holds."""
+"""The kinds that are watched in every etcd datastore."""
 
 POLICY_KINDS = {
     NETWORK_POLICIES: PolicyKind.NETWORK_POLICY,
@@ -64,9 +63,9 @@ _CLUSTER_POLICY_TIERS = {"Admin": "kube-admin", "Baseline": "kube-baseline"}
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """Decodes for one node; without `node_name` endpoints of all nodes count.
+    """Decodes for one node, or without `node_name` for all nodes.
 
-    `interface_prefix` and `release` shape the endpoints made of pods (`pods.py`).
+    `interface_prefix` and `release` determine the endpoints of pods (`pods.py`).
     """
 
     node_name: str | None
@@ -74,7 +73,7 @@ class Decoder:
     release: Release | None = None
 
     def decode(self, kind: str, key: str, raw: Raw) -> Resource | None:
-        """The resource stored under `key`: `NAMESPACE/NAME`, or `NAME` for kinds of the whole cluster.
+        """The resource with `key`: `NAMESPACE/NAME`, or `NAME` for cluster-wide kinds.
 
         Raises InvalidResourceError.
         """
@@ -95,12 +94,12 @@ class Decoder:
         raise InvalidResourceError(f"unknown kind {kind}")
 
     def _workload_endpoint(self, namespace: str, raw: Raw) -> WorkloadEndpoint | None:
-        endpoint = read(raw, Endpoint)
+        endpoint = read(raw, WorkloadEndpointResource)
         spec = endpoint.spec
         if self.node_name is not None and spec.node != self.node_name:
             return None
         if not spec.ip_networks or not spec.interface_name:
-            return None  # Felix makes no chains for it
+            return None  # Felix writes no chains for it
         return WorkloadEndpoint(
             interface=spec.interface_name,
             namespace=namespace,

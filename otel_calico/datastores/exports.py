@@ -1,7 +1,7 @@
-"""Files exported from a cluster, as single objects: every shape that `calicoctl`, `kubectl` and `etcdctl` write. Pure.
+"""Reads exports of a cluster, in every format of `calicoctl`, `kubectl` and `etcdctl`.
 
-* YAML (one document or many) or JSON (one value or several in a row);
-* each a bare object, an array, a `List` of mixed kinds or a `<Kind>List` whose items may lack their kind;
+* YAML (one document or many) or JSON (one value or several in sequence);
+* each a single object, an array, a `List` of mixed kinds or a `<Kind>List` whose items may lack their kind;
 * `etcdctl get --prefix /calico/resources/v3/projectcalico.org/`: key and JSON on alternating lines.
 """
 
@@ -30,7 +30,7 @@ from otel_calico.datastores.decode import (
 )
 from otel_calico.datastores.resources import Raw
 
-_NESTED = 10_000  # more than Python can walk into: what is nested too deeply is told as that
+_NESTED = 10_000  # more than Python can recurse, so that deep nesting is reported as such
 ETCD_PREFIX = "/calico/resources/v3/projectcalico.org/"
 CALICO_GROUP = "projectcalico.org"
 
@@ -57,12 +57,12 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class ExportError(ValueError):
-    """The text is no export; the message says what it looks like instead."""
+    """The text is not an export; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedObject:
-    """One object. `visible_name`: it may carry the name users see where Felix hashes the stored one."""
+    """One object. `visible_name`: its name may be the one that users see, while Felix hashes the stored one."""
 
     kind: str
     namespace: str
@@ -72,7 +72,7 @@ class ExportedObject:
 
 
 def exported_objects(text: str) -> list[ExportedObject]:
-    """The objects of the kinds we know, in the order of the file. Raises ExportError."""
+    """The objects of known kinds, in the order of the file. Raises ExportError."""
     start = text.lstrip()[:200]
     if start.startswith("/calico/"):
         return list(_etcd_dump(text))
@@ -110,7 +110,7 @@ def _documents(text: str) -> Iterator[object]:
         try:
             yield from _json_values(text)
         except ValueError:
-            pass  # YAML may start like this, too
+            pass  # YAML may start with the same characters
         else:
             return
     try:
@@ -129,16 +129,16 @@ def _json_values(text: str) -> list[object]:
 
 
 class _Walk:
-    """Visits a document, at most so many parts of it: with aliases, a short YAML text can stand for billions."""
+    """Visits a limited number of parts of a document: with aliases, a short YAML text can contain billions."""
 
     def __init__(self, most: int) -> None:
         self._left = most
 
     def objects(self, document: object, group_version: str, list_kind: str) -> Iterator[ExportedObject]:
-        """The objects in a document; items of a `<Kind>List` take kind and group from it where they have none."""
+        """The objects in a document; items of a `<Kind>List` without kind and group take those of the list."""
         self._left -= 1
         if self._left < 0:
-            raise ExportError("its aliases stand for more than it holds")
+            raise ExportError("its aliases expand to more objects than the file can contain")
         if isinstance(document, list):
             for item in document:
                 yield from self.objects(item, group_version, list_kind)
@@ -157,5 +157,5 @@ class _Walk:
 
 
 def _plain(value: object) -> str:
-    """A name as text; YAML takes one of digits for a number."""
+    """A name as text; YAML reads digits as a number."""
     return str(value) if isinstance(value, str | int | float) else ""

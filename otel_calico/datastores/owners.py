@@ -1,4 +1,4 @@
-"""Who made a pod, told by names alone: a Deployment or a CronJob stands behind what owns the pod directly. Pure.
+"""The owner of a pod, derived from names: the Deployment or CronJob above the direct owner.
 
 Sources: `kubernetes/pkg/controller/deployment/sync.go` (ReplicaSets are named NAME-HASH after their label
 `pod-template-hash`), `kubernetes/pkg/controller/cronjob/utils.go` (Jobs are named NAME-MINUTES after the time they

@@ -1,7 +1,7 @@
-"""A Kubernetes pod to the workload endpoint that Calico makes of it without an object of its own. Pure.
+"""Converts a Kubernetes pod into a workload endpoint, as Calico does in its Kubernetes datastore.
 
-Sources: `libcalico-go/lib/backend/k8s/conversion/{conversion,workload_endpoint_default}.go`. Rules that changed
-between releases carry the release that brought them.
+Sources: `libcalico-go/lib/backend/k8s/conversion/{conversion,workload_endpoint_default}.go`. Rules that
+differ between releases name the release that introduced them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from otel_calico.datastores.resources import Pod, Raw, read
 
 NEWEST: Release = (3, 999)
 RULES_SETTLED: Release = (3, 21)
-"""From this release on the rules have not changed."""
+"""The rules have not changed since this release."""
 
 POD_IP = "cni.projectcalico.org/podIP"
 POD_IPS = "cni.projectcalico.org/podIPs"
@@ -27,9 +27,9 @@ _MAX_LABEL_VALUE = 63
 def pod_endpoint(
     raw: Raw, node_name: str | None, interface_prefix: str = "cali", release: Release | None = None
 ) -> WorkloadEndpoint | None:
-    """The endpoint of a pod; None if it has none: host network, not bound, other node, finished or no address.
+    """The endpoint of a pod; None without one: host network, not scheduled, other node, finished, or no address.
 
-    Without `node_name` pods of all nodes count, without `release` the rules of the newest Calico.
+    Without `node_name` pods of all nodes count; without `release` the rules of the newest Calico apply.
     Raises InvalidResourceError.
     """
     pod = read(raw, Pod)
@@ -52,7 +52,7 @@ def pod_endpoint(
 
 
 def bare_address(network: str) -> str:
-    """An address or subnet with `/32` and `/128` left off."""
+    """An address or subnet without `/32` and `/128`."""
     address, _, length = network.strip().partition("/")
     full = "128" if ":" in address else "32"
     return address if length in ("", full) else f"{address}/{length}"
@@ -74,7 +74,7 @@ def _addresses(pod: Pod, release: Release) -> tuple[str, ...]:
 
 
 def _finished(pod: Pod, release: Release) -> bool:
-    """Whether Calico has taken the pod's addresses away, so that Felix drops its chains."""
+    """Whether Calico has removed the addresses of the pod, so that Felix removes its chains."""
     if pod.status.phase in _FINISHED_PHASES:
         return True
     if not pod.metadata.deletion_timestamp or release < (3, 17):

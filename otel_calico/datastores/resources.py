@@ -1,7 +1,7 @@
-"""The JSON of Calico and Kubernetes resources as typed structs: the fields we read, all others ignored. Pure.
+"""The JSON of Calico and Kubernetes resources as typed structs with the fields that are read.
 
 Sources: `libcalico-go/lib/apis/internalapi/workloadendpoint.go`, `api/pkg/apis/projectcalico/v3/*.go`, the
-Kubernetes API. Every field may be missing: Go leaves out what is empty, people write what they like.
+Kubernetes API. Every field may be missing, because Go omits empty ones.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from typing import Any, TypeVar
 import msgspec
 
 Raw = bytes | Mapping[str, object]
-"""A resource as JSON text, or as the dict that a YAML loader or a Kubernetes client made of it."""
+"""A resource as JSON text, or as the dict of a YAML loader."""
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 
 
 class InvalidResourceError(ValueError):
-    """A resource that cannot be understood. The text says what is wrong where, and holds none of its values."""
+    """A resource with unknown content. The text says what is wrong and where, without values of the resource."""
 
 
-class Struct(msgspec.Struct, rename="camel", frozen=True):
-    """Base of the shapes: fields are camelCase in JSON."""
+class ResourceStruct(msgspec.Struct, rename="camel", frozen=True):
+    """Base of the structs: fields are camelCase in JSON."""
 
 
-class OwnerReference(Struct, frozen=True):
+class OwnerReference(ResourceStruct, frozen=True):
     kind: str = ""
     name: str = ""
     controller: bool | None = None
 
 
-class Metadata(Struct, frozen=True):
+class Metadata(ResourceStruct, frozen=True):
     name: str = ""
     namespace: str | None = None
     labels: dict[str, str] | None = None
@@ -41,84 +41,84 @@ class Metadata(Struct, frozen=True):
     owner_references: list[OwnerReference] | None = None
 
 
-class EndpointSpec(Struct, frozen=True):
+class WorkloadEndpointSpec(ResourceStruct, frozen=True):
     node: str = ""
     pod: str = ""
     interface_name: str = ""
     ip_networks: list[str] | None = None
 
 
-class Endpoint(Struct, frozen=True):
+class WorkloadEndpointResource(ResourceStruct, frozen=True):
     metadata: Metadata = Metadata()
-    spec: EndpointSpec = EndpointSpec()
+    spec: WorkloadEndpointSpec = WorkloadEndpointSpec()
 
 
-class HostEndpointSpec(Struct, frozen=True):
+class HostEndpointSpec(ResourceStruct, frozen=True):
     node: str = ""
     interface_name: str = ""
     expected_ips: list[str] | None = msgspec.field(default=None, name="expectedIPs")
 
 
-class HostEndpointResource(Struct, frozen=True):
+class HostEndpointResource(ResourceStruct, frozen=True):
     metadata: Metadata = Metadata()
     spec: HostEndpointSpec = HostEndpointSpec()
 
 
-class PolicySpec(Struct, frozen=True):
+class PolicySpec(ResourceStruct, frozen=True):
     tier: str | None = None
 
 
-class PolicyResource(Struct, frozen=True):
+class PolicyResource(ResourceStruct, frozen=True):
     metadata: Metadata = Metadata()
     spec: PolicySpec = PolicySpec()
 
 
-class TierResource(Struct, frozen=True):
+class TierResource(ResourceStruct, frozen=True):
     metadata: Metadata = Metadata()
-    spec: Struct = Struct()
+    spec: ResourceStruct = ResourceStruct()
 
 
-class ClusterInformationSpec(Struct, frozen=True):
+class ClusterInformationSpec(ResourceStruct, frozen=True):
     calico_version: str | None = None
 
 
-class ClusterInformationResource(Struct, frozen=True):
+class ClusterInformationResource(ResourceStruct, frozen=True):
     spec: ClusterInformationSpec = ClusterInformationSpec()
 
 
-class PodIP(Struct, frozen=True):
+class PodIP(ResourceStruct, frozen=True):
     ip: str = ""
 
 
-class PodSpec(Struct, frozen=True):
+class PodSpec(ResourceStruct, frozen=True):
     node_name: str | None = None
     host_network: bool | None = None
     service_account_name: str | None = None
 
 
-class PodStatus(Struct, frozen=True):
+class PodStatus(ResourceStruct, frozen=True):
     phase: str | None = None
     pod_ip: str | None = msgspec.field(default=None, name="podIP")
     pod_ips: list[PodIP] | None = msgspec.field(default=None, name="podIPs")
 
 
-class Pod(Struct, frozen=True):
+class Pod(ResourceStruct, frozen=True):
     metadata: Metadata = Metadata()
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
 
 
-def read(raw: Raw, shape: type[_S]) -> _S:
-    """A resource in its shape. Raises InvalidResourceError."""
+def read(raw: Raw, struct: type[_S]) -> _S:
+    """Decode a resource. Raises InvalidResourceError."""
     try:
         if isinstance(raw, bytes):
-            decoded: _S = _decoder(shape).decode(raw)
+            decoded: _S = _decoder(struct).decode(raw)
             return decoded
-        return msgspec.convert(raw, shape)
+        return msgspec.convert(raw, struct)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidResourceError(str(error)) from None
 
 
 @cache
-def _decoder(shape: type[Any]) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(shape)
+def _decoder(struct: type[Any]) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(struct)

@@ -1,4 +1,4 @@
-"""How well the lookups match the datastore, for the own metrics, `/readyz` and `check`. Pure."""
+"""How well the lookups match the datastore; shown by the own metrics, `/readyz` and `check`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class KindStatus:
-    """State of one kind. Counts are since the start.
+    """State of one kind; the numbers count from the start.
 
-    `in_sync`: listed at least once, and the cache is kept from then on; `connected`: changes arrive now;
-    `held`: resources in the lookups; `decode_failures`: resources that could not be understood.
+    `in_sync`: listed at least once, and the cache was kept since then; `connected`: a watch is established now;
+    `held`: resources in the lookups; `decode_failures`: resources with unknown content.
     """
 
     in_sync: bool = False
@@ -25,7 +25,7 @@ class KindStatus:
 
 @dataclass(frozen=True, slots=True)
 class DatastoreStatus:
-    """State of every kind that the datastore holds; empty without a datastore, which is in sync."""
+    """State of every kind; without a datastore there is none, and the status is in sync."""
 
     kinds: Mapping[str, KindStatus] = field(default_factory=dict)
 
@@ -36,7 +36,7 @@ class DatastoreStatus:
 
     @property
     def waiting_for(self) -> Mapping[str, Sequence[str]]:
-        """Kinds that are not in sync, by what keeps them from it."""
+        """Kinds that are not in sync, by the reason."""
         found: dict[str, list[str]] = {}
         for name, status in self.kinds.items():
             if not status.in_sync:
@@ -45,9 +45,9 @@ class DatastoreStatus:
 
     @property
     def unready_reasons(self) -> tuple[str, ...]:
-        """One text per kind that is not in sync, with what to do about it."""
+        """One text for each kind that is not in sync, with what to do."""
         return tuple(
-            f"{name}: {status.last_error or 'not listed yet; wait, or see whether the datastore answers'}"
+            f"{name}: {status.last_error or 'not listed yet; wait, or check whether the datastore answers'}"
             for name, status in self.kinds.items()
             if not status.in_sync
         )

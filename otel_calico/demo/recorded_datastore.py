@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from otel_calico.calico.lookups import Lookups
-from otel_calico.datastores.file import FileDatastore
+from otel_calico.datastores.file_datastore import FileDatastore
 
 RESOURCES = Path(__file__).with_name("resources.yaml")
 

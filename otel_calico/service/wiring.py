@@ -58,7 +58,7 @@ def build_datastore(settings: Settings, lookups: Lookups) -> Datastore:
     """The datastore that fills the lookups. Raises StartError if the settings cannot work."""
     node = settings.node
     if settings.datastore.type == "file":
-        from otel_calico.datastores.file import FileDatastore  # noqa: PLC0415 - no other datastore needs YAML, 1 MB
+        from otel_calico.datastores.file_datastore import FileDatastore  # noqa: PLC0415 - no other datastore needs YAML, 1 MB
 
         node_name = None if settings.iptables.ruleset_file else node.name
         return FileDatastore(settings.datastore.file, node_name, node.interface_prefix, lookups)
@@ -70,13 +70,13 @@ def build_datastore(settings: Settings, lookups: Lookups) -> Datastore:
 
 
 def _etcd(settings: Settings, lookups: Lookups) -> Datastore:
-    from otel_calico.datastores.etcd import EtcdDatastore  # noqa: PLC0415 - the client and its gRPC weigh 20 MB
-    from otel_calico.datastores.settings import EtcdSettings  # noqa: PLC0415 - needed with it alone
+    from otel_calico.datastores.etcd.etcd_access import EtcdAccess  # noqa: PLC0415 - not needed in other modes
+    from otel_calico.datastores.etcd.etcd_datastore import EtcdDatastore  # noqa: PLC0415 - gRPC takes 20 MB
 
     given = settings.etcd
     if given.discovery_srv and not given.endpoints:
         raise StartError("ETCD_DISCOVERY_SRV is not supported: name the servers in ETCD_ENDPOINTS")
-    etcd = EtcdSettings(
+    access = EtcdAccess(
         endpoints=given.endpoints,
         username=given.username,
         password=given.password,
@@ -89,7 +89,7 @@ def _etcd(settings: Settings, lookups: Lookups) -> Datastore:
     )
     try:
         return EtcdDatastore(
-            etcd,
+            access,
             settings.node.name,
             settings.node.interface_prefix,
             lookups,
@@ -101,15 +101,15 @@ def _etcd(settings: Settings, lookups: Lookups) -> Datastore:
 
 def _kubernetes(settings: Settings, lookups: Lookups) -> Datastore:
     from otel_calico.datastores.kubernetes import (  # noqa: PLC0415 - not needed in etcd mode
-        access,
-        api,
+        api_access,
+        api_client,
         api_resources,
-        datastore,
         kubeconfig,
+        kubernetes_datastore,
     )
 
     given = settings.kubernetes
-    overrides = access.Access(
+    overrides = api_access.ApiAccess(
         server=given.api_endpoint,
         ca_file=given.ca_file,
         cert_file=given.cert_file,
@@ -119,19 +119,19 @@ def _kubernetes(settings: Settings, lookups: Lookups) -> Datastore:
         insecure=given.insecure_skip_tls_verify,
     )
     try:
-        base = access.Access()
+        base = api_access.ApiAccess()
         if given.kubeconfig_inline:
             base = kubeconfig.access_from_text(given.kubeconfig_inline, given.current_context)
         elif given.kubeconfig:
             base = kubeconfig.access_from_files(given.kubeconfig, given.current_context)
-        return datastore.KubernetesDatastore(
+        return kubernetes_datastore.KubernetesDatastore(
             base.overridden(overrides),
             settings.node.name,
             settings.node.interface_prefix,
             lookups,
             native=given.api_group.startswith(api_resources.NATIVE_GROUP) if given.api_group else None,
             host_endpoints="workload" in settings.metrics.families,
-            client_pace=api.ClientPace(queries_per_second=given.client_qps, burst=given.client_burst),
+            limits=api_client.ClientLimits(queries_per_second=given.client_qps, burst=given.client_burst),
         )
     except ValueError as error:
         raise StartError(str(error)) from error

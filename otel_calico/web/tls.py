@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from ipaddress import ip_address
 
-from otel_calico.web.config_file import Pem, TlsConfig
+from otel_calico.files import as_file
+from otel_calico.web.config_file import TlsConfig
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _CIPHERS = {
@@ -58,7 +57,7 @@ def names_of(certificate: Mapping[str, object]) -> set[str]:
 
 
 def _load_certificate(context: ssl.SSLContext, config: TlsConfig) -> Iterator[str]:
-    with _readable(config.cert) as cert, _readable(config.key) as key:
+    with as_file(config.cert.text, config.cert.file) as cert, as_file(config.key.text, config.key.file) as key:
         try:
             # Without a password `ssl` would ask for one on the terminal.
             context.load_cert_chain(cert, key, password=lambda: "")
@@ -92,20 +91,6 @@ def _choose_curve(context: ssl.SSLContext, config: TlsConfig) -> Iterator[str]:
         yield f"tls_server_config.curve_preferences: name one of {', '.join(_CURVES)}, or none for all"
     elif config.curve_preferences:
         context.set_ecdh_curve(_CURVES[config.curve_preferences[0]])
-
-
-@contextmanager
-def _readable(pem: Pem) -> Iterator[str]:
-    """A path for `ssl`, which loads certificates from files only; text stays in memory."""
-    if pem.file:
-        yield str(pem.file)
-        return
-    descriptor = os.memfd_create("pem")
-    try:
-        os.write(descriptor, pem.text.encode())
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)
 
 
 def _reason(error: Exception) -> str:

@@ -17,7 +17,7 @@ PROGRAM = """
 import logging, sys, structlog
 from otel_calico import logs
 logs.configure(*sys.argv[1:])
-log = structlog.get_logger("otel_calico.datastores.loop")
+log = structlog.get_logger("otel_calico.datastores.reflector")
 log.debug("watch_event")
 log.warning("datastore_disconnected", endpoint="http://e:2379", error="é\\n")
 logging.getLogger("grpc").info("not of interest")
@@ -42,7 +42,7 @@ def lines(*arguments: str) -> list[str]:
 
 def test_away_from_a_terminal_every_event_is_one_json_line() -> None:
     ours, library, failure = (json.loads(line) for line in lines("info", "auto"))
-    logger = "otel_calico.datastores.loop"
+    logger = "otel_calico.datastores.reflector"
     assert ours == {
         "timestamp": "TIME",
         "level": "warning",
@@ -76,7 +76,7 @@ def test_the_level_holds_for_us_and_libraries_speak_from_warnings_on(level: str,
 def test_the_console_form_has_no_colours_away_from_a_terminal() -> None:
     first = lines("info", "console")[0]
     assert re.sub(" +", " ", first) == (
-        "TIME [warning ] datastore_disconnected [otel_calico.datastores.loop] endpoint=http://e:2379 error='é\\n'"
+        "TIME [warning ] datastore_disconnected [otel_calico.datastores.reflector] endpoint=http://e:2379 error='é\\n'"
     )
 
 

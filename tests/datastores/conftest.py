@@ -9,28 +9,20 @@ from pathlib import Path
 import pytest
 
 from otel_calico.calico.lookups import Lookups
+from otel_calico.datastores.backoff import Backoff
 from otel_calico.datastores.datastore import Datastore
-from otel_calico.datastores.etcd import EtcdDatastore
-from otel_calico.datastores.loop import Pace
-from otel_calico.datastores.settings import EtcdSettings
-from tests.node.etcd import TLSFiles
-
-from .calico_etcd import CalicoEtcd
+from otel_calico.datastores.etcd.etcd_access import EtcdAccess
+from otel_calico.datastores.etcd.etcd_datastore import EtcdDatastore
+from tests.node.etcd import Etcd, TLSFiles
 
 NODE = "node-1"
-QUICK = Pace(minimum=0.1, ceiling=0.4)
+QUICK = Backoff(minimum=0.1, maximum=0.4)
 Follow = Callable[..., EtcdDatastore]
 
 
 @pytest.fixture
-def etcd() -> Iterator[CalicoEtcd]:
-    with CalicoEtcd() as member:
-        yield member.start()
-
-
-@pytest.fixture
-def tls_etcd(tmp_path: Path) -> Iterator[CalicoEtcd]:
-    with CalicoEtcd(TLSFiles.issue(tmp_path), knows_clients=False) as member:
+def tls_etcd(tmp_path: Path) -> Iterator[Etcd]:
+    with Etcd(TLSFiles.issue(tmp_path), knows_clients=False) as member:
         yield member.start()
 
 
@@ -44,7 +36,7 @@ def follow() -> Iterator[Follow]:
     """Starts etcd datastores of node-1 and stops them after the test."""
     with ExitStack() as running:
 
-        def started(settings: EtcdSettings, lookups: Lookups, *, host_endpoints: bool = False) -> EtcdDatastore:
+        def started(settings: EtcdAccess, lookups: Lookups, *, host_endpoints: bool = False) -> EtcdDatastore:
             datastore: Datastore = EtcdDatastore(settings, NODE, "cali", lookups, QUICK, host_endpoints=host_endpoints)
             datastore.start()
             running.callback(datastore.stop)

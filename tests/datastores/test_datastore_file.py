@@ -16,7 +16,7 @@ from otel_calico.calico.chains import IdScheme
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Policy, PolicyKind, Tier, WorkloadEndpoint
 from otel_calico.datastores.datastore import Datastore, DatastoreError, NoDatastore
-from otel_calico.datastores.file import FileDatastore
+from otel_calico.datastores.file_datastore import FileDatastore
 from otel_calico.datastores.status import KindStatus
 
 from .cluster import cluster_information, endpoint, endpoint_key, policy, tier

@@ -13,13 +13,14 @@ from otel_calico.calico.chains import IdScheme
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import ClusterInformation, Policy, PolicyKind, Tier, WorkloadEndpoint
 from otel_calico.datastores.decode import CALICO_KINDS
-from otel_calico.datastores.etcd import EtcdDatastore, EtcdSource
-from otel_calico.datastores.settings import EtcdSettings
-from otel_calico.datastores.source import HistoryLostError
+from otel_calico.datastores.etcd.etcd_access import EtcdAccess
+from otel_calico.datastores.etcd.etcd_datastore import EtcdDatastore
+from otel_calico.datastores.etcd.etcd_list_watch import EtcdListWatch
+from otel_calico.datastores.list_watch import RelistRequiredError
 from otel_calico.datastores.status import KindStatus
+from tests.node.etcd import Etcd
 from tests.node.programs import free_port, wait_until
 
-from .calico_etcd import CalicoEtcd
 from .cluster import cluster_information, endpoint, endpoint_key, policy, tier
 from .conftest import NODE, Follow
 
@@ -37,7 +38,7 @@ def in_sync(datastore: EtcdDatastore) -> None:
     wait_until(lambda: datastore.status().in_sync)
 
 
-def test_what_etcd_holds_is_looked_up(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
+def test_what_etcd_holds_is_looked_up(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     etcd.put(endpoint_key("far", "node-2"), endpoint("far", "cali2", node="node-2"))
     etcd.put(endpoint_key("broken"), '{"spec": ')
@@ -48,7 +49,7 @@ def test_what_etcd_holds_is_looked_up(etcd: CalicoEtcd, lookups: Lookups, follow
     etcd.put("tiers/security", tier("security", 50, defaultAction="Pass"))
     etcd.put("clusterinformations/default", cluster_information("v3.29.1"))
 
-    datastore = follow(etcd.settings, lookups)
+    datastore = follow(etcd.access, lookups)
     in_sync(datastore)
 
     assert {name: lookups.endpoint(name) for name in lookups.interfaces()} == {"cali1": WEB}
@@ -72,8 +73,8 @@ def test_what_etcd_holds_is_looked_up(etcd: CalicoEtcd, lookups: Lookups, follow
     assert datastore.status().unready_reasons == ()
 
 
-def test_changes_arrive_within_50_ms(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
-    in_sync(follow(etcd.settings, lookups))
+def test_changes_arrive_within_50_ms(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
+    in_sync(follow(etcd.access, lookups))
     delays = []
     for number in range(10):
         etcd.put(endpoint_key("web-1"), endpoint("web-1", f"cali{number}"))
@@ -98,10 +99,10 @@ def test_changes_arrive_within_50_ms(etcd: CalicoEtcd, lookups: Lookups, follow:
     wait_until(lambda: lookups.interfaces() == ())
 
 
-def test_the_cache_outlives_etcd_and_catches_up(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
+def test_the_cache_outlives_etcd_and_catches_up(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     etcd.put(endpoint_key("web-2"), endpoint("web-2", "cali2"))
-    datastore = follow(etcd.settings, lookups)
+    datastore = follow(etcd.access, lookups)
     in_sync(datastore)
 
     etcd.kill()
@@ -122,10 +123,10 @@ def test_the_cache_outlives_etcd_and_catches_up(etcd: CalicoEtcd, lookups: Looku
     assert back.errors > 0
 
 
-def test_what_a_compaction_hid_is_found_by_listing_again(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
+def test_what_a_compaction_hid_is_found_by_listing_again(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     etcd.put("networkpolicies/shop/default.a", policy("NetworkPolicy", "default.a", "shop"))
-    datastore = follow(etcd.settings, lookups)
+    datastore = follow(etcd.access, lookups)
     in_sync(datastore)
     elsewhere = etcd.port
 
@@ -146,23 +147,23 @@ def test_what_a_compaction_hid_is_found_by_listing_again(etcd: CalicoEtcd, looku
     wait_until(lambda: not lookups.held("networkpolicies"))
 
 
-def test_a_watch_from_a_compacted_revision_tells_that_history_is_lost(etcd: CalicoEtcd) -> None:
+def test_a_watch_from_a_compacted_revision_tells_that_history_is_lost(etcd: Etcd) -> None:
     for number in range(3):
         etcd.put("tiers/security", tier("security", number))
     etcd.compact(etcd.revision)
-    source = EtcdSource(etcd.settings)
+    source = EtcdListWatch(etcd.access)
     try:
         watch = source.watch("tiers", "1")
-        with pytest.raises(HistoryLostError, match="etcd has compacted its history up to revision 4"):
+        with pytest.raises(RelistRequiredError, match="etcd has compacted its history up to revision 4"):
             list(watch)
         watch.close()
     finally:
         source.close()
 
 
-def test_a_deletion_that_is_the_last_thing_before_a_compaction_is_not_missed(etcd: CalicoEtcd) -> None:
+def test_a_deletion_that_is_the_last_thing_before_a_compaction_is_not_missed(etcd: Etcd) -> None:
     etcd.put("tiers/security", tier("security", 1))
-    source = EtcdSource(etcd.settings)
+    source = EtcdListWatch(etcd.access)
     listing = source.list("tiers")
     assert [key for key, _ in listing.items] == ["security"]
     etcd.delete("tiers/security")
@@ -171,7 +172,7 @@ def test_a_deletion_that_is_the_last_thing_before_a_compaction_is_not_missed(etc
     ending = threading.Timer(2, watch.close)
     ending.start()
     try:
-        with pytest.raises(HistoryLostError):
+        with pytest.raises(RelistRequiredError):
             list(watch)
     finally:
         ending.cancel()
@@ -180,26 +181,26 @@ def test_a_deletion_that_is_the_last_thing_before_a_compaction_is_not_missed(etc
 
 
 def test_an_etcd_that_lost_its_data_is_listed_again(lookups: Lookups, follow: Follow) -> None:
-    with CalicoEtcd().start() as first:
+    with Etcd().start() as first:
         for number in range(5):
             first.put(endpoint_key(f"web-{number}"), endpoint(f"web-{number}", f"cali{number}"))
-        datastore = follow(first.settings, lookups)
+        datastore = follow(first.access, lookups)
         in_sync(datastore)
-    second = CalicoEtcd()
+    second = Etcd()
     second.port = first.port
     with second.start():
         second.put(endpoint_key("web-9"), endpoint("web-9", "cali9"))
         wait_until(lambda: tuple(lookups.interfaces()) == ("cali9",))
 
 
-def test_a_frozen_etcd_is_waited_for_and_stopping_is_prompt(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
+def test_a_frozen_etcd_is_waited_for_and_stopping_is_prompt(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
-    datastore = follow(etcd.settings, lookups)
-    late = follow(etcd.settings, Lookups())
+    datastore = follow(etcd.access, lookups)
+    late = follow(etcd.access, Lookups())
     in_sync(datastore)
     in_sync(late)
     etcd.pause()
-    starting = follow(etcd.settings, Lookups())  # waits for an answer to its first question
+    starting = follow(etcd.access, Lookups())  # waits for an answer to its first question
     time.sleep(0.3)
     assert not starting.status().in_sync
     for one in (late, starting):
@@ -212,16 +213,16 @@ def test_a_frozen_etcd_is_waited_for_and_stopping_is_prompt(etcd: CalicoEtcd, lo
     wait_until(lambda: set(lookups.interfaces()) == {"cali1", "cali2"})
 
 
-def test_stopping_leaves_no_thread_behind(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
+def test_stopping_leaves_no_thread_behind(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     before = set(threading.enumerate())
-    datastore = follow(etcd.settings, lookups)
+    datastore = follow(etcd.access, lookups)
     wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
     assert set(threading.enumerate()) > before
     datastore.stop()
     wait_until(lambda: set(threading.enumerate()) <= before, seconds=2)
 
 
-def test_fifty_thousand_policies_are_in_sync_within_5_s(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
+def test_fifty_thousand_policies_are_in_sync_within_5_s(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put_all(
         {
             f"networkpolicies/ns-{n % 500}/default.policy-{n}": policy(
@@ -239,7 +240,7 @@ def test_fifty_thousand_policies_are_in_sync_within_5_s(etcd: CalicoEtcd, lookup
     )
     lookups.policy("cali-pi-x", IdScheme.TIER_NAME)  # scans have asked before: every policy is hashed while it is read
     began = time.monotonic()
-    datastore = follow(etcd.settings, lookups)
+    datastore = follow(etcd.access, lookups)
     wait_until(lambda: datastore.status().in_sync, seconds=30)
     seconds = time.monotonic() - began
     print(f"50,000 policies and 5,000 endpoints in sync after {seconds:.2f} s")  # noqa: T201 - a measure for the reader
@@ -252,4 +253,4 @@ def test_fifty_thousand_policies_are_in_sync_within_5_s(etcd: CalicoEtcd, lookup
 
 def test_settings_that_cannot_work_are_refused(lookups: Lookups) -> None:
     with pytest.raises(ValueError, match="no etcd endpoints given"):
-        EtcdDatastore(EtcdSettings(()), NODE, "cali", lookups)
+        EtcdDatastore(EtcdAccess(()), NODE, "cali", lookups)

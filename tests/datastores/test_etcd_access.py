@@ -12,21 +12,21 @@ import trustme
 
 from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.datastore import DatastoreError
-from otel_calico.datastores.etcd import EtcdSource
-from otel_calico.datastores.settings import EtcdSettings
-from tests.node.etcd import TLSFiles
-from tests.node.programs import free_port, wait_until
+from otel_calico.datastores.etcd.etcd_access import EtcdAccess, EtcdEndpoint
+from otel_calico.datastores.etcd.etcd_client import EtcdClient
+from otel_calico.datastores.etcd.etcd_list_watch import EtcdListWatch
+from tests.node.etcd import PASSWORD, Etcd, TLSFiles
+from tests.node.programs import Program, free_port, wait_until
 
-from .calico_etcd import PASSWORD, CalicoEtcd
 from .cluster import endpoint, endpoint_key, policy
 from .conftest import Follow
 
 pytestmark = pytest.mark.slow
 
-CLOSED = "it closed the connection; if that goes on, check http or https in ETCD_ENDPOINTS, and ETCD_CERT_FILE"
+CLOSED = "it closed the connection; if this repeats, check http or https in ETCD_ENDPOINTS, and ETCD_CERT_FILE"
 
 
-def the_one_error(follow: Follow, settings: EtcdSettings) -> str:
+def the_one_error(follow: Follow, settings: EtcdAccess) -> str:
     """What every kind says when nothing can be had."""
     datastore = follow(settings, Lookups())
     wait_until(lambda: all(kind.errors for kind in datastore.status().kinds.values()))
@@ -39,58 +39,81 @@ def the_one_error(follow: Follow, settings: EtcdSettings) -> str:
     return text
 
 
-def test_a_dead_endpoint_is_passed_over_quickly(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
+def test_a_dead_endpoint_is_passed_over_quickly(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     dead = [f"http://127.0.0.1:{free_port()}" for _ in range(2)]
     for order in ([*dead, etcd.endpoint], [etcd.endpoint, *dead], [dead[0], etcd.endpoint, dead[1]]):
         began = time.monotonic()
-        datastore = follow(EtcdSettings(endpoints=tuple(order)), lookups)
+        datastore = follow(EtcdAccess(endpoints=tuple(order)), lookups)
         wait_until(lambda datastore=datastore: datastore.status().in_sync)  # type: ignore[misc]
         assert time.monotonic() - began < 2
     assert lookups.endpoint("cali1") is not None
 
 
-def test_an_endpoint_that_accepts_and_says_nothing_is_given_up(
-    etcd: CalicoEtcd, lookups: Lookups, follow: Follow
-) -> None:
+def test_an_endpoint_that_accepts_and_says_nothing_is_given_up(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        settings = EtcdSettings(endpoints=(url,), timeout=0.5)
+        settings = EtcdAccess(endpoints=(url,), timeout=0.5)
         assert the_one_error(follow, settings) == (
-            f"{url}: no answer in time: is it reachable from this node, and does etcd have a leader?"
+            f"{url}: no answer in time: can this node reach it, and does etcd have a leader?"
         )
         datastore = follow(replace(settings, endpoints=(url, etcd.endpoint)), lookups)
         wait_until(lambda: datastore.status().in_sync)
 
 
-def test_scheme_and_port_of_an_endpoint_may_be_left_out(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
-    datastore = follow(EtcdSettings(endpoints=(f"localhost:{etcd.port}",)), lookups)
+def test_scheme_and_port_of_an_endpoint_may_be_left_out(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
+    datastore = follow(EtcdAccess(endpoints=(f"localhost:{etcd.port}",)), lookups)
     wait_until(lambda: datastore.status().in_sync)
+
+
+class GrpcProxy(Program):
+    """etcd's own proxy, which clients may use in place of the members."""
+
+    def __init__(self, etcd: Etcd) -> None:
+        super().__init__("grpc-proxy")
+        self.address = f"127.0.0.1:{free_port()}"
+        self.launch(["etcd", "grpc-proxy", "start", f"--endpoints={etcd.endpoint}", f"--listen-addr={self.address}"])
+
+
+def test_changes_arrive_through_the_grpc_proxy_of_etcd(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
+    with GrpcProxy(etcd) as proxy:
+        datastore = follow(EtcdAccess(endpoints=(proxy.address,)), lookups)
+        wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
+        etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
+        wait_until(lambda: lookups.endpoint("cali1") is not None)
+
+
+@pytest.mark.parametrize("method", ["get_range", "watch"])
+def test_a_call_after_the_client_was_closed_is_an_error_and_no_crash(method: str) -> None:
+    client = EtcdClient(EtcdEndpoint("127.0.0.1", 1, tls=False), EtcdAccess(()), None)
+    client.close()
+    with pytest.raises(ValueError, match="closed"):
+        getattr(client, method)(b"key")
 
 
 def test_when_none_answers_each_endpoint_is_named(follow: Follow) -> None:
     urls = [f"http://127.0.0.1:{free_port()}" for _ in range(2)]
-    error = the_one_error(follow, EtcdSettings(endpoints=tuple(urls)))
+    error = the_one_error(follow, EtcdAccess(endpoints=tuple(urls)))
     refused = "connection refused: is etcd running there, and is the port right?"
     assert sorted(error.split("; ")) == sorted(f"{url}: {refused}" for url in urls)
 
 
-def authority_of(etcd: CalicoEtcd) -> str:
-    return Path(etcd.settings.ca_cert_file).read_text()
+def authority_of(etcd: Etcd) -> str:
+    return Path(etcd.access.ca_cert_file).read_text()
 
 
-def test_tls_with_the_right_ca(tls_etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
+def test_tls_with_the_right_ca(tls_etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     tls_etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
-    from_file = follow(tls_etcd.settings, lookups)
-    as_text = follow(replace(tls_etcd.settings, ca_cert_file="", ca_cert=authority_of(tls_etcd)), Lookups())
+    from_file = follow(tls_etcd.access, lookups)
+    as_text = follow(replace(tls_etcd.access, ca_cert_file="", ca_cert=authority_of(tls_etcd)), Lookups())
     wait_until(lambda: from_file.status().in_sync and as_text.status().in_sync)
     assert lookups.endpoint("cali1") is not None
 
 
-def test_tls_errors_say_which_setting_is_wrong(tls_etcd: CalicoEtcd, tmp_path: Path, follow: Follow) -> None:
-    settings = tls_etcd.settings
+def test_tls_errors_say_which_setting_is_wrong(tls_etcd: Etcd, tmp_path: Path, follow: Follow) -> None:
+    settings = tls_etcd.access
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
-    untrusted = f"{tls_etcd.endpoint}: its certificate is not signed by the CA we trust: check ETCD_CA_CERT_FILE"
+    untrusted = f"{tls_etcd.endpoint}: its certificate is not signed by a trusted CA: check ETCD_CA_CERT_FILE"
     assert the_one_error(follow, replace(settings, ca_cert_file=str(tmp_path / "other.pem"))) == untrusted
     assert the_one_error(follow, replace(settings, ca_cert_file="")) == untrusted  # the system does not know it
     missing = str(tmp_path / "missing.pem")
@@ -98,38 +121,38 @@ def test_tls_errors_say_which_setting_is_wrong(tls_etcd: CalicoEtcd, tmp_path: P
         f"cannot read the certificate file {missing}: No such file or directory"
     )
     plain = f"http://127.0.0.1:{tls_etcd.port}"
-    assert the_one_error(follow, EtcdSettings(endpoints=(plain,))) == (f"{plain}: {CLOSED}")
+    assert the_one_error(follow, EtcdAccess(endpoints=(plain,))) == (f"{plain}: {CLOSED}")
 
 
-def test_https_to_a_plain_etcd_is_told(etcd: CalicoEtcd, follow: Follow) -> None:
+def test_https_to_a_plain_etcd_is_told(etcd: Etcd, follow: Follow) -> None:
     url = f"https://127.0.0.1:{etcd.port}"
-    assert the_one_error(follow, EtcdSettings(endpoints=(url,))) == (f"{url}: {CLOSED}")
+    assert the_one_error(follow, EtcdAccess(endpoints=(url,))) == (f"{url}: {CLOSED}")
 
 
 def test_a_client_certificate(tmp_path: Path, lookups: Lookups, follow: Follow) -> None:
     files = TLSFiles.issue(tmp_path)
-    with CalicoEtcd(files).start() as etcd:
-        with_it = replace(etcd.settings, cert_file=files.certificate, key_file=files.key)
+    with Etcd(files).start() as etcd:
+        with_it = replace(etcd.access, cert_file=files.certificate, key_file=files.key)
         datastore = follow(with_it, lookups)
         wait_until(lambda: datastore.status().in_sync)
-        assert "ETCD_CERT_FILE" in the_one_error(follow, etcd.settings)
+        assert "ETCD_CERT_FILE" in the_one_error(follow, etcd.access)
 
 
 def test_a_rotated_ca_is_read_at_the_next_connection(
-    tls_etcd: CalicoEtcd, tmp_path: Path, lookups: Lookups, follow: Follow
+    tls_etcd: Etcd, tmp_path: Path, lookups: Lookups, follow: Follow
 ) -> None:
     tls_etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     rotated = tmp_path / "rotated.pem"
     trustme.CA().cert_pem.write_to_path(rotated)
-    datastore = follow(replace(tls_etcd.settings, ca_cert_file=str(rotated)), lookups)
+    datastore = follow(replace(tls_etcd.access, ca_cert_file=str(rotated)), lookups)
     wait_until(lambda: datastore.status().kinds["tiers"].errors > 0)
     rotated.write_text(authority_of(tls_etcd))
     wait_until(lambda: datastore.status().in_sync)
 
 
-def test_a_password_on_a_plain_channel(etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
+def test_a_password_on_a_plain_channel(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
-    settings = replace(etcd.settings, username="reader", password=PASSWORD)
+    settings = replace(etcd.access, username="reader", password=PASSWORD)
     not_asked = follow(settings, Lookups())
     wait_until(lambda: not_asked.status().in_sync)  # given, but authentication is still off
 
@@ -141,24 +164,22 @@ def test_a_password_on_a_plain_channel(etcd: CalicoEtcd, lookups: Lookups, follo
 
     wrong = the_one_error(follow, replace(settings, password=PASSWORD[:-1]))
     assert wrong == f"{etcd.endpoint}: etcd refused user or password: check ETCD_USERNAME and ETCD_PASSWORD"
-    none = the_one_error(follow, etcd.settings)
-    assert none == f"{etcd.endpoint}: etcd asks for a user: set ETCD_USERNAME and ETCD_PASSWORD"
+    none = the_one_error(follow, etcd.access)
+    assert none == f"{etcd.endpoint}: etcd requires a user: set ETCD_USERNAME and ETCD_PASSWORD"
     assert PASSWORD not in repr(settings)
 
 
-def test_a_password_over_tls(tls_etcd: CalicoEtcd, lookups: Lookups, follow: Follow) -> None:
+def test_a_password_over_tls(tls_etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     tls_etcd.require_password()
-    datastore = follow(replace(tls_etcd.settings, username="reader", password=PASSWORD), lookups)
+    datastore = follow(replace(tls_etcd.access, username="reader", password=PASSWORD), lookups)
     wait_until(lambda: datastore.status().in_sync)
 
 
-def test_a_kind_that_may_not_be_read_is_named_and_the_others_work(
-    etcd: CalicoEtcd, lookups: Lookups, follow: Follow
-) -> None:
+def test_a_kind_that_may_not_be_read_is_named_and_the_others_work(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     etcd.put("globalnetworkpolicies/default.a", policy("GlobalNetworkPolicy", "default.a"))
     etcd.require_password("workloadendpoints", "networkpolicies", "tiers", "clusterinformations")
-    datastore = follow(replace(etcd.settings, username="reader", password=PASSWORD), lookups)
+    datastore = follow(replace(etcd.access, username="reader", password=PASSWORD), lookups)
     remedy = "grant the user read on /calico/resources/v3/projectcalico.org/*"
     expected = f"globalnetworkpolicies: {etcd.endpoint}: etcd refused to read: {remedy}"
     wait_until(lambda: datastore.status().unready_reasons == (expected,))
@@ -170,9 +191,9 @@ def test_a_kind_that_may_not_be_read_is_named_and_the_others_work(
     assert datastore.status().kinds["workloadendpoints"].errors == 0
 
 
-def test_a_watch_that_is_refused_says_so(etcd: CalicoEtcd) -> None:
+def test_a_watch_that_is_refused_says_so(etcd: Etcd) -> None:
     etcd.require_password("tiers")
-    source = EtcdSource(replace(etcd.settings, username="reader", password=PASSWORD))
+    source = EtcdListWatch(replace(etcd.access, username="reader", password=PASSWORD))
     try:
         allowed, refused = source.watch("tiers", "1"), source.watch("networkpolicies", "1")
         assert next(iter(allowed)).revision == "1"
@@ -187,25 +208,25 @@ def test_a_watch_that_is_refused_says_so(etcd: CalicoEtcd) -> None:
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        (EtcdSettings(("ftp://a:1",)), "etcd endpoint 'ftp://a:1': expected http://HOST:PORT or https://HOST:PORT"),
-        (EtcdSettings(("http://a:x",)), "etcd endpoint: Port could not be cast to integer value as 'x'"),
+        (EtcdAccess(("ftp://a:1",)), "etcd endpoint 'ftp://a:1': expected http://HOST:PORT or https://HOST:PORT"),
+        (EtcdAccess(("http://a:x",)), "etcd endpoint: Port could not be cast to integer value as 'x'"),
         (
-            EtcdSettings(("http://me:secret@a:1",)),
-            "etcd endpoint: credentials do not belong into the URL; use ETCD_USERNAME and ETCD_PASSWORD",
+            EtcdAccess(("http://me:secret@a:1",)),
+            "etcd endpoint: remove the credentials from the URL; use ETCD_USERNAME and ETCD_PASSWORD",
         ),
         (
-            EtcdSettings(("a",), cert_file="c"),
-            "an etcd client certificate and its key count only together: set both or neither",
+            EtcdAccess(("a",), cert_file="c"),
+            "an etcd client certificate needs its key and the key its certificate: set both or neither",
         ),
         (
-            EtcdSettings(("a",), ca_cert_file="c", ca_cert="pem"),
+            EtcdAccess(("a",), ca_cert_file="c", ca_cert="pem"),
             "etcd certificates are given both as files and as texts: use one of the two",
         ),
     ],
 )
-def test_settings_name_their_problem(settings: EtcdSettings, problem: str) -> None:
+def test_settings_name_their_problem(settings: EtcdAccess, problem: str) -> None:
     assert settings.problems() == (problem,)
 
 
 def test_good_settings_have_no_problem() -> None:
-    assert EtcdSettings(("a", "https://[::1]:2379/", " http://b:1")).problems() == ()
+    assert EtcdAccess(("a", "https://[::1]:2379/", " http://b:1")).problems() == ()

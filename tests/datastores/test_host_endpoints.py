@@ -11,10 +11,10 @@ import yaml
 
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import HostEndpoint
-from otel_calico.datastores.file import FileDatastore
+from otel_calico.datastores.file_datastore import FileDatastore
+from tests.node.etcd import Etcd
 from tests.node.programs import wait_until
 
-from .calico_etcd import CalicoEtcd
 from .cluster import policy
 from .conftest import Follow
 
@@ -34,11 +34,11 @@ def resource(endpoint: HostEndpoint, node: str = "node-1") -> Any:
 
 @pytest.mark.slow
 def test_etcds_host_endpoints_of_this_node_are_looked_up_as_they_come_and_go(
-    etcd: CalicoEtcd, lookups: Lookups, follow: Follow
+    etcd: Etcd, lookups: Lookups, follow: Follow
 ) -> None:
     etcd.put(f"{KIND}/uplink", resource(UPLINK))
     etcd.put(f"{KIND}/a-far-one", resource(UPLINK, "node-2"))
-    datastore = follow(etcd.settings, lookups, host_endpoints=True)
+    datastore = follow(etcd.access, lookups, host_endpoints=True)
     wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
     assert (lookups.host_endpoint("eth0"), lookups.host_endpoint("*")) == (UPLINK, None)
     etcd.put(f"{KIND}/node-1-auto-hep", resource(AUTO))
@@ -48,11 +48,9 @@ def test_etcds_host_endpoints_of_this_node_are_looked_up_as_they_come_and_go(
 
 
 @pytest.mark.slow
-def test_etcd_is_not_asked_for_host_endpoints_that_nobody_wants(
-    etcd: CalicoEtcd, lookups: Lookups, follow: Follow
-) -> None:
+def test_etcd_is_not_asked_for_host_endpoints_that_nobody_wants(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put(f"{KIND}/uplink", resource(UPLINK))
-    datastore = follow(etcd.settings, lookups)
+    datastore = follow(etcd.access, lookups)
     wait_until(lambda: datastore.status().in_sync)
     assert KIND not in datastore.status().kinds
     assert lookups.host_endpoint("eth0") is None

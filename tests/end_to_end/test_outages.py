@@ -114,7 +114,7 @@ def test_a_wrong_authority_is_named_and_the_right_one_put_in_place_is_taken(tmp_
         ).start("/healthz")
         service.wait(lambda: all(by_kind(service, "errors_total").values()), "errors of all kinds")
         answer = service.get("/readyz")
-        reason = f"{node.etcd.endpoint}: its certificate is not signed by the CA we trust: check ETCD_CA_CERT_FILE"
+        reason = f"{node.etcd.endpoint}: its certificate is not signed by a trusted CA: check ETCD_CA_CERT_FILE"
         remedy = "`otel-calico check` tells what to do."
         assert answer.status == 503
         assert set(answer.text.splitlines()[1:]) == {f"{kind}: {reason}. {remedy}" for kind in KINDS}

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from otel_calico.calico.lookups import Lookups
-from otel_calico.datastores.kubernetes.access import Access
-from otel_calico.datastores.kubernetes.api import ClientPace
-from otel_calico.datastores.kubernetes.datastore import KubernetesDatastore
-from otel_calico.datastores.loop import Pace
+from otel_calico.datastores.backoff import Backoff
+from otel_calico.datastores.kubernetes.api_access import ApiAccess
+from otel_calico.datastores.kubernetes.api_client import ClientLimits
+from otel_calico.datastores.kubernetes.kubernetes_datastore import KubernetesDatastore
 from tests.kubernetes.api_server import ApiServer
 
 NODE = "node-1"
-QUICK = Pace(minimum=0.05, ceiling=0.2)
-CLIENT = ClientPace(timeout=2, queries_per_second=0)
+QUICK = Backoff(minimum=0.05, maximum=0.2)
+CLIENT = ClientLimits(timeout=2, queries_per_second=0)
 Follow = Callable[..., KubernetesDatastore]
 
 
@@ -37,9 +37,9 @@ def follow() -> Iterator[Follow]:
     """Starts datastores of node-1 and stops them after the test."""
     with ExitStack() as running:
 
-        def started(access: Access | str, lookups: Lookups, **options: Any) -> KubernetesDatastore:
-            where = Access(access) if isinstance(access, str) else access
-            settings: dict[str, Any] = {"client_pace": CLIENT, "pace": QUICK, **options}
+        def started(access: ApiAccess | str, lookups: Lookups, **options: Any) -> KubernetesDatastore:
+            where = ApiAccess(access) if isinstance(access, str) else access
+            settings: dict[str, Any] = {"limits": CLIENT, "backoff": QUICK, **options}
             datastore = KubernetesDatastore(where, NODE, "cali", lookups, **settings)
             datastore.start()
             running.callback(datastore.stop)

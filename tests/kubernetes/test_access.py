@@ -12,10 +12,10 @@ import pytest
 import trustme
 
 from otel_calico.calico.lookups import Lookups
-from otel_calico.datastores.kubernetes.access import Access
+from otel_calico.datastores.kubernetes.api_access import ApiAccess
 from otel_calico.datastores.kubernetes.bearer_token import FRESH, BearerToken
-from otel_calico.datastores.kubernetes.datastore import KubernetesDatastore
 from otel_calico.datastores.kubernetes.kubeconfig import access_from_files, access_from_text
+from otel_calico.datastores.kubernetes.kubernetes_datastore import KubernetesDatastore
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import Follow
 from tests.node.programs import free_port, wait_until
@@ -50,7 +50,7 @@ def in_sync(datastore: KubernetesDatastore) -> None:
     wait_until(lambda: datastore.status().in_sync, "in sync")
 
 
-def the_one_error(follow: Follow, access: Access | str) -> str:
+def the_one_error(follow: Follow, access: ApiAccess | str) -> str:
     """What every kind says when nothing can be had."""
     datastore = follow(access, Lookups())
     wait_until(lambda: all(kind.errors for kind in datastore.status().kinds.values()), "errors")
@@ -62,16 +62,16 @@ def the_one_error(follow: Follow, access: Access | str) -> str:
 def test_a_token_given_or_in_a_file_is_shown(api: ApiServer, follow: Follow, tmp_path: Path) -> None:
     api.behaviour.tokens = {"first"}
     (tmp_path / "token").write_text("first\n")
-    in_sync(follow(Access(api.url, token="first"), Lookups()))
-    in_sync(follow(Access(api.url, token_file=str(tmp_path / "token")), Lookups()))
-    assert "first" not in repr(Access(api.url, token="first"))
+    in_sync(follow(ApiAccess(api.url, token="first"), Lookups()))
+    in_sync(follow(ApiAccess(api.url, token_file=str(tmp_path / "token")), Lookups()))
+    assert "first" not in repr(ApiAccess(api.url, token="first"))
 
 
 def test_a_rotated_token_is_read_when_the_old_one_is_refused(api: ApiServer, follow: Follow, tmp_path: Path) -> None:
     api.behaviour.tokens = {"first"}
     file = tmp_path / "token"
     file.write_text("first")
-    datastore = follow(Access(api.url, token_file=str(file)), Lookups())
+    datastore = follow(ApiAccess(api.url, token_file=str(file)), Lookups())
     wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()), "all kinds are watched")
     file.write_text("second")
     api.behaviour.tokens = {"second"}
@@ -86,47 +86,47 @@ def test_a_refused_token_is_told_without_its_text(api: ApiServer, follow: Follow
     file = tmp_path / "token"
     file.write_text("s3cret")
     for access, credentials in [
-        (Access(api.url, token_file=str(file)), f"token in {file}"),
-        (Access(api.url, token="s3cret"), "token"),
-        (Access(api.url), "no credentials"),
+        (ApiAccess(api.url, token_file=str(file)), f"token in {file}"),
+        (ApiAccess(api.url, token="s3cret"), "token"),
+        (ApiAccess(api.url), "no credentials"),
     ]:
         datastore = follow(access, Lookups())
         expected = (
-            f"{api.url}: the API server does not know us ({credentials}) who want to list pods (401): "
-            "are the credentials of this cluster, and not expired?"
+            f"{api.url}: the API server rejects our credentials ({credentials}) for list pods (401): "
+            "are they for this cluster, and not expired?"
         )
         wait_until(lambda d=datastore, e=expected: d.status().kinds["pods"].last_error == e, expected)  # type: ignore[misc]
     missing = str(tmp_path / "none")
-    assert the_one_error(follow, Access(api.url, token_file=missing)) == (
+    assert the_one_error(follow, ApiAccess(api.url, token_file=missing)) == (
         f"cannot read the token file {missing}: No such file or directory"
     )
 
 
 @pytest.mark.slow
 def test_tls_with_the_right_ca_as_file_and_as_text(tls_api: ApiServer, ca_file: str, follow: Follow) -> None:
-    in_sync(follow(Access(tls_api.url, ca_file=ca_file), Lookups()))
-    in_sync(follow(Access(tls_api.url, ca=Path(ca_file).read_text()), Lookups()))
-    in_sync(follow(Access(tls_api.url, insecure=True), Lookups()))
+    in_sync(follow(ApiAccess(tls_api.url, ca_file=ca_file), Lookups()))
+    in_sync(follow(ApiAccess(tls_api.url, ca=Path(ca_file).read_text()), Lookups()))
+    in_sync(follow(ApiAccess(tls_api.url, insecure=True), Lookups()))
 
 
 @pytest.mark.slow
 def test_tls_errors_say_what_to_do(tls_api: ApiServer, ca_file: str, follow: Follow, tmp_path: Path) -> None:
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(other)
-    untrusted = f"{tls_api.url}: its certificate is not signed by the CA we trust: {CA_REMEDY}"
-    assert the_one_error(follow, Access(tls_api.url, ca_file=str(other))) == untrusted
+    untrusted = f"{tls_api.url}: its certificate is not signed by a trusted CA: {CA_REMEDY}"
+    assert the_one_error(follow, ApiAccess(tls_api.url, ca_file=str(other))) == untrusted
     assert the_one_error(follow, tls_api.url) == untrusted  # the system does not know it
     by_name = tls_api.url.replace("127.0.0.1", "localhost")
-    assert the_one_error(follow, Access(by_name, ca_file=ca_file)) == (
+    assert the_one_error(follow, ApiAccess(by_name, ca_file=ca_file)) == (
         f"{by_name}: its certificate is for other names: use one of them in the server's URL; or {CA_REMEDY}"
     )
-    in_sync(follow(Access(by_name, ca_file=ca_file, server_name="127.0.0.1"), Lookups()))
+    in_sync(follow(ApiAccess(by_name, ca_file=ca_file, server_name="127.0.0.1"), Lookups()))
     missing = str(tmp_path / "none")
-    assert the_one_error(follow, Access(tls_api.url, ca_file=missing)) == (
+    assert the_one_error(follow, ApiAccess(tls_api.url, ca_file=missing)) == (
         f"cannot use {missing} for the Kubernetes API: No such file or directory"
     )
     other.write_text("nonsense")
-    assert the_one_error(follow, Access(tls_api.url, ca_file=str(other))) == (
+    assert the_one_error(follow, ApiAccess(tls_api.url, ca_file=str(other))) == (
         f"cannot use {other} for the Kubernetes API: it is not PEM"
     )
 
@@ -134,7 +134,7 @@ def test_tls_errors_say_what_to_do(tls_api: ApiServer, ca_file: str, follow: Fol
 def test_a_rotated_ca_is_read_at_the_next_connection(tls_api: ApiServer, ca_file: str, follow: Follow) -> None:
     good = Path(ca_file).read_bytes()
     trustme.CA().cert_pem.write_to_path(ca_file)
-    datastore = follow(Access(tls_api.url, ca_file=ca_file), Lookups())
+    datastore = follow(ApiAccess(tls_api.url, ca_file=ca_file), Lookups())
     wait_until(lambda: datastore.status().kinds["pods"].errors > 0, "an error")
     Path(ca_file).write_bytes(good)
     in_sync(datastore)
@@ -149,7 +149,7 @@ def test_a_client_certificate(authority: trustme.CA, ca_file: str, follow: Follo
     ours.cert_chain_pems[0].write_to_path(cert)
     ours.private_key_pem.write_to_path(key)
     with ApiServer(context) as server:
-        access = Access(server.url, ca_file=ca_file)
+        access = ApiAccess(server.url, ca_file=ca_file)
         in_sync(follow(replace(access, cert_file=str(cert), key_file=str(key)), Lookups()))
         in_sync(follow(replace(access, cert=cert.read_text(), key=key.read_text()), Lookups()))
         datastore = follow(access, Lookups())
@@ -170,10 +170,10 @@ def test_a_server_that_cannot_be_reached_is_told(api: ApiServer, tls_api: ApiSer
     )
     no_tls = api.url.replace("http", "https")
     assert the_one_error(follow, no_tls) == (
-        f"{no_tls}: it does not speak TLS: use http:// in the server's URL, or name its TLS port"
+        f"{no_tls}: it does not use TLS: use http:// in the server's URL, or the port with TLS"
     )
     plain = tls_api.url.replace("https", "http")
-    assert the_one_error(follow, plain).startswith(f"{plain}: it broke the connection off")
+    assert the_one_error(follow, plain).startswith(f"{plain}: it closed the connection")
 
 
 def test_a_server_below_a_path(api: ApiServer, follow: Follow) -> None:
@@ -183,7 +183,7 @@ def test_a_server_below_a_path(api: ApiServer, follow: Follow) -> None:
 def test_a_token_file_is_read_anew_when_it_is_no_longer_fresh(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("first")
-    kept, read = (BearerToken(Access(token_file=str(file)), fresh) for fresh in (FRESH, 0))
+    kept, read = (BearerToken(ApiAccess(token_file=str(file)), fresh) for fresh in (FRESH, 0))
     assert (kept.current(), read.current()) == ("first", "first")
     file.write_text("second")
     assert (kept.current(), read.current()) == ("first", "second")

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from otel_calico.calico.chains import POLICY_PREFIXES, IdScheme, chain_name, policy_id
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Direction, Policy, PolicyKind
+from otel_calico.datastores.backoff import Backoff
 from otel_calico.datastores.decode import Decoder
-from otel_calico.datastores.kubernetes.access import Access
+from otel_calico.datastores.kubernetes.api_access import ApiAccess
 from otel_calico.datastores.kubernetes.api_resources import KUBERNETES_KINDS, api_resource
-from otel_calico.datastores.kubernetes.datastore import KubernetesDatastore
-from otel_calico.datastores.loop import Pace
+from otel_calico.datastores.kubernetes.kubernetes_datastore import KubernetesDatastore
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import CLIENT, NODE
 from tests.kubernetes.objects import (
@@ -77,8 +77,8 @@ def test_any_way_of_changes_ends_in_the_same_lookups(
         api.behaviour.bookmark_every = 0.01
         api.store.put(*before)
         lookups = Lookups()
-        pace = Pace(minimum=0.005, ceiling=0.02)
-        datastore = KubernetesDatastore(Access(api.url), NODE, "cali", lookups, client_pace=CLIENT, pace=pace)
+        backoff = Backoff(minimum=0.005, maximum=0.02)
+        datastore = KubernetesDatastore(ApiAccess(api.url), NODE, "cali", lookups, limits=CLIENT, backoff=backoff)
         datastore.start()
         try:
             for what, about in changes:

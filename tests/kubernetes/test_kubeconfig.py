@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from otel_calico.datastores.kubernetes.access import Access
+from otel_calico.datastores.kubernetes.api_access import ApiAccess
 from otel_calico.datastores.kubernetes.kubeconfig import KubeconfigError, access_from_files, access_from_text
 
 
@@ -29,8 +29,8 @@ def test_the_first_of_several_files_counts_and_missing_ones_are_passed_over(tmp_
     (tmp_path / "a").write_text(kubeconfig("a", current=False))
     (tmp_path / "b").write_text(kubeconfig("b"))
     paths = f"{tmp_path / 'none'}:{tmp_path / 'a'}:{tmp_path / 'b'}"
-    assert access_from_files(paths) == Access("https://b:6443", token="b-token")
-    assert access_from_files(paths, "a") == Access("https://a:6443", token="a-token")
+    assert access_from_files(paths) == ApiAccess("https://b:6443", token="b-token")
+    assert access_from_files(paths, "a") == ApiAccess("https://a:6443", token="a-token")
 
 
 def test_paths_start_from_the_file_and_data_wins_over_them(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_paths_start_from_the_file_and_data_wins_over_them(tmp_path: Path) -> No
         "token": "ignored",
     }
     (tmp_path / "etc" / "config").write_text(kubeconfig("k", cluster=cluster, user=user))
-    assert access_from_files(str(tmp_path / "etc" / "config")) == Access(
+    assert access_from_files(str(tmp_path / "etc" / "config")) == ApiAccess(
         "https://k",
         server_name="k8s",
         ca_file=str(tmp_path / "etc" / "ca.pem"),
@@ -70,7 +70,7 @@ def test_paths_start_from_the_file_and_data_wins_over_them(tmp_path: Path) -> No
             "",
             "inline kubeconfig has no cluster 'c'",
         ),
-        ("a: [", "", r"inline kubeconfig: no YAML \(line 1\)"),
+        ("a: [", "", r"inline kubeconfig: not YAML \(line 1\)"),
         ("clusters: 1", "", r"inline kubeconfig: Expected `array \| null`, got `int` - at `\$.clusters`"),
         (
             kubeconfig("a", user={"exec": {"command": "aws"}}),
@@ -98,21 +98,21 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_settings_override_what_a_kubeconfig_says() -> None:
-    base = Access("https://a", ca="pem", cert="c", key="k", token_file="t")
-    over = Access("https://b", ca_file="ca.pem", token="x")
-    assert base.overridden(over) == Access("https://b", ca_file="ca.pem", cert="c", key="k", token="x")
-    assert base.overridden(Access()) == base
+    base = ApiAccess("https://a", ca="pem", cert="c", key="k", token_file="t")
+    over = ApiAccess("https://b", ca_file="ca.pem", token="x")
+    assert base.overridden(over) == ApiAccess("https://b", ca_file="ca.pem", cert="c", key="k", token="x")
+    assert base.overridden(ApiAccess()) == base
 
 
 @pytest.mark.parametrize(
     ("access", "problem"),
     [
-        (Access(), "no Kubernetes API server is named"),
-        (Access("k:6443"), "expected https://HOST:PORT"),
-        (Access("https://k:x"), "expected https://HOST:PORT"),
-        (Access("https://k", cert_file="c"), "count only together"),
+        (ApiAccess(), "no Kubernetes API server is named"),
+        (ApiAccess("k:6443"), "expected https://HOST:PORT"),
+        (ApiAccess("https://k:x"), "expected https://HOST:PORT"),
+        (ApiAccess("https://k", cert_file="c"), "needs its key, and the key its certificate"),
     ],
 )
-def test_what_cannot_work_is_told(access: Access, problem: str) -> None:
+def test_what_cannot_work_is_told(access: ApiAccess, problem: str) -> None:
     (text,) = access.problems()
     assert problem in text

@@ -11,8 +11,8 @@ import pytest
 from otel_calico.calico.chains import IdScheme
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import ClusterInformation, HostEndpoint, Policy, PolicyKind, Tier, WorkloadEndpoint
-from otel_calico.datastores.kubernetes.access import Access
-from otel_calico.datastores.kubernetes.datastore import KubernetesDatastore
+from otel_calico.datastores.kubernetes.api_access import ApiAccess
+from otel_calico.datastores.kubernetes.kubernetes_datastore import KubernetesDatastore
 from otel_calico.datastores.status import KindStatus
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import Follow
@@ -133,7 +133,7 @@ def test_kinds_that_the_cluster_lacks_are_empty_and_asked_for_again(
 ) -> None:
     api.behaviour.groups = {"networking.k8s.io"}
     api.store.put(calico("Tier", "security", order=1), cluster_policy("AdminNetworkPolicy", "guard"))
-    datastore = follow(api.url, lookups, ask_absent_again=0.3)
+    datastore = follow(api.url, lookups, absent_retry=0.3)
     connected(datastore)
     assert lookups.held("tiers") == {}
     assert {kind.errors for kind in datastore.status().kinds.values()} == {0}
@@ -194,4 +194,4 @@ def test_stopping_leaves_no_thread_behind(api: ApiServer, lookups: Lookups, foll
 
 def test_an_access_that_cannot_work_is_refused(lookups: Lookups) -> None:
     with pytest.raises(ValueError, match="no Kubernetes API server is named"):
-        KubernetesDatastore(Access(), "node-1", "cali", lookups)
+        KubernetesDatastore(ApiAccess(), "node-1", "cali", lookups)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_calico.datastores.datastore import DatastoreError
-from otel_calico.datastores.kubernetes.lists import WORTH_CUTTING, ItemStream
+from otel_calico.datastores.kubernetes.list_stream import MIN_CUT, ItemStream
 from tests.kubernetes.objects import calico, pod
 
 texts = st.text(max_size=8) | st.sampled_from(['},{"metadata":{', '"items":[', "\\", '"', "}]", "é", "\u2028"])
@@ -75,4 +75,4 @@ def test_a_long_list_is_never_in_memory_as_a_whole(*, alphabetical: bool) -> Non
         yield b'],"metadata":{}}'
 
     behind = [sent - taken for taken, _ in enumerate(ItemStream(pieces()))]
-    assert max(behind) * min(map(len, listed)) < 3 * WORTH_CUTTING
+    assert max(behind) * min(map(len, listed)) < 3 * MIN_CUT

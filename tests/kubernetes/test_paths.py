@@ -14,9 +14,8 @@ from otel_calico.calico.chains import POLICY_PREFIXES, IdScheme, chain_name, pol
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Direction, Policy, PolicyKind
 from otel_calico.calico.policy_names import canonical, from_policy
-from otel_calico.datastores.etcd import EtcdDatastore
-from otel_calico.datastores.file import FileDatastore
-from tests.datastores.calico_etcd import PREFIX, CalicoEtcd
+from otel_calico.datastores.etcd.etcd_datastore import EtcdDatastore
+from otel_calico.datastores.file_datastore import FileDatastore
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import NODE, QUICK, Follow
 from tests.kubernetes.objects import (
@@ -28,6 +27,7 @@ from tests.kubernetes.objects import (
     pod,
 )
 from tests.kubernetes.store import key_of, resource_of
+from tests.node.etcd import PREFIX, Etcd
 from tests.node.programs import wait_until
 
 INGRESS = POLICY_PREFIXES[Direction.INGRESS]
@@ -134,9 +134,9 @@ def test_one_state_written_three_ways_gives_equal_lookups(
     assert all(expected[1].values())
 
     by_etcd = Lookups()
-    with CalicoEtcd().start() as etcd:
+    with Etcd().start() as etcd:
         etcd.put_all(entries)
-        following = EtcdDatastore(etcd.settings, NODE, "cali", by_etcd, QUICK)
+        following = EtcdDatastore(etcd.access, NODE, "cali", by_etcd, QUICK)
         following.start()
         try:
             wait_until(lambda: following.status().in_sync, "etcd is in sync")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from otel_calico.calico.lookups import Lookups
-from otel_calico.datastores.kubernetes.datastore import KubernetesDatastore
+from otel_calico.datastores.kubernetes.kubernetes_datastore import KubernetesDatastore
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import Follow
 from tests.kubernetes.handler import USER

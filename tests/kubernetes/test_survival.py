@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import pytest
 
 from otel_calico.calico.lookups import Lookups
-from otel_calico.datastores.kubernetes.api import ClientPace
-from otel_calico.datastores.kubernetes.datastore import KubernetesDatastore
-from otel_calico.datastores.loop import Pace
+from otel_calico.datastores.backoff import Backoff
+from otel_calico.datastores.kubernetes.api_client import ClientLimits
+from otel_calico.datastores.kubernetes.kubernetes_datastore import KubernetesDatastore
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import Follow
 from tests.kubernetes.objects import calico, pod
@@ -144,7 +144,7 @@ def test_a_stream_cut_inside_a_line_resumes_where_it_was(api: ApiServer, lookups
 )
 def test_an_error_in_the_stream_is_told_and_survived(api: ApiServer, follow: Follow, words: bytes, error: str) -> None:
     lookups = Lookups()
-    datastore = follow(api.url, lookups, pace=Pace(minimum=0.3, ceiling=0.3))
+    datastore = follow(api.url, lookups, backoff=Backoff(minimum=0.3, maximum=0.3))
     connected(datastore)
     api.end_streams(TIERS, words, whole=True)
     wait_until(lambda: datastore.status().kinds["tiers"].last_error.startswith(error), error)
@@ -185,7 +185,7 @@ def test_throttling_without_end_is_an_error(api: ApiServer, lookups: Lookups, fo
     datastore = follow(api.url, lookups)
     wait_until(lambda: datastore.status().kinds["pods"].errors > 0, "an error", 20)
     assert datastore.status().kinds["pods"].last_error == (
-        f"{api.url}: the API server has no time to list pods (429): it is overloaded; trying on"
+        f"{api.url}: the API server is overloaded and refuses to list pods (429); retrying"
     )
 
 
@@ -193,7 +193,7 @@ def test_throttling_without_end_is_an_error(api: ApiServer, lookups: Lookups, fo
 def test_a_slow_server_is_waited_for_but_not_forever(api: ApiServer, lookups: Lookups, follow: Follow) -> None:
     api.behaviour.delay = 0.4
     patient = follow(api.url, Lookups())
-    hasty = follow(api.url, lookups, client_pace=ClientPace(timeout=0.2, queries_per_second=0))
+    hasty = follow(api.url, lookups, limits=ClientLimits(timeout=0.2, queries_per_second=0))
     wait_until(lambda: patient.status().in_sync, "in sync")
     assert {kind.errors for kind in patient.status().kinds.values()} == {0}
     wait_until(lambda: "no answer in time" in hasty.status().kinds["pods"].last_error, "a time limit")
@@ -203,7 +203,7 @@ def test_stopping_does_not_wait_for_a_server_that_says_nothing(
     api: ApiServer, lookups: Lookups, follow: Follow
 ) -> None:
     api.behaviour.delay = 30
-    datastore = follow(api.url, lookups, client_pace=ClientPace(timeout=30, queries_per_second=0))
+    datastore = follow(api.url, lookups, limits=ClientLimits(timeout=30, queries_per_second=0))
     wait_until(lambda: not api.asked, "requests are under way")
     time.sleep(0.2)
     began = time.monotonic()
@@ -215,7 +215,7 @@ def test_stopping_does_not_wait_for_a_server_that_says_nothing(
 def test_nodes_that_start_at_once_spread_their_lists(api: ApiServer, follow: Follow) -> None:
     began = time.monotonic()
     for _ in range(5):
-        follow(api.url, Lookups(), pace=Pace(minimum=0.05, ceiling=0.2, spread=1))
+        follow(api.url, Lookups(), backoff=Backoff(minimum=0.05, maximum=0.2, spread=1))
     wait_until(lambda: len(api.requests("list", "pods")) == 5, "all have listed")
     assert time.monotonic() - began > 0.1  # all five within 0.1 s by chance: once in 100,000 runs
 
@@ -224,6 +224,6 @@ def test_nodes_that_start_at_once_spread_their_lists(api: ApiServer, follow: Fol
 def test_requests_keep_to_the_rate(api: ApiServer, lookups: Lookups, follow: Follow) -> None:
     """13 lists and discoveries, 9 watches: 12 come at once, 10 at 20 a second."""
     began = time.monotonic()
-    datastore = follow(api.url, lookups, client_pace=ClientPace(queries_per_second=20, burst=12))
+    datastore = follow(api.url, lookups, limits=ClientLimits(queries_per_second=20, burst=12))
     connected(datastore)
     assert 0.4 < time.monotonic() - began < 2

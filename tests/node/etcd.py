@@ -1,4 +1,4 @@
-"""A real etcd on 127.0.0.1, written to through its JSON gateway."""
+"""A real etcd on 127.0.0.1 with Calico's keys, written through its JSON gateway."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import trustme
 
+from otel_calico.datastores.etcd.etcd_access import EtcdAccess
 from tests.node.namespace import Namespace, command_in
 from tests.node.programs import Program, free_port
 from tests.node.web import answers, fetch
@@ -22,6 +23,9 @@ ALONE = ("--heartbeat-interval=10", "--election-timeout=100")
 
 PUTS = 1000
 """Keys of one transaction; etcd takes 128 unless told."""
+
+PREFIX = "/calico/resources/v3/projectcalico.org/"
+PASSWORD = "s3cret-of-the-test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class TLSFiles:
 class Etcd(Program):
     """One etcd member that keeps its data while it is stopped and started again.
 
-    With TLS it takes no client without a certificate of the same authority, unless `knows_clients` is False.
+    A key that does not begin with `/` is below Calico's prefix; a value that is no text is stored as JSON. With TLS
+    it takes no client without a certificate of the same authority, unless `knows_clients` is False.
     """
 
     def __init__(
@@ -75,6 +80,11 @@ class Etcd(Program):
     def endpoint(self) -> str:
         """The URL clients use."""
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+
+    @property
+    def access(self) -> EtcdAccess:
+        """The access of a client without a user."""
+        return EtcdAccess(endpoints=(self.endpoint,), ca_cert_file=self.tls.authority if self.tls else "")
 
     @property
     def peer_url(self) -> str:
@@ -107,36 +117,52 @@ class Etcd(Program):
         health = f"{self.endpoint}/health"
         self.wait(lambda: answers(health, namespace=self._namespace, tls=self._context), "healthy")
 
-    def put(self, key: str, value: str) -> int:
+    def put(self, key: str, value: object) -> int:
         """Write a key; returns the revision."""
-        return self._revision(self._call("kv/put", key=encoded(key), value=encoded(value)))
+        return self._revision(self._call("kv/put", **_entry(key, value)))
 
-    def put_all(self, values: Mapping[str, str]) -> int:
+    def put_all(self, values: Mapping[str, object]) -> int:
         """Write many keys, `PUTS` to a transaction; returns the last revision."""
         revision = 0
-        items = list(values.items())
-        for start in range(0, len(items), PUTS):
-            some = items[start : start + PUTS]
-            puts = [{"requestPut": {"key": encoded(key), "value": encoded(value)}} for key, value in some]
-            revision = self._revision(self._call("kv/txn", success=puts))
+        puts = [{"requestPut": _entry(key, value)} for key, value in values.items()]
+        for start in range(0, len(puts), PUTS):
+            revision = self._revision(self._call("kv/txn", success=puts[start : start + PUTS]))
         return revision
 
     def delete(self, key: str) -> int:
         """Delete a key; returns the revision."""
-        return self._revision(self._call("kv/deleterange", key=encoded(key)))
+        return self._revision(self._call("kv/deleterange", key=_encoded(_path(key))))
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete all keys that begin with a prefix; returns the revision."""
-        return self._revision(self._call("kv/deleterange", key=encoded(prefix), range_end=encoded(after(prefix))))
+        return self._revision(self._call("kv/deleterange", **_range(prefix)))
 
     def compact(self, revision: int) -> None:
         """Forget the history before a revision: watches from there are refused."""
         self._call("kv/compaction", revision=revision, physical=True)
 
+    def require_password(self, *readable_kinds: str) -> Self:
+        """Turn authentication on: user `reader` with PASSWORD may read these kinds, or the whole prefix if none."""
+        for name in ("root", "reader"):
+            self._call("auth/user/add", name=name, password=PASSWORD)
+            self._call("auth/role/add", name=name)
+            self._call("auth/user/grant", user=name, role=name)
+        for kind in readable_kinds or ("",):
+            self.grant(kind)
+        self._call("auth/enable")
+        self._token = self._call("auth/authenticate", name="root", password=PASSWORD)["token"]
+        return self
+
+    def grant(self, kind: str) -> None:
+        """Let `reader` read one more kind, or all for an empty text."""
+        self._call(
+            "auth/role/grant", name="reader", perm={"permType": "READ", **_range(f"{kind}/" if kind else PREFIX)}
+        )
+
     @property
     def revision(self) -> int:
         """The latest."""
-        return self._revision(self._call("kv/range", key=encoded("x")))
+        return self._revision(self._call("kv/range", key=_encoded("x")))
 
     def _call(self, method: str, **request: object) -> Any:
         body = json.dumps(request).encode()
@@ -151,11 +177,20 @@ class Etcd(Program):
         return int(answer["header"]["revision"])
 
 
-def after(prefix: str) -> str:
-    """The end of the range of all keys that begin with a prefix."""
-    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+def _path(key: str) -> str:
+    return key if key.startswith("/") else PREFIX + key
 
 
-def encoded(text: str) -> str:
-    """As etcd's JSON has keys and values."""
+def _entry(key: str, value: object) -> dict[str, str]:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return {"key": _encoded(_path(key)), "value": _encoded(text)}
+
+
+def _range(prefix: str) -> dict[str, str]:
+    """All keys that begin with a prefix; etcd names the first and the one after the last."""
+    path = _path(prefix)
+    return {"key": _encoded(path), "range_end": _encoded(path[:-1] + chr(ord(path[-1]) + 1))}
+
+
+def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()

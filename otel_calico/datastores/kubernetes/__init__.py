@@ -1,5 +1,6 @@
-"""The Kubernetes datastore: pods, policies and tiers as the Kubernetes API holds them.
+"""The Kubernetes datastore: pods, policies and tiers from the Kubernetes API.
 
-Read in this order: `api_resources` (what is read), `access` and `kubeconfig` (how to get in), `connection` and `api`
-(one request), `lists` and `watch` (its answer), `source` (a kind), `datastore` (all kinds).
+Order of reading: `api_resources` (what is read), `api_access` and `kubeconfig` (server and credentials),
+`api_connection` and `api_client` (one request), `list_stream` and `watch_stream` (its response),
+`kubernetes_list_watch` (a kind), `kubernetes_datastore` (all kinds).
 """

@@ -1,4 +1,4 @@
-"""What is read from the Kubernetes API: the kinds, their groups and versions, and which group Calico's are in. Pure.
+"""The resources that are read from the Kubernetes API: groups, versions, paths.
 
 Sources: `libcalico-go/lib/backend/syncersv1/felixsyncer/felixsyncerv1.go`, `libcalico-go/lib/backend/k8s/discovery.go`.
 """
@@ -27,7 +27,7 @@ NATIVE_GROUP = "projectcalico.org"
 
 @dataclass(frozen=True, slots=True)
 class ApiResource:
-    """One resource of the API, as RBAC and URLs name it. The core group is empty."""
+    """A resource as RBAC and URLs name it; `group` is empty for the core group."""
 
     group: str
     version: str
@@ -35,7 +35,7 @@ class ApiResource:
 
     @property
     def path(self) -> str:
-        """Where all namespaces of it are listed and watched."""
+        """The path of the list of all namespaces."""
         group = f"/apis/{self.group}" if self.group else "/api"
         return f"{group}/{self.version}/{self.plural}"
 
@@ -54,24 +54,24 @@ _KUBERNETES = {
 _CALICO = (NETWORK_POLICIES, GLOBAL_NETWORK_POLICIES, TIERS, CLUSTER_INFORMATIONS)
 
 KUBERNETES_KINDS = (*_KUBERNETES, *_CALICO)
-"""The kinds a Kubernetes datastore always holds."""
+"""The kinds that are watched in every cluster."""
 
 
 def is_calico(kind: str) -> bool:
-    """Whether the group of a kind depends on the cluster."""
+    """Whether a kind is one of Calico's, whose group depends on the cluster."""
     return kind in _CALICO or kind == HOST_ENDPOINTS
 
 
 def api_resource(kind: str, *, native: bool) -> ApiResource:
-    """Where a kind is. `native`: Calico's are in `projectcalico.org/v3`, not in `crd.projectcalico.org/v1`."""
+    """The resource of a kind. `native`: Calico's are in `projectcalico.org/v3`, not in `crd.projectcalico.org/v1`."""
     if kind in _KUBERNETES:
         return _KUBERNETES[kind]
     return ApiResource(NATIVE_GROUP, "v3", kind) if native else ApiResource(CRD_GROUP, "v1", kind)
 
 
 def is_native(groups: Collection[str]) -> bool:
-    """Whether Calico's resources are in the native group, by the groups that the server offers.
+    """Whether Calico's resources are in the native group, given the groups of the server.
 
-    If both are there, the native one is Calico's own API server, which shows visible names instead of stored ones.
+    If both groups exist, the native one is Calico's own API server, which shows other names than Felix uses.
     """
     return NATIVE_GROUP in groups and CRD_GROUP not in groups

@@ -1,4 +1,4 @@
-"""The bearer token: kubelet writes a new one into the file before the old one expires."""
+"""The bearer token. Kubelet replaces the token in the file before it expires."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import threading
 import time
 
 from otel_calico.datastores.datastore import DatastoreError
-from otel_calico.datastores.kubernetes.access import Access
+from otel_calico.datastores.kubernetes.api_access import ApiAccess
 from otel_calico.files import LARGEST_CONFIGURATION, read_bounded
 
 FRESH = 60.0
-"""Seconds until a token is read anew; kubelet replaces it minutes before it expires."""
+"""Seconds until the file is read again; kubelet replaces a token minutes before it expires."""
 
 
 class BearerToken:
-    """A token from a file, read anew every minute, or as given."""
+    """A token from a file, read again every minute, or a given token. Thread-safe."""
 
-    def __init__(self, access: Access, fresh: float = FRESH) -> None:
+    def __init__(self, access: ApiAccess, fresh: float = FRESH) -> None:
         self._fresh = fresh
         self._file = access.token_file
         self._token = access.token
@@ -24,7 +24,7 @@ class BearerToken:
         self._read_at = -fresh
 
     def current(self) -> str:
-        """The token; empty if there is none. Raises DatastoreError if its file cannot be read."""
+        """The token, empty without one. Raises DatastoreError if the file cannot be read."""
         with self._lock:
             if self._file and time.monotonic() - self._read_at >= self._fresh:
                 self._token = self._read()
@@ -32,7 +32,7 @@ class BearerToken:
             return self._token
 
     def renewed(self, refused: str) -> bool:
-        """Whether the file now holds another token than the one refused."""
+        """Whether the file now has another token than the refused one."""
         if not self._file:
             return False
         with self._lock:
@@ -43,5 +43,5 @@ class BearerToken:
         try:
             return read_bounded(self._file, LARGEST_CONFIGURATION).decode("ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", "it is no text")
+            reason = getattr(error, "strerror", "it is not text")
             raise DatastoreError(f"cannot read the token file {self._file}: {reason}") from error

@@ -1,7 +1,7 @@
-"""A kubeconfig file, or several of them joined with colons, to an `Access`.
+"""Reads one or several kubeconfig files into an `ApiAccess`.
 
-Source: `client-go/tools/clientcmd/loader.go`: of several files the first that gives a thing counts, a missing one
-among several is passed over, paths in a file start from its directory.
+Source: `client-go/tools/clientcmd/loader.go`: of several files the first that contains an entry counts, missing files
+are skipped, paths are relative to the directory of their file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TypeVar
 import msgspec
 import yaml
 
-from otel_calico.datastores.kubernetes.access import Access
+from otel_calico.datastores.kubernetes.api_access import ApiAccess
 from otel_calico.files import LARGEST_CONFIGURATION, read_bounded
 
 _T = TypeVar("_T")
@@ -25,11 +25,11 @@ class KubeconfigError(ValueError):
     """The kubeconfig cannot be used. The message says why, without secrets."""
 
 
-class Part(msgspec.Struct, rename="kebab", frozen=True):
-    """Base of the shapes: keys have dashes; unknown ones are ignored."""
+class KubeconfigPart(msgspec.Struct, rename="kebab", frozen=True):
+    """Base of the structs: keys are in kebab case; unknown keys are ignored."""
 
 
-class Cluster(Part, frozen=True):
+class Cluster(KubeconfigPart, frozen=True):
     server: str = ""
     tls_server_name: str = ""
     certificate_authority: str = ""
@@ -38,7 +38,7 @@ class Cluster(Part, frozen=True):
     proxy_url: str = ""
 
 
-class User(Part, frozen=True):
+class User(KubeconfigPart, frozen=True):
     client_certificate: str = ""
     client_certificate_data: str = ""
     client_key: str = ""
@@ -50,35 +50,35 @@ class User(Part, frozen=True):
     auth_provider: object = None
 
 
-class Context(Part, frozen=True):
+class Context(KubeconfigPart, frozen=True):
     cluster: str = ""
     user: str = ""
 
 
-class NamedCluster(Part, frozen=True):
+class NamedCluster(KubeconfigPart, frozen=True):
     name: str
     cluster: Cluster = Cluster()
 
 
-class NamedUser(Part, frozen=True):
+class NamedUser(KubeconfigPart, frozen=True):
     name: str
     user: User = User()
 
 
-class NamedContext(Part, frozen=True):
+class NamedContext(KubeconfigPart, frozen=True):
     name: str
     context: Context = Context()
 
 
-class Kubeconfig(Part, frozen=True):
+class Kubeconfig(KubeconfigPart, frozen=True):
     current_context: str | None = None
     clusters: list[NamedCluster] | None = None
     users: list[NamedUser] | None = None
     contexts: list[NamedContext] | None = None
 
 
-def access_from_files(paths: str, context: str = "") -> Access:
-    """The access that kubeconfig files give. Raises KubeconfigError."""
+def access_from_files(paths: str, context: str = "") -> ApiAccess:
+    """The access in kubeconfig files; `paths` are separated by colons. Raises KubeconfigError."""
     files = [Path(path) for path in paths.split(os.pathsep) if path]
     there = [file for file in files if file.exists()]
     if not there:
@@ -87,8 +87,8 @@ def access_from_files(paths: str, context: str = "") -> Access:
     return _access(configs, context, paths)
 
 
-def access_from_text(text: str, context: str = "") -> Access:
-    """The access that an inline kubeconfig gives. Raises KubeconfigError."""
+def access_from_text(text: str, context: str = "") -> ApiAccess:
+    """The access in the text of a kubeconfig. Raises KubeconfigError."""
     name = "inline kubeconfig"
     return _access([(_parse(text, name), Path())], context, name)
 
@@ -106,12 +106,12 @@ def _parse(text: str, name: str) -> Kubeconfig:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         place = getattr(error, "problem_mark", None)
         reason = (
-            f"no YAML{f' (line {place.line + 1})' if place else ''}" if isinstance(error, yaml.YAMLError) else error
+            f"not YAML{f' (line {place.line + 1})' if place else ''}" if isinstance(error, yaml.YAMLError) else error
         )
         raise KubeconfigError(f"{name}: {reason}") from None
 
 
-def _access(configs: list[tuple[Kubeconfig, Path]], context: str, name: str) -> Access:
+def _access(configs: list[tuple[Kubeconfig, Path]], context: str, name: str) -> ApiAccess:
     wanted = context or next((config.current_context for config, _ in configs if config.current_context), "")
     if not wanted:
         raise KubeconfigError(f"{name} has no current context: set K8S_CURRENT_CONTEXT")
@@ -122,7 +122,7 @@ def _access(configs: list[tuple[Kubeconfig, Path]], context: str, name: str) -> 
     cluster, cluster_at = _named(clusters, chosen.cluster, "cluster", name)
     user, user_at = _named(users, chosen.user, "user", name) if chosen.user else (User(), Path())
     _refuse_unsupported(cluster, user, f"{name}: user {chosen.user}")
-    return Access(
+    return ApiAccess(
         server=cluster.server,
         server_name=cluster.tls_server_name,
         ca_file=_path(cluster.certificate_authority, cluster_at) if not cluster.certificate_authority_data else "",
@@ -150,9 +150,9 @@ def _refuse_unsupported(cluster: Cluster, user: User, whose: str) -> None:
             f"{whose} gets its token from a program, which is not supported: use a service account or a token file"
         )
     if user.username:
-        raise KubeconfigError(f"{whose} has a password, which Kubernetes has dropped: use a token or a certificate")
+        raise KubeconfigError(f"{whose} has a password, which is not supported: use a token or a certificate")
     if cluster.proxy_url:
-        raise KubeconfigError(f"{whose}: proxy-url is not supported: name a server that can be reached directly")
+        raise KubeconfigError(f"{whose}: proxy-url is not supported: use a server that this node can reach directly")
 
 
 def _path(path: str, at: Path) -> str:
@@ -162,5 +162,5 @@ def _path(path: str, at: Path) -> str:
 def _decoded(text: str, name: str) -> str:
     try:
         return base64.b64decode("".join(text.split()), validate=True).decode("ascii")
-    except ValueError:  # no base64, or no ASCII in it or of it
+    except ValueError:  # not base64, or not ASCII
         raise KubeconfigError(f"{name} is not PEM in base64") from None

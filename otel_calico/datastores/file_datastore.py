@@ -1,4 +1,4 @@
-"""The file datastore: what a cluster exported, read once."""
+"""The file datastore: an export of a cluster, read once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _HOW_TO_EXPORT = (
 
 
 class FileDatastore:
-    """Fills the lookups from a file, or from standard input for `-`. Without a node name all nodes count."""
+    """Fills the lookups from a file, or from standard input for `-`; without a node name with all nodes."""
 
     def __init__(self, path: str, node_name: str | None, interface_prefix: str, lookups: Lookups) -> None:
         self._path = path
@@ -46,7 +46,7 @@ class FileDatastore:
         self._kinds: dict[str, KindStatus] = {}
 
     def start(self) -> None:
-        """Read the file. Raises DatastoreError if it cannot be read or holds nothing of use."""
+        """Read the file. Raises DatastoreError if it cannot be read or has no workloads and policies."""
         try:
             objects = exported_objects(self._read())
         except ExportError as error:
@@ -56,10 +56,10 @@ class FileDatastore:
         self._load(objects)
 
     def stop(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def status(self) -> DatastoreStatus:
-        """In sync once read. `held` counts objects of the file, not the names tried for one."""
+        """In sync after the start. `held` counts objects of the file, not the names tried for each."""
         return DatastoreStatus(self._kinds)
 
     def _read(self) -> str:
@@ -86,14 +86,15 @@ class FileDatastore:
                 if resource is not None and (rank == len(found) or key not in resources[one.kind]):
                     resources[one.kind][key] = resource
             held[one.kind] += found[-1][1] is not None
-        # Pods first: endpoints win over them. The rest by name, so that every page lists them in one order.
-        for kind in sorted({one.kind for one in objects}, key=lambda kind: (kind != PODS, kind)):
+        for kind in sorted(
+            {one.kind for one in objects}, key=lambda kind: (kind != PODS, kind)
+        ):  # endpoints override pods
             self._lookups.replace(kind, resources[kind])
             self._kinds[kind] = KindStatus(in_sync=True, connected=True, held=held[kind], decode_failures=invalid[kind])
 
 
 def _keys(one: ExportedObject, release: Release | None) -> Iterator[str]:
-    """Every key under which the datastore may hold an object, the likeliest last."""
+    """Every key that an object may have in the datastore, the most likely one last."""
     may_differ = one.visible_name and one.kind in (NETWORK_POLICIES, GLOBAL_NETWORK_POLICIES)
     names = stored_name_candidates(one.name, release) if may_differ else (one.name,)
     for name in names:

@@ -1,4 +1,4 @@
-"""How many requests may go out: client-go's token bucket, so that one node cannot flood the API server."""
+"""Limits the rate of requests with a token bucket, as client-go does."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import threading
 import time
 
 
-class RequestRate:
-    """`burst` requests at once, then `per_second`; without limit if that is not positive."""
+class RateLimiter:
+    """Allows `burst` requests at once, then `per_second`; no limit if that is zero or less. Thread-safe."""
 
     def __init__(self, per_second: float, burst: int) -> None:
         self._per_second = per_second
         self._burst = burst
         self._lock = threading.Lock()
-        self._full_at = time.monotonic()  # when the bucket is full again, if nobody takes anything
+        self._full_at = time.monotonic()  # when the bucket is full again if no more requests come
 
     def delay(self) -> float:
-        """Take one request; returns the seconds to wait before it may go out."""
+        """Take one token; returns the seconds to wait before the request may be sent."""
         if self._per_second <= 0:
             return 0
         with self._lock:

@@ -1,11 +1,11 @@
-"""The items of a list while its bytes arrive. Pure.
+"""The items of a list response, yielded while its bytes arrive.
 
-A list served from the API server's cache comes in one piece, however long (it ignores `limit` then): 20,000 policies
-are 40 MB, of which only a few items at a time need to be in memory.
+The API server sends a list from its cache in one response (it ignores `limit` then): 20,000 policies are 40 MB, which
+should not be in memory at once.
 
-How: the text is cut where an item could begin (`},` and then the first key of the first item), and what lies before
-is read as an array. That it is valid JSON proves the cut right; else more text is waited for. The last items are
-read together with what surrounds the list, so that every list is read as a whole, whatever its layout.
+Method: the text is cut where an item may begin (`},` and then the first key of the first item), and the part before is
+decoded as an array. If that is valid JSON the cut was right, else more text is read. The last items are decoded
+together with the text around the list. So a list is decoded completely, whatever its layout.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from otel_calico.datastores.datastore import DatastoreError
 
 _BEGIN = re.compile(rb'"items"\s*:\s*\[\s*')
 _FIRST_KEY = re.compile(rb'\{\s*"[^"\\]*"\s*:')
-WORTH_CUTTING = 65536  # bytes
+MIN_CUT = 65536
+"""Bytes; shorter parts are not cut."""
 LARGEST_LIST = 256 << 20
-"""Bytes held at once; only a list that cannot be cut comes near it."""
+"""Bytes in memory at once; only a list that cannot be cut reaches it."""
 
 
 class ListMetadata(msgspec.Struct, rename="camel", frozen=True):
-    """`more`: where the next page begins; empty on the last."""
+    """`more`: the token for the next page; empty on the last."""
 
     resource_version: str = ""
     more: str = msgspec.field(default="", name="continue")
@@ -36,8 +37,8 @@ class _List(msgspec.Struct, frozen=True):
     items: list[msgspec.Raw] | None = None
 
 
-class Keyed(msgspec.Struct, rename="camel", frozen=True):
-    """Where an object belongs."""
+class KeyMetadata(msgspec.Struct, rename="camel", frozen=True):
+    """Key and revision of an object."""
 
     name: str = ""
     namespace: str | None = None
@@ -45,62 +46,62 @@ class Keyed(msgspec.Struct, rename="camel", frozen=True):
 
     @property
     def key(self) -> str:
-        """`NAMESPACE/NAME`, or `NAME` for objects of the whole cluster."""
+        """`NAMESPACE/NAME`, or `NAME` for cluster-wide objects."""
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
 class _Object(msgspec.Struct, frozen=True):
-    metadata: Keyed = Keyed()
+    metadata: KeyMetadata = KeyMetadata()
 
 
-_whole = msgspec.json.Decoder(_List)
+_list = msgspec.json.Decoder(_List)
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 _object = msgspec.json.Decoder(_Object)
 
 
-def keyed(raw: bytes) -> Keyed:
-    """Where an object belongs. Raises msgspec.MsgspecError."""
+def read_key(raw: bytes | msgspec.Raw) -> KeyMetadata:
+    """Key and revision of an object. Raises msgspec.MsgspecError."""
     return _object.decode(raw).metadata
 
 
 class ItemStream:
-    """Items as JSON texts; `metadata` counts after the last of them."""
+    """The items as JSON texts; `metadata` is valid after the last of them."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = chunks
         self.metadata = ListMetadata()
 
     def __iter__(self) -> Iterator[bytes]:
-        """Raises DatastoreError if the text is no list, or ends early."""
-        head, rest, patience = b"", b"", WORTH_CUTTING
+        """Raises DatastoreError if the text is not a list, or incomplete."""
+        head, rest, next_cut = b"", b"", MIN_CUT
         for chunk in self._chunks:
             rest += chunk
             if len(rest) > LARGEST_LIST:
-                raise DatastoreError(f"the API server sent a list with {LARGEST_LIST >> 20} MiB in one piece")
-            if len(rest) < patience:
+                raise DatastoreError(f"the API server sent a list of more than {LARGEST_LIST >> 20} MiB")
+            if len(rest) < next_cut:
                 continue
             if not head:
-                head, rest = _beginning(rest)
+                head, rest = _split_head(rest)
             cut, items = _cut(rest) if head else (0, [])
             yield from map(bytes, items)
             rest = rest[cut:]
-            patience = max(WORTH_CUTTING, 2 * len(rest))
+            next_cut = max(MIN_CUT, 2 * len(rest))
         try:
-            last = _whole.decode(head + rest)
+            last = _list.decode(head + rest)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise DatastoreError(f"the API server's list cannot be read: {error}") from error
         yield from map(bytes, last.items or ())
         self.metadata = last.metadata
 
 
-def _beginning(text: bytes) -> tuple[bytes, bytes]:
-    """What comes before the first item, and the rest; the former is empty if that is not known yet."""
+def _split_head(text: bytes) -> tuple[bytes, bytes]:
+    """The text before the first item, and the rest; the former is empty if the first item has not arrived."""
     begin = _BEGIN.search(text)
     return (text[: begin.end()], text[begin.end() :]) if begin else (b"", text)
 
 
 def _cut(text: bytes) -> tuple[int, list[msgspec.Raw]]:
-    """The items before a cut, and where the text goes on after it; nothing if no cut can be made yet."""
+    """The offset of a cut and the items before it; nothing if no cut is possible yet."""
     first = _FIRST_KEY.match(text)
     place = text.rfind(b"}," + first[0]) if first else -1
     if place < 0:

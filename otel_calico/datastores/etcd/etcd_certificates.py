@@ -1,4 +1,4 @@
-"""The certificates for etcd: read from files at every reconnect, so that rotated ones count."""
+"""The PEM certificates for a connection to etcd."""
 
 from __future__ import annotations
 
@@ -7,32 +7,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from otel_calico.datastores.datastore import DatastoreError
-from otel_calico.datastores.settings import EtcdSettings
+from otel_calico.datastores.etcd.etcd_access import EtcdAccess
 from otel_calico.files import LARGEST_CONFIGURATION, read_bounded
 
-_BUNDLE = "ca-certificates.crt"  # in the directory of roots on Debian, Alpine and their kin
+_BUNDLE = "ca-certificates.crt"  # in the certificate directory of Debian, Alpine and similar systems
 
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """PEM bytes. None: no client certificate, or for `roots` those that gRPC carries."""
+    """PEM bytes. None: no client certificate, and for `roots` the authorities that gRPC contains."""
 
     roots: bytes | None
     chain: bytes | None
     key: bytes | None
 
 
-def read_certificates(settings: EtcdSettings) -> Certificates:
-    """The certificates as they are now. Raises DatastoreError."""
+def read_certificates(access: EtcdAccess) -> Certificates:
+    """The certificates as they are now, so that rotated files take effect. Raises DatastoreError."""
     return Certificates(
-        roots=_pem(settings.ca_cert, settings.ca_cert_file) or system_roots(),
-        chain=_pem(settings.cert, settings.cert_file),
-        key=_pem(settings.key, settings.key_file),
+        roots=_pem(access.ca_cert, access.ca_cert_file) or _system_roots(),
+        chain=_pem(access.cert, access.cert_file),
+        key=_pem(access.key, access.key_file),
     )
 
 
-def system_roots() -> bytes | None:
-    """The certificate authorities that this machine trusts, if it has a list of them."""
+def _system_roots() -> bytes | None:
     paths = ssl.get_default_verify_paths()
     bundles = [Path(paths.cafile)] if paths.cafile else []
     bundles += [Path(paths.capath) / _BUNDLE] if paths.capath else []

@@ -1,4 +1,4 @@
-"""Where the API server is and how to be let in. Pure."""
+"""The address of the API server and the credentials for it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from urllib.parse import urlsplit
 _NO_SERVER = (
     "no Kubernetes API server is named: run in a pod with a service account, or set KUBECONFIG or K8S_API_ENDPOINT"
 )
-_ONE_OF_TWO = (("ca_file", "ca"), ("cert_file", "cert"), ("key_file", "key"), ("token_file", "token"))
-"""Fields that say the same as a file and as a text."""
+_FILE_OR_TEXT = (("ca_file", "ca"), ("cert_file", "cert"), ("key_file", "key"), ("token_file", "token"))
+"""Fields with the same meaning, as a file and as a text."""
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """A server and our credentials for it; empty means not given.
+class ApiAccess:
+    """Server and credentials; an empty field is not given.
 
-    Certificates and token are given as files, read anew when they may have changed, or as texts (PEM). `server_name`
-    is what the server's certificate must say, if it is not the host of `server`. Without a CA the system's roots count.
+    Certificates (PEM) and token are files, which are read again when they may have changed, or texts. `server_name` is
+    the name in the server's certificate, if it is not the host of `server`. Without a CA the system's certificate
+    authorities are trusted.
     """
 
     server: str = ""
@@ -32,16 +33,16 @@ class Access:
     token: str = field(default="", repr=False)
     insecure: bool = False
 
-    def overridden(self, by: Access) -> Access:
-        """This access with every field that `by` gives in place of its own."""
+    def overridden(self, by: ApiAccess) -> ApiAccess:
+        """This access, with every field that `by` gives instead of its own."""
         given = {one.name: getattr(by, one.name) for one in fields(by) if getattr(by, one.name)}
-        for file, text in _ONE_OF_TWO:
+        for file, text in _FILE_OR_TEXT:
             if file in given or text in given:
                 given = {file: "", text: ""} | given
         return replace(self, **given)
 
     def problems(self) -> tuple[str, ...]:
-        """Everything that cannot work, one text each."""
+        """One text for each error in the settings."""
         if not self.server:
             return (_NO_SERVER,)
         found = []
@@ -53,12 +54,12 @@ class Access:
         if not valid:
             found.append(f"Kubernetes API server {self.server!r}: expected https://HOST:PORT")
         if bool(self.cert_file or self.cert) != bool(self.key_file or self.key):
-            found.append("a client certificate for the Kubernetes API and its key count only together: set both")
+            found.append("a client certificate for the Kubernetes API needs its key, and the key its certificate")
         return tuple(found)
 
     @property
     def credentials(self) -> str:
-        """Which credentials we show, for people."""
+        """Which credentials are sent, for messages."""
         if self.token_file:
             return f"token in {self.token_file}"
         if self.token:

@@ -1,4 +1,4 @@
-"""The shared loop over a source that does what a test says: what no server can be made to do on demand."""
+"""The shared loop over a list-watch that does what a test says: what no server can be made to do on demand."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from otel_calico.calico.lookups import Lookups
+from otel_calico.datastores.backoff import Backoff
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.decode import Decoder
-from otel_calico.datastores.loop import Pace, SyncedDatastore
-from otel_calico.datastores.source import Batch, HistoryLostError, Listing
+from otel_calico.datastores.list_watch import Batch, Listing, RelistRequiredError
+from otel_calico.datastores.watched_datastore import WatchedDatastore
 from tests.node.programs import wait_until
 
 from .cluster import endpoint
@@ -36,7 +37,7 @@ class ScriptedWatch:
         self._closed.set()
 
 
-class ScriptedSource:
+class ScriptedListWatch:
     """Lists what it holds; its watches share one script. `asked` tells what was asked of it."""
 
     def __init__(self, *steps: Step) -> None:
@@ -46,7 +47,7 @@ class ScriptedSource:
 
     def list(self, kind: str) -> Listing:
         self.asked.append(f"list {kind}")
-        return Listing("7", self.held.items())
+        return Listing(self.held.items(), "7")
 
     def watch(self, kind: str, after: str) -> ScriptedWatch:
         self.asked.append(f"watch {kind} after {after}")
@@ -63,12 +64,12 @@ def failing(error: Exception) -> Step:
     return step
 
 
-def run(source: ScriptedSource, lookups: Lookups, asked: int) -> SyncedDatastore:
-    """Run until the source was asked that often and all is well again, then stop."""
-    datastore = SyncedDatastore(source, ["workloadendpoints"], Decoder(None), lookups, Pace(0.01, 0.02))
+def run(list_watch: ScriptedListWatch, lookups: Lookups, asked: int) -> WatchedDatastore:
+    """Run until the list_watch was asked that often and all is well again, then stop."""
+    datastore = WatchedDatastore(list_watch, ["workloadendpoints"], Decoder(None), lookups, Backoff(0.01, 0.02))
     datastore.start()
     try:
-        wait_until(lambda: len(source.asked) >= asked)
+        wait_until(lambda: len(list_watch.asked) >= asked)
         time.sleep(0.02)
     finally:
         datastore.stop()
@@ -81,9 +82,9 @@ LIST, WATCH_7, WATCH_9 = "list workloadendpoints", *(f"watch workloadendpoints a
 def test_a_watch_resumes_after_the_last_revision_seen() -> None:
     lookups = Lookups()
     changes = (("shop/b", endpoint("b", "cali2")), ("shop/a", None), ("shop/c", b"nonsense"))
-    source = ScriptedSource(lambda: Batch("9", changes), failing(DatastoreError("gone")), lambda: Batch("9"))
-    datastore = run(source, lookups, asked=3)
-    assert source.asked == [LIST, WATCH_7, WATCH_9, "close"]
+    list_watch = ScriptedListWatch(lambda: Batch("9", changes), failing(DatastoreError("gone")), lambda: Batch("9"))
+    datastore = run(list_watch, lookups, asked=3)
+    assert list_watch.asked == [LIST, WATCH_7, WATCH_9, "close"]
     assert list(lookups.interfaces()) == ["cali2"]
     status = datastore.status().kinds["workloadendpoints"]
     assert (status.errors, status.reconnects, status.decode_failures, status.held) == (1, 1, 1, 1)
@@ -91,28 +92,30 @@ def test_a_watch_resumes_after_the_last_revision_seen() -> None:
 
 def test_lost_history_is_no_error_and_lists_again() -> None:
     lookups = Lookups()
-    source = ScriptedSource(failing(HistoryLostError("compacted")))
-    datastore = run(source, lookups, asked=4)
-    assert source.asked == [LIST, WATCH_7, LIST, WATCH_7, "close"]
+    list_watch = ScriptedListWatch(failing(RelistRequiredError("compacted")))
+    datastore = run(list_watch, lookups, asked=4)
+    assert list_watch.asked == [LIST, WATCH_7, LIST, WATCH_7, "close"]
     assert datastore.status().kinds["workloadendpoints"].errors == 0
 
 
 @pytest.mark.parametrize("error", [DatastoreError("refused"), KeyError("a defect of ours")])
 def test_a_watch_that_fails_five_times_lists_again(error: Exception) -> None:
     lookups = Lookups()
-    source = ScriptedSource(*[failing(error)] * 5)
-    datastore = run(source, lookups, asked=8)
-    assert source.asked == [LIST, *[WATCH_7] * 5, LIST, WATCH_7, "close"]
+    list_watch = ScriptedListWatch(*[failing(error)] * 5)
+    datastore = run(list_watch, lookups, asked=8)
+    assert list_watch.asked == [LIST, *[WATCH_7] * 5, LIST, WATCH_7, "close"]
     status = datastore.status().kinds["workloadendpoints"]
     assert (status.in_sync, status.errors, status.held) == (True, 5, 1)
 
 
 @pytest.mark.slow
 def test_attempts_keep_their_distance() -> None:
-    source = ScriptedSource(*[failing(DatastoreError("refused"))] * 50)
-    datastore = SyncedDatastore(source, ["workloadendpoints"], Decoder(None), Lookups(), Pace(minimum=0.1, ceiling=0.1))
+    list_watch = ScriptedListWatch(*[failing(DatastoreError("refused"))] * 50)
+    datastore = WatchedDatastore(
+        list_watch, ["workloadendpoints"], Decoder(None), Lookups(), Backoff(minimum=0.1, maximum=0.1)
+    )
     datastore.start()
     time.sleep(0.55)
     datastore.stop()
-    assert 3 <= source.asked.count(WATCH_7) <= 6
+    assert 3 <= list_watch.asked.count(WATCH_7) <= 6
     assert datastore.status().kinds["workloadendpoints"].last_error == "refused"

@@ -1,0 +1,87 @@
+"""Errors of requests to the Kubernetes API in words that say what to do."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import ssl
+from dataclasses import dataclass
+
+_USER = re.compile(r'User "([^"]+)"')
+_CA = "check K8S_CA_FILE, or certificate-authority in the kubeconfig"
+_CLIENT_CERTIFICATE = "check K8S_CERT_FILE and K8S_KEY_FILE, or client-certificate in the kubeconfig"
+_OTHER_NAMES = f"its certificate is for other names: use one of them in the server's URL; or {_CA}"
+_TLS_ERRORS = (
+    ("hostname mismatch", _OTHER_NAMES),
+    ("ip address mismatch", _OTHER_NAMES),
+    ("certificate has expired", "its certificate has expired"),
+    ("certificate_verify_failed", f"its certificate is not signed by a trusted CA: {_CA}"),
+    ("wrong_version_number", "it does not use TLS: use http:// in the server's URL, or the port with TLS"),
+    ("certificate_required", f"it requires a client certificate: {_CLIENT_CERTIFICATE}"),
+    ("eof occurred", f"it aborted TLS; if this repeats, it may require a client certificate: {_CLIENT_CERTIFICATE}"),
+    ("unknown_ca", f"it does not trust the CA of our client certificate: {_CLIENT_CERTIFICATE}"),
+)
+"""A part of OpenSSL's text in lower case, and the description. The first match counts."""
+
+_CLOSED = (
+    "it closed the connection; if this repeats, check http or https in the server's URL, and whether it requires a "
+    f"client certificate: {_CLIENT_CERTIFICATE}"
+)
+_CONNECTION_ERRORS: tuple[tuple[type[Exception], str], ...] = (
+    (socket.gaierror, "its name cannot be resolved: check the server's URL and the DNS of this node"),
+    (TimeoutError, "no answer in time: can this node reach it, and does its load balancer have a healthy server?"),
+    (ConnectionRefusedError, "connection refused: is the API server there, and is the port right?"),
+    (ConnectionError, _CLOSED),
+    (http.client.IncompleteRead, "it closed the connection before the end of the response"),
+    (http.client.HTTPException, "it does not use HTTP: check the server's URL"),
+)
+"""Types of errors, and the description. The first match counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """A request in RBAC's terms, such as `list` `pods`."""
+
+    verb: str
+    resource: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorResponse:
+    """A response other than 200. `message` is the server's text; `retry_after` in seconds, None if it is not given."""
+
+    status: int
+    message: str
+    retry_after: float | None = None
+
+
+def describe_response(request: ApiRequest, response: ErrorResponse, credentials: str) -> str:
+    """Why the API server refused a request, and what to do."""
+    what = f"{request.verb} {request.resource}"
+    if response.status == 401:
+        return (
+            f"the API server rejects our credentials ({credentials}) for {what} (401): "
+            "are they for this cluster, and not expired?"
+        )
+    if response.status == 403:
+        user = _USER.search(response.message)
+        return (
+            f"the API server forbids {user[1] if user else 'us'} to {what} (403): grant "
+            f"the verb {request.verb} on {request.resource}, as config/kubernetes-rbac.yaml does"
+        )
+    if response.status == 429:
+        return f"the API server is overloaded and refuses to {what} (429); retrying"
+    return f"the API server cannot {what} ({response.status}): {response.message}"
+
+
+def describe_exception(error: Exception) -> str:
+    """Why there was no complete response, and what to do."""
+    if isinstance(error, ssl.SSLError):
+        text = str(error).lower()
+        found = (description for part, description in _TLS_ERRORS if part in text)
+        return next(found, f"TLS failed: {error.reason or error}")
+    for kind, description in _CONNECTION_ERRORS:
+        if isinstance(error, kind):
+            return description
+    return getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
