@@ -1,4 +1,4 @@
-"""The exporters of the SDK that metrics are pushed through, made from settings.
+"""Where pushes go: the SDK's own exporters, made from settings, and a tally of what they did.
 
 Each protocol is imported only when it is the one in use.
 """
@@ -6,7 +6,7 @@ Each protocol is imported only when it is the one in use.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter
@@ -17,28 +17,26 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from otel_calico.telemetry.export_settings import Exporter, ExportSettings, Protocol, Temporality
-from otel_calico.telemetry.export_tally import ExportTally
 
 
 @dataclass(frozen=True, slots=True)
 class PushExporter:
-    """An exporter of the SDK, its name and what it did, where it sends (without credentials), and its logger's name."""
+    """An exporter, the name under which it is counted, where it sends (without credentials), and who logs for it."""
 
-    sdk: MetricExporter
+    exporter: MetricExporter
     name: str
     target: str
     logger: str
-    tally: ExportTally = field(default_factory=ExportTally)
 
 
 def push_exporters(settings: ExportSettings) -> list[PushExporter]:
-    """The push exporters that are on."""
-    found = []
+    """The outlets of the push exporters that are on."""
+    outlets = []
     if Exporter.OTLP in settings.exporters:
-        found.append(_grpc(settings) if settings.otlp_protocol is Protocol.GRPC else _http(settings))
+        outlets.append(_grpc(settings) if settings.otlp_protocol is Protocol.GRPC else _http(settings))
     if Exporter.CONSOLE in settings.exporters:
-        found.append(PushExporter(ConsoleMetricExporter(out=sys.stdout), "console", "stdout", __name__))
-    return found
+        outlets.append(PushExporter(ConsoleMetricExporter(out=sys.stdout), "console", "stdout", __name__))
+    return outlets
 
 
 def own_temporality(preference: Temporality) -> dict[type, AggregationTemporality]:

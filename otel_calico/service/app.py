@@ -16,7 +16,7 @@ from otel_calico.datastores.datastore import Datastore, DatastoreError
 from otel_calico.datastores.waiting import wait_in_sync
 from otel_calico.node_page.pages import NodePages
 from otel_calico.scanning.collector import Collector
-from otel_calico.scanning.node_scanner import NodeScanner
+from otel_calico.scanning.scans import Scans
 from otel_calico.service import memory
 from otel_calico.service.exporters import Exporters
 from otel_calico.service.wiring import (
@@ -24,8 +24,8 @@ from otel_calico.service.wiring import (
     build_datastore,
     build_protection,
     build_source,
-    export_settings,
-    scan_settings,
+    collector_settings,
+    telemetry_settings,
 )
 from otel_calico.web.message import Route
 from otel_calico.web.server import ListenError
@@ -46,8 +46,7 @@ def serve(settings: Settings) -> int:
     lookups = Lookups()
     try:
         datastore = build_datastore(settings, lookups)
-        scanner = NodeScanner(build_source(settings.iptables), lookups, scan_settings(settings.metrics))
-        collector = Collector(scanner, settings.metrics.freshness)
+        collector = Collector(build_source(settings.iptables), lookups, collector_settings(settings.metrics))
         return _run(settings, collector, datastore, lookups)
     except (StartError, DatastoreError, ListenError) as error:
         return _refuse(error)
@@ -60,8 +59,7 @@ def demo(settings: Settings) -> int:
     logs.configure(settings.log.level, settings.log.format)
     lookups = Lookups()
     datastore = recorded.fill(lookups)
-    scanner = NodeScanner(recorded.DemoSource(), lookups, scan_settings(settings.metrics))
-    collector = Collector(scanner, settings.metrics.freshness)
+    collector = Collector(recorded.DemoSource(), lookups, collector_settings(settings.metrics))
     try:
         return _run(settings, collector, datastore, lookups, welcome=_WELCOME)
     except (StartError, ListenError) as error:
@@ -83,26 +81,27 @@ def _run(settings: Settings, collector: Collector, datastore: Datastore, lookups
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
     stop = threading.Event()
     protection = build_protection(settings.web)
+    scans = Scans(collector.scan)
     pages: Mapping[str, Route] = {}
     if settings.web.page:
-        pages = NodePages(settings.node.name, collector, datastore.status, lookups).routes
-    exporters = Exporters(export_settings(settings), collector, datastore.status, protection, pages)
+        pages = NodePages(settings.node.name, scans, datastore.status, lookups).routes
+    telemetry = Exporters(telemetry_settings(settings), scans, datastore.status, protection, pages)
     datastore.start()
     first_scan = threading.Thread(target=_first_scan, args=(collector, datastore, stop), name="first-scan", daemon=True)
     try:
-        exporters.start()
+        telemetry.start()
         try:
-            log.info("started", version=__version__, node=settings.node.name, port=exporters.port)
+            log.info("started", version=__version__, node=settings.node.name, port=telemetry.port)
             if welcome:
                 scheme = "https" if protection and protection.current.context else "http"
-                sys.stdout.write(welcome.format(scheme=scheme, port=exporters.port))
+                sys.stdout.write(welcome.format(scheme=scheme, port=telemetry.port))
                 sys.stdout.flush()
             first_scan.start()
             signal.sigwait(_STOP)
         finally:
             stop.set()
             log.info("stopping")
-            exporters.stop()
+            telemetry.stop()
     finally:
         datastore.stop()
         collector.close()

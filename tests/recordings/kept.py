@@ -1,10 +1,14 @@
-"""The page at `/metrics` of each recording, as it was when somebody last read it."""
+"""The page at `/metrics` of each recording, as it was when somebody last read it.
+
+`python -m tests.recordings.kept` keeps the pages of now, and prints how they differ: read that before you commit.
+"""
 
 from __future__ import annotations
 
 import io
 import lzma
 import re
+import sys
 import tarfile
 from collections.abc import Mapping
 from difflib import unified_diff
@@ -50,8 +54,7 @@ def difference(recording: Recording) -> str:
     return "\n".join(lines)
 
 
-def keep_pages() -> None:
-    """Keep the pages of now."""
+def _keep_all() -> None:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for recording in RECORDINGS:
@@ -60,3 +63,8 @@ def keep_pages() -> None:
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     (FOLDER / f"{NAME}.tar.xz").write_bytes(lzma.compress(packed.getvalue(), preset=9 | lzma.PRESET_EXTREME))
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join(filter(None, map(difference, RECORDINGS))) + "\n")
+    _keep_all()
