@@ -17,8 +17,8 @@ from benchmarks.shapes import Scale
 from benchmarks.table import Row, compared, progress
 from otel_calico.calico.lookups import Lookups
 from otel_calico.prometheus.text_format import TextFormat
-from otel_calico.scanning.collector import Collector, CollectorSettings
-from otel_calico.scanning.scans import Scans
+from otel_calico.scanning.collector import Collector
+from otel_calico.scanning.node_scanner import NodeScanner
 from otel_calico.service.exporters import Exporters
 from otel_calico.telemetry.export_settings import Exporter, ExportSettings, Protocol
 
@@ -61,10 +61,10 @@ def measure(scale: Scale) -> list[Row]:
 def _run(scale: Scale) -> _Course:
     lookups = Lookups()
     source = ChurningSource(scale.churn, lookups)
-    collector = Collector(source, lookups, CollectorSettings(freshness=0))
+    collector = Collector(NodeScanner(source, lookups), freshness=0.0)
     course = _Course()
     with NullReceiver(Protocol.GRPC) as receiver:
-        telemetry = Exporters(_settings(receiver.start().url), Scans(collector.scan))
+        telemetry = Exporters(_settings(receiver.start().url), collector)
         while source.pods_so_far < scale.pods_that_come_and_go:
             course.scrapes.append(_scrape(telemetry))
             if len(course.scrapes) % _SCANS_PER_PUSH == 0:

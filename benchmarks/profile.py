@@ -23,9 +23,9 @@ from otel_calico.calico.model import IPVersion
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.prometheus.exposition import Exposition
 from otel_calico.prometheus.text_format import TextFormat
-from otel_calico.scanning.collector import Collector, CollectorSettings
+from otel_calico.scanning.collector import Collector
+from otel_calico.scanning.node_scanner import NodeScanner
 from otel_calico.scanning.scan import Scan
-from otel_calico.scanning.scans import Scans
 from otel_calico.series import Snapshot
 from otel_calico.service.exporters import Exporters
 from otel_calico.sources.ruleset_source import Dump
@@ -79,11 +79,11 @@ def _sample(shape: Shape, rounds: int) -> _Samples:
     lookups = Lookups()
     shape.fill(lookups)
     source = RecordedSource(shape, Traffic.TYPICAL, reads=rounds + 2)
-    collector = Collector(source, lookups, CollectorSettings(freshness=0))
+    scanner = NodeScanner(source, lookups)
     exposition, own = Exposition(), _own_page()
     samples: _Samples = defaultdict(list)
     for number in range(rounds + 2):
-        snapshot = collector.scan().snapshot
+        snapshot = scanner.scan().snapshot
         marks = [time.thread_time()]
         text = b"".join(exposition.render(snapshot.readings, TextFormat.PROMETHEUS))
         marks.append(time.thread_time())
@@ -103,10 +103,23 @@ def _sample(shape: Shape, rounds: int) -> _Samples:
     return samples
 
 
+class _NoRules:
+    """A scanner that finds nothing."""
+
+    lookups_version = 0
+
+    def scan(self) -> Scan:
+        """A good scan without series."""
+        return Scan(Snapshot(time.time()))
+
+    def close(self) -> None:
+        """Nothing is under way."""
+
+
 def _own_page() -> Callable[[], object]:
     """Renders a page without policy series."""
     status = DatastoreStatus({kind: KindStatus(in_sync=True, connected=True) for kind in _KINDS})
-    scans = Scans(lambda: Scan(Snapshot(time.time())))
-    page = Exporters(ExportSettings("node-1", listen_port=0), scans, lambda: status).page
+    collector = Collector(_NoRules(), freshness=0.0)
+    page = Exporters(ExportSettings("node-1", listen_port=0), collector, lambda: status).page
     assert page is not None  # noqa: S101 - the prometheus exporter is on by default
     return lambda: page.render(TextFormat.PROMETHEUS)

@@ -20,7 +20,8 @@ from otel_calico.check.rules import check_datastore, check_names, check_rules
 from otel_calico.config import Settings
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.scanning.collector import Collector
-from otel_calico.service.wiring import StartError, build_datastore, build_source, collector_settings
+from otel_calico.scanning.node_scanner import NodeScanner
+from otel_calico.service.wiring import StartError, build_datastore, build_source, scan_settings
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 
@@ -39,18 +40,20 @@ def run(settings: Settings) -> int:
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
+    on_a_node = not settings.iptables.ruleset_file  # a saved ruleset needs no rights, no programs and no lock
     yield check_node_name(settings.node)
-    yield check_capabilities()
-    yield check_programs()
+    if on_a_node:
+        yield check_capabilities()
+        yield check_programs()
     yield from check_web_config(settings.web)
     lookups = Lookups()
     datastore = list(_check_datastore(settings, lookups))
     yield from datastore
-    collector = Collector(build_source(settings.iptables), lookups, collector_settings(settings.metrics))
-    scan = collector.scan()
+    scan = Collector(NodeScanner(build_source(settings.iptables), lookups, scan_settings(settings.metrics))).scan()
     snapshot = scan.snapshot
     yield check_rules(snapshot)
-    yield check_lock(settings.iptables, snapshot.report.backend)
+    if on_a_node:
+        yield check_lock(settings.iptables, snapshot.report.backend)
     if not snapshot.failure and all(finding.level is not Level.FAIL for finding in datastore):
         yield from check_names(scan, lookups, settings.node.name)
 

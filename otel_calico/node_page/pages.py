@@ -11,7 +11,7 @@ from otel_calico.datastores.status import DatastoreStatus
 from otel_calico.node_page.history import History
 from otel_calico.node_page.shown import Shown
 from otel_calico.readiness import readiness
-from otel_calico.scanning.scans import Scans
+from otel_calico.scanning.collector import Collector
 from otel_calico.web.message import Request, Response, Route
 
 if TYPE_CHECKING:
@@ -27,16 +27,16 @@ class NodePages:
     def __init__(
         self,
         node_name: str,
-        scans: Scans,
+        collector: Collector,
         datastore: Callable[[], DatastoreStatus],
         lookups: Lookups,
     ) -> None:
         self._node_name = node_name
-        self._scans = scans
+        self._collector = collector
         self._datastore = datastore
         self._lookups = lookups
         self._history = History()
-        scans.subscribe(self._history.forget)
+        collector.subscribe(self._history.forget)
 
     @property
     def routes(self) -> Mapping[str, Route]:
@@ -54,7 +54,7 @@ class NodePages:
         return self._templates.policy(request, self._shown())
 
     def _shown(self) -> Shown:
-        before, latest = self._scans.newest_scan, self._scans.scan()
+        before, latest = self._collector.latest, self._collector.scan()
         return Shown(self._history.former(before, latest), latest, self._lookups)
 
     @cached_property

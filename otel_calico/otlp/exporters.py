@@ -1,4 +1,4 @@
-"""Where pushes go: the SDK's own exporters, made from settings, and a tally of what they did.
+"""The exporters of the SDK that metrics are pushed through, made from settings.
 
 Each protocol is imported only when it is the one in use.
 """
@@ -6,7 +6,7 @@ Each protocol is imported only when it is the one in use.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter
@@ -17,26 +17,28 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from otel_calico.telemetry.export_settings import Exporter, ExportSettings, Protocol, Temporality
+from otel_calico.telemetry.export_tally import ExportTally
 
 
 @dataclass(frozen=True, slots=True)
 class PushExporter:
-    """An exporter, the name under which it is counted, where it sends (without credentials), and who logs for it."""
+    """An exporter of the SDK, its name and what it did, where it sends (without credentials), and its logger's name."""
 
-    exporter: MetricExporter
+    sdk: MetricExporter
     name: str
     target: str
     logger: str
+    tally: ExportTally = field(default_factory=ExportTally)
 
 
 def push_exporters(settings: ExportSettings) -> list[PushExporter]:
-    """The outlets of the push exporters that are on."""
-    outlets = []
+    """The push exporters that are on."""
+    found = []
     if Exporter.OTLP in settings.exporters:
-        outlets.append(_grpc(settings) if settings.otlp_protocol is Protocol.GRPC else _http(settings))
+        found.append(_grpc(settings) if settings.otlp_protocol is Protocol.GRPC else _http(settings))
     if Exporter.CONSOLE in settings.exporters:
-        outlets.append(PushExporter(ConsoleMetricExporter(out=sys.stdout), "console", "stdout", __name__))
-    return outlets
+        found.append(PushExporter(ConsoleMetricExporter(out=sys.stdout), "console", "stdout", __name__))
+    return found
 
 
 def own_temporality(preference: Temporality) -> dict[type, AggregationTemporality]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from typing import Protocol
 
 from isal import igzip
 
+from otel_calico.prometheus.service_exposition import ServiceExposition
 from otel_calico.prometheus.text_format import TextFormat
-from otel_calico.scanning.scans import Scans
+from otel_calico.scanning.collector import Collector
 from otel_calico.series import Readings, Snapshot
-
-FRESH_SECONDS = 1.0
-"""How long a rendered page may be given again, as long as it shows the newest snapshot."""
+from otel_calico.telemetry.service_state import ServiceStatus
 
 RENDER_SECONDS = 10.0
 """How long a request waits for its turn to render; no Prometheus waits longer for a scrape unless told to."""
@@ -22,30 +20,25 @@ RENDER_SECONDS = 10.0
 _EOF = b"# EOF\n"
 
 
-class PolicyPart(Protocol):
+class PolicyExposition(Protocol):
     """Renders the policy series of a snapshot's readings, without `# EOF`."""
 
     def render(self, readings: Sequence[Readings], form: TextFormat) -> Sequence[bytes]:
         """HELP, TYPE and samples, in parts."""
 
 
-class OwnPart(Protocol):
-    """Renders the service's own metrics, without `# EOF`."""
-
-    def render(self, form: TextFormat) -> bytes:
-        """HELP, TYPE, UNIT and samples."""
-
-
 class MetricsPage:
     """Renders whole pages for any number of threads; those that come together share one rendering."""
 
-    def __init__(self, scans: Scans, policy: PolicyPart, own: OwnPart) -> None:
-        self._scans = scans
+    def __init__(
+        self, collector: Collector, policy: PolicyExposition, service: ServiceExposition, status: ServiceStatus
+    ) -> None:
+        self._collector = collector
         self._policy = policy
-        self._own = own
+        self._service = service
+        self._status = status
         self._turn = threading.Lock()
         self._shown: Snapshot | None = None
-        self._rendered_at = 0.0
         self._pages: dict[tuple[TextFormat, bool], bytes] = {}
 
     def render(self, form: TextFormat, *, gzipped: bool = False) -> bytes:
@@ -55,17 +48,13 @@ class MetricsPage:
                 f"no turn to render within {RENDER_SECONDS:.0f} s: a scan hangs, or the node is overloaded"
             )
         try:
-            with self._scans.holding() as snapshot:
-                self._forget_unless(snapshot)
-                return self._page(snapshot, form, gzipped=gzipped)
+            snapshot = self._collector.scan().snapshot
+            if snapshot is not self._shown:
+                self._shown = snapshot
+                self._pages.clear()
+            return self._page(snapshot, form, gzipped=gzipped)
         finally:
             self._turn.release()
-
-    def _forget_unless(self, snapshot: Snapshot) -> None:
-        now = time.monotonic()
-        if snapshot is not self._shown or now - self._rendered_at > FRESH_SECONDS:
-            self._shown, self._rendered_at = snapshot, now
-            self._pages.clear()
 
     def _page(self, snapshot: Snapshot, form: TextFormat, *, gzipped: bool) -> bytes:
         page = self._pages.get((form, gzipped))
@@ -77,5 +66,6 @@ class MetricsPage:
         return page
 
     def _text(self, snapshot: Snapshot, form: TextFormat) -> bytes:
-        end = _EOF if form is TextFormat.OPENMETRICS else b""
-        return b"".join([*self._policy.render(snapshot.readings, form), self._own.render(form), end])
+        policy = self._policy.render(snapshot.readings, form)
+        service = self._service.render(self._status.at(snapshot), form)
+        return b"".join([*policy, service, _EOF if form is TextFormat.OPENMETRICS else b""])

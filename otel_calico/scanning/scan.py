@@ -23,7 +23,7 @@ class ScannedRuleset:
 class Scan:
     """What one scan found: its series, and the rules behind them, none where it failed.
 
-    Whoever keeps it keeps those rules in memory.
+    Holding a Scan keeps its parsed rules in memory.
     """
 
     snapshot: Snapshot

@@ -16,7 +16,7 @@ from otel_calico.datastores.datastore import Datastore, DatastoreError
 from otel_calico.datastores.waiting import wait_in_sync
 from otel_calico.node_page.pages import NodePages
 from otel_calico.scanning.collector import Collector
-from otel_calico.scanning.scans import Scans
+from otel_calico.scanning.node_scanner import NodeScanner
 from otel_calico.service import memory
 from otel_calico.service.exporters import Exporters
 from otel_calico.service.wiring import (
@@ -24,8 +24,8 @@ from otel_calico.service.wiring import (
     build_datastore,
     build_protection,
     build_source,
-    collector_settings,
-    telemetry_settings,
+    export_settings,
+    scan_settings,
 )
 from otel_calico.web.message import Route
 from otel_calico.web.server import ListenError
@@ -46,7 +46,8 @@ def serve(settings: Settings) -> int:
     lookups = Lookups()
     try:
         datastore = build_datastore(settings, lookups)
-        collector = Collector(build_source(settings.iptables), lookups, collector_settings(settings.metrics))
+        scanner = NodeScanner(build_source(settings.iptables), lookups, scan_settings(settings.metrics))
+        collector = Collector(scanner, settings.metrics.freshness)
         return _run(settings, collector, datastore, lookups)
     except (StartError, DatastoreError, ListenError) as error:
         return _refuse(error)
@@ -59,7 +60,8 @@ def demo(settings: Settings) -> int:
     logs.configure(settings.log.level, settings.log.format)
     lookups = Lookups()
     datastore = recorded.fill(lookups)
-    collector = Collector(recorded.DemoSource(), lookups, collector_settings(settings.metrics))
+    scanner = NodeScanner(recorded.DemoSource(), lookups, scan_settings(settings.metrics))
+    collector = Collector(scanner, settings.metrics.freshness)
     try:
         return _run(settings, collector, datastore, lookups, welcome=_WELCOME)
     except (StartError, ListenError) as error:
@@ -81,27 +83,26 @@ def _run(settings: Settings, collector: Collector, datastore: Datastore, lookups
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
     stop = threading.Event()
     protection = build_protection(settings.web)
-    scans = Scans(collector.scan)
     pages: Mapping[str, Route] = {}
     if settings.web.page:
-        pages = NodePages(settings.node.name, scans, datastore.status, lookups).routes
-    telemetry = Exporters(telemetry_settings(settings), scans, datastore.status, protection, pages)
+        pages = NodePages(settings.node.name, collector, datastore.status, lookups).routes
+    exporters = Exporters(export_settings(settings), collector, datastore.status, protection, pages)
     datastore.start()
     first_scan = threading.Thread(target=_first_scan, args=(collector, datastore, stop), name="first-scan", daemon=True)
     try:
-        telemetry.start()
+        exporters.start()
         try:
-            log.info("started", version=__version__, node=settings.node.name, port=telemetry.port)
+            log.info("started", version=__version__, node=settings.node.name, port=exporters.port)
             if welcome:
                 scheme = "https" if protection and protection.current.context else "http"
-                sys.stdout.write(welcome.format(scheme=scheme, port=telemetry.port))
+                sys.stdout.write(welcome.format(scheme=scheme, port=exporters.port))
                 sys.stdout.flush()
             first_scan.start()
             signal.sigwait(_STOP)
         finally:
             stop.set()
             log.info("stopping")
-            telemetry.stop()
+            exporters.stop()
     finally:
         datastore.stop()
         collector.close()

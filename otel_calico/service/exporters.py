@@ -1,4 +1,4 @@
-"""Everything that shows the snapshots to the world, put together."""
+"""The exporters of one process: the Prometheus page with the HTTP server, and the pushes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from otel_calico.datastores.status import DatastoreStatus
 from otel_calico.otlp.exporters import push_exporters
 from otel_calico.otlp.push import Push
 from otel_calico.prometheus.exposition import Exposition
-from otel_calico.prometheus.metrics_page import MetricsPage, PolicyPart
-from otel_calico.prometheus.own_exposition import OwnExposition
-from otel_calico.scanning.scans import Scans
+from otel_calico.prometheus.metrics_page import MetricsPage, PolicyExposition
+from otel_calico.prometheus.service_exposition import ServiceExposition
+from otel_calico.scanning.collector import Collector
 from otel_calico.service.routes import PROBES, Routes
 from otel_calico.telemetry.export_settings import Exporter, ExportSettings, Naming
-from otel_calico.telemetry.instruments import own_provider
-from otel_calico.telemetry.own_metrics import OwnMetrics
 from otel_calico.telemetry.resource import build_resource
+from otel_calico.telemetry.service_state import ServiceStatus
 from otel_calico.web.client_connection import TimeLimits
 from otel_calico.web.message import Route
 from otel_calico.web.protection import ProtectionFile
@@ -25,7 +24,7 @@ from otel_calico.web.server import HttpServer
 
 
 class Exporters:
-    """The exporters and the HTTP server of one process.
+    """Shows what the collector scans.
 
     `datastore` tells the state of the datastore; an empty status, the default, where there is none. `protection` guards
     the HTTP server; without it everybody may ask. `pages` are for people, by path.
@@ -34,25 +33,24 @@ class Exporters:
     def __init__(
         self,
         settings: ExportSettings,
-        scans: Scans,
+        collector: Collector,
         datastore: Callable[[], DatastoreStatus] = DatastoreStatus,
         protection: ProtectionFile | None = None,
         pages: Mapping[str, Route] | None = None,
     ) -> None:
         resource = build_resource(settings)
-        self.pushes = [Push(outlet, scans, settings, resource) for outlet in push_exporters(settings)]
-        otlp = [push.tally for push in self.pushes if push.name == "otlp"]
+        exporters = push_exporters(settings)
+        otlp = [exporter.tally for exporter in exporters if exporter.name == "otlp"]
         in_effect = (lambda: protection.in_effect) if protection else None
-        own = OwnMetrics(scans, datastore, otlp, in_effect)
-        self._close: Callable[[], None] = lambda: None
+        status = ServiceStatus(collector.tally, datastore, otlp, in_effect)
+        self.pushes = [Push(exporter, collector, status, settings, resource) for exporter in exporters]
         self.page: MetricsPage | None = None
         if Exporter.PROMETHEUS in settings.exporters:
-            self.page = MetricsPage(scans, _policy_part(settings.naming, scans, resource), OwnExposition(own, resource))
-        if self.pushes:
-            provider = own_provider(own, [push.own_reader for push in self.pushes], resource)
-            self._close = provider.shutdown
+            service = ServiceExposition(resource)
+            collector.subscribe(service.record)
+            self.page = MetricsPage(collector, _policy_exposition(settings.naming, resource), service, status)
         self._server = HttpServer(
-            Routes(self.page, scans, datastore, pages or {}),
+            Routes(self.page, collector, datastore, pages or {}),
             settings.listen_address,
             settings.listen_port,
             limits=TimeLimits(settings.request_seconds),
@@ -76,13 +74,13 @@ class Exporters:
         for push in self.pushes:
             push.stop()
         self._server.stop()
-        self._close()
 
 
-def _policy_part(naming: Naming, scans: Scans, resource: Resource) -> PolicyPart:
+def _policy_exposition(naming: Naming, resource: Resource) -> PolicyExposition:
     if naming is Naming.CALICO:
         return Exposition()
-    # Its library takes 4 MB.
-    from otel_calico.prometheus.stock_exposition import StockExposition  # noqa: PLC0415
+    from otel_calico.prometheus.opentelemetry_exposition import (  # noqa: PLC0415 - only with this naming
+        OpenTelemetryExposition,
+    )
 
-    return StockExposition(scans.take, resource)
+    return OpenTelemetryExposition(resource)

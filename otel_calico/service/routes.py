@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
@@ -9,7 +10,8 @@ from otel_calico.datastores.status import DatastoreStatus
 from otel_calico.prometheus.metrics_page import MetricsPage
 from otel_calico.prometheus.negotiation import accepts_gzip, choose_format
 from otel_calico.readiness import readiness
-from otel_calico.scanning.scans import Scans
+from otel_calico.scanning.collector import Collector
+from otel_calico.series import Snapshot
 from otel_calico.web.message import Request, Response, Route, plain
 
 PROBES = frozenset({"/healthz", "/readyz"})
@@ -23,12 +25,12 @@ class Routes:
     def __init__(
         self,
         page: MetricsPage | None,
-        scans: Scans,
+        collector: Collector,
         datastore: Callable[[], DatastoreStatus],
         more: Mapping[str, Route],
     ) -> None:
         self._page = page
-        self._scans = scans
+        self._collector = collector
         self._datastore = datastore
         self._by_path: Mapping[str, Route] = {
             **more,
@@ -63,9 +65,18 @@ class Routes:
 
     def _ready(self, request: Request) -> Response:
         status = self._datastore()
-        # Before the datastore is in sync the answer is no anyway, and a scan would call every workload unknown.
-        snapshot = self._scans.recent(RECENT_SECONDS) if status.in_sync else self._scans.newest
-        found = readiness(status, snapshot)
+        found = readiness(status, self._recent(status))
         code, word = (HTTPStatus.SERVICE_UNAVAILABLE, "not ready") if found.missing else (HTTPStatus.OK, "ready")
         # Why is told to those who may ask for everything else.
         return plain(code, "\n".join([word, *found.missing, *found.notes] if request.admitted else [word]))
+
+    def _recent(self, status: DatastoreStatus) -> Snapshot | None:
+        """The last snapshot if it is good and recent, else a new one.
+
+        Before the datastore is in sync none is taken: the answer is no anyway, and every workload would be unknown.
+        """
+        latest = self._collector.latest
+        snapshot = latest.snapshot if latest else None
+        if not status.in_sync or (snapshot and not snapshot.failure and time.time() - snapshot.taken < RECENT_SECONDS):
+            return snapshot
+        return self._collector.scan().snapshot

@@ -14,7 +14,7 @@ from otel_calico.attribution.workloads import WorkloadFilter
 from otel_calico.calico.lookups import Lookups
 from otel_calico.config import IptablesSettings, MetricsSettings, Settings, WebSettings
 from otel_calico.datastores.datastore import Datastore, NoDatastore
-from otel_calico.scanning.collector import CollectorSettings
+from otel_calico.scanning.node_scanner import ScanSettings
 from otel_calico.sources.backends import Backend
 from otel_calico.sources.command import Limits
 from otel_calico.sources.kernel import KernelSettings, KernelSource
@@ -147,20 +147,19 @@ def build_protection(settings: WebSettings) -> ProtectionFile | None:
         raise StartError(str(error)) from error
 
 
-def collector_settings(settings: MetricsSettings) -> CollectorSettings:
-    """What the collector is told."""
+def scan_settings(settings: MetricsSettings) -> ScanSettings:
+    """What a scan looks for."""
     extra = ExtraAttributes(settings.workload_owner, settings.workload_pod_labels)
     workloads = WorkloadFilter(settings.include_namespaces, settings.exclude_namespaces, settings.pod_selector)
-    return CollectorSettings(
+    return ScanSettings(
         SeriesChoice(settings.families, settings.app_labels, extra, workloads),
         settings.minimum_counter,
-        settings.freshness,
         CardinalityChoice(settings.omit_zero_series, settings.series_limit),
     )
 
 
-def telemetry_settings(settings: Settings) -> ExportSettings:
-    """What the telemetry is told."""
+def export_settings(settings: Settings) -> ExportSettings:
+    """What is exported, and where to."""
     telemetry, otlp = settings.telemetry, settings.otlp
     exporters = [] if telemetry.disabled else [name for name in telemetry.exporters if name != "none"]
     return ExportSettings(

@@ -1,7 +1,8 @@
 """Policy metrics and own metrics as OpenTelemetry instruments: observable ones, whose callbacks show a snapshot.
 
 The SDK (1.45) never forgets an attribute set that an observable instrument once showed, and folds those beyond a limit
-into one overflow point. So a provider of policy instruments does not live long (`policy_exporter`, `stock_exposition`).
+into one overflow point. So a provider of policy instruments does not live long (`otlp.policy_exporter`,
+`prometheus.opentelemetry_exposition`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from otel_calico.metrics import DROPPED_SCRAPE, POLICY_METRICS, Metric
 from otel_calico.series import Snapshot
 from otel_calico.telemetry import step_durations
 from otel_calico.telemetry.own_metric import OwnMetric
-from otel_calico.telemetry.own_metrics import OwnMetrics
+from otel_calico.telemetry.own_metrics import OWN_METRICS
+from otel_calico.telemetry.service_state import ServiceState
 
 INSTRUMENTS = (*POLICY_METRICS, DROPPED_SCRAPE)
 
@@ -84,29 +86,38 @@ def _no_exemplars(_: type) -> Callable[..., ExemplarReservoir]:
     return lambda **_: _NONE
 
 
-def own_provider(own: OwnMetrics, readers: Iterable[MetricReader], resource: Resource) -> MeterProvider:
-    """A provider with all own metrics, for these readers."""
-    provider = MeterProvider(
-        list(readers), resource=resource, exemplar_filter=AlwaysOffExemplarFilter(), shutdown_on_exit=False
-    )
-    meter = provider.get_meter("otel_calico", __version__)
-    histogram = meter.create_histogram(
-        step_durations.NAME,
-        step_durations.UNIT,
-        step_durations.HELP,
-        explicit_bucket_boundaries_advisory=step_durations.BUCKETS,
-    )
-    own.scans.subscribe(partial(_record, histogram.record))
-    for metric in (*own.moving(), *own.steady(own.state)):
-        create = meter.create_observable_counter if metric.counter else meter.create_observable_gauge
-        create(metric.full_name, [partial(_observe_own, metric)], metric.unit, metric.help)
-    return provider
+class OwnInstruments:
+    """The own metrics as instruments, for one reader."""
 
+    def __init__(self, reader: MetricReader, resource: Resource) -> None:
+        self._state: ServiceState | None = None
+        self._provider = MeterProvider(
+            [reader], resource=resource, exemplar_filter=AlwaysOffExemplarFilter(), shutdown_on_exit=False
+        )
+        meter = self._provider.get_meter("otel_calico", __version__)
+        self._durations = meter.create_histogram(
+            step_durations.NAME,
+            step_durations.UNIT,
+            step_durations.HELP,
+            explicit_bucket_boundaries_advisory=step_durations.BUCKETS,
+        )
+        for metric in OWN_METRICS:
+            create = meter.create_observable_counter if metric.counter else meter.create_observable_gauge
+            create(metric.full_name, [partial(self._observe, metric)], metric.unit, metric.help)
 
-def _record(record: Callable[[float, dict[str, str]], None], snapshot: Snapshot) -> None:
-    for step, seconds in snapshot.report.seconds.items():
-        record(seconds, {"step": step})
+    def record(self, snapshot: Snapshot) -> None:
+        """Count the steps of one scan."""
+        for step, seconds in snapshot.report.seconds.items():
+            self._durations.record(seconds, {"step": step})
 
+    def show(self, state: ServiceState) -> None:
+        """Let the next collection collect this state."""
+        self._state = state
 
-def _observe_own(metric: OwnMetric, _: CallbackOptions) -> Iterable[Observation]:
-    return [Observation(value, labels) for value, labels in metric.values()]
+    def shutdown(self) -> None:
+        """End the reader."""
+        self._provider.shutdown()
+
+    def _observe(self, metric: OwnMetric, _: CallbackOptions) -> Iterable[Observation]:
+        values = metric.values(self._state) if self._state else ()
+        return [Observation(value, labels) for value, labels in values]

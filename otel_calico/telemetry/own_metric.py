@@ -1,4 +1,4 @@
-"""What the service's own metrics are made of, whoever shows them. Pure."""
+"""What the service's own metrics are made of, whoever shows them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import structlog
+
+from otel_calico.telemetry.service_state import ServiceState
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +24,7 @@ class OwnMetric:
 
     name: str
     help: str
-    observe: Callable[[], Iterable[Value]]
+    observe: Callable[[ServiceState], Iterable[Value]]
     unit: str = ""
     counter: bool = False
 
@@ -31,20 +33,10 @@ class OwnMetric:
         """OpenTelemetry's name."""
         return f"otel_calico.{self.name}"
 
-    def values(self) -> Iterable[Value]:
-        """The values now. Never raises: a fault leaves this metric out, and is logged."""
+    def values(self, state: ServiceState) -> Iterable[Value]:
+        """The values in this state. Never raises: a fault leaves this metric out, and is logged."""
         try:
-            return list(self.observe())
+            return list(self.observe(state))
         except Exception:
             log.exception("own_metric_failed", metric=self.full_name)
             return ()
-
-
-def unlabelled(value: float) -> Iterable[Value]:
-    """One value without attributes; 1 or 0 for a truth."""
-    return [(int(value) if isinstance(value, bool) else value, {})]
-
-
-def labelled(label: str, values: Mapping[str, int]) -> Iterable[Value]:
-    """One value for each value of an attribute."""
-    return [(value, {label: key}) for key, value in values.items()]

@@ -1,80 +1,48 @@
-"""What the service says of itself that stays the same from scan to scan, unless something happens. Pure."""
+"""The state of the service that its own metrics tell: the scan that is shown, the tallies, the datastore."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from otel_calico.datastores.status import DatastoreStatus
-from otel_calico.metrics import Metric
-from otel_calico.series import Readings, SeriesSet, Snapshot
+from otel_calico.scanning.tally import ScanTally
+from otel_calico.series import Snapshot
+from otel_calico.telemetry.export_tally import ExportTally
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """State of the node, the datastore and the settings at one scan. Two states that are equal read the same.
+    """State at one scan.
 
-    `series` and `left_out` count the series on this page, and those that the limit keeps off it, by metric.
+    `scans` counts scans by result and kind of failure; `seconds_since_good` is the age of the last good one.
     `web_config_in_effect` is None where there is no such file.
     """
 
-    success: bool = False
-    unlocked: bool = False
-    backend: str = ""
-    dataplane: str = ""
-    rules: Mapping[str, int] = field(default_factory=dict)
-    malformed_lines: int = 0
-    unreadable: Sequence[str] = ()
-    interfaces_without_workload: int = 0
-    chains_without_name: int = 0
-    series: Mapping[str, int] = field(default_factory=dict)
-    left_out: Mapping[Metric, int] = field(default_factory=dict)
+    snapshot: Snapshot
+    scans: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    seconds_since_good: float = 0.0
     datastore: DatastoreStatus = field(default_factory=DatastoreStatus)
+    exports: Sequence[ExportTally] = ()
     web_config_in_effect: bool | None = None
 
 
-class SeriesCount:
-    """Counts the series of one snapshot after the other, by the names at `/metrics`. For any number of threads."""
+@dataclass(slots=True)
+class ServiceStatus:
+    """Where the state is found. `exports` are the tallies of the OTLP exporters."""
 
-    def __init__(self) -> None:
-        self._counted: tuple[Sequence[Readings], Sequence[SeriesSet], Mapping[str, int]] = (), (), {}
+    tally: ScanTally
+    datastore: Callable[[], DatastoreStatus] = DatastoreStatus
+    exports: Sequence[ExportTally] = ()
+    web_config_in_effect: Callable[[], bool] | None = None
 
-    def of(self, readings: Sequence[Readings]) -> Mapping[str, int]:
-        """The same object as before while the sets are the same."""
-        former, sets, counts = self._counted
-        if readings is former:
-            return counts
-        if (now := [one.series for one in readings]) != sets:
-            counts = _count(now)
-        self._counted = readings, now, counts  # in one step: a push counts another snapshot than the page beside it
-        return counts
-
-
-def _count(sets: Sequence[SeriesSet]) -> Mapping[str, int]:
-    counts: Counter[str] = Counter()
-    for series in sets:
-        counts[series.metric.exposed] += len(series.labels)
-    return counts
-
-
-def state_of(
-    snapshot: Snapshot, series: Mapping[str, int], datastore: DatastoreStatus, *, web_config_in_effect: bool | None
-) -> ServiceState:
-    """The state behind a snapshot."""
-    report = snapshot.report
-    return ServiceState(
-        success=snapshot.failure is None,
-        unlocked=report.unlocked,
-        backend=report.backend,
-        dataplane=report.dataplane,
-        rules=report.rules,
-        malformed_lines=report.malformed_lines,
-        unreadable=tuple(report.unreadable),
-        interfaces_without_workload=len(report.interfaces_without_workload),
-        chains_without_name=len(report.chains_without_name),
-        series=series,
-        left_out=report.series_left_out,
-        datastore=datastore,
-        web_config_in_effect=web_config_in_effect,
-    )
+    def at(self, snapshot: Snapshot) -> ServiceState:
+        """The state now, with the snapshot that is shown."""
+        return ServiceState(
+            snapshot,
+            dict(self.tally.results),
+            self.tally.seconds_since_good,
+            self.datastore(),
+            self.exports,
+            self.web_config_in_effect() if self.web_config_in_effect else None,
+        )

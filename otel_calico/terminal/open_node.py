@@ -11,7 +11,8 @@ from otel_calico.config import Settings
 from otel_calico.datastores.datastore import Datastore, DatastoreError, NoDatastore
 from otel_calico.datastores.waiting import wait_in_sync
 from otel_calico.explain.node_view import NodeView
-from otel_calico.scanning.collector import Collector, CollectorSettings
+from otel_calico.scanning.collector import Collector
+from otel_calico.scanning.node_scanner import NodeScanner, ScanSettings
 from otel_calico.scanning.scan import Scan
 from otel_calico.service.wiring import StartError, build_datastore, build_source
 
@@ -53,9 +54,8 @@ def open_node(settings: Settings) -> Iterator[Node]:
     lookups = Lookups()
     notes: list[str] = []
     datastore = _datastore(settings, lookups, notes)
-    collector = Collector(
-        build_source(settings.iptables), lookups, CollectorSettings(SeriesChoice(families=()), freshness=0.0)
-    )
+    choice = ScanSettings(SeriesChoice(families=()))
+    collector = Collector(NodeScanner(build_source(settings.iptables), lookups, choice), freshness=0.0)
     try:
         _wait_for(datastore, notes)
         yield Node(collector, lookups, settings.node.interface_prefix, notes)

@@ -10,7 +10,7 @@ import pytest
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import IPVersion
 from otel_calico.metrics import POLICY_ACCEPT, POLICY_PACKETS
-from otel_calico.scanning.collector import Collector, CollectorSettings
+from otel_calico.scanning.node_scanner import NodeScanner
 from otel_calico.series import Snapshot
 from otel_calico.sources.ruleset_source import Dump
 from tests.attribution.node import WEB, ScannedNode, check, page
@@ -55,12 +55,12 @@ def test_counters_read_in_a_moment_without_any_are_not_believed(seed: int) -> No
     lookups = Lookups()
     lookups.put("workloadendpoints", INTERFACE, WEB)
     send(kernel, *[8080] * 5, *[9090] * 5, *[5353] * 5)
-    collector = Collector(RacySource(kernel, random), lookups, CollectorSettings(freshness=0.0))
-    first = _values(collector.scan().snapshot)
+    scanner = NodeScanner(RacySource(kernel, random), lookups)
+    first = _values(scanner.scan().snapshot)
 
     for _ in range(40):
         send(kernel, *random.choices([8080, 9090, 5353], k=5))
-        snapshot = collector.scan().snapshot
+        snapshot = scanner.scan().snapshot
         check(snapshot)
         assert all(sum(readings.lost) == 0 for readings in snapshot.readings)
         assert snapshot.report.unlocked

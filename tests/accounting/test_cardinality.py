@@ -14,7 +14,7 @@ from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.attribution.workloads import WorkloadFilter
 from otel_calico.calico.label_selector import parse_selector
 from otel_calico.calico.model import Direction, IPVersion, WorkloadEndpoint
-from otel_calico.scanning.collector import CollectorSettings
+from otel_calico.scanning.node_scanner import ScanSettings
 from otel_calico.series import Readings, Snapshot
 from tests.attribution.node import ScannedNode, page
 from tests.felix import Era, render
@@ -31,7 +31,7 @@ INTERFACES = [pod.interface for pod in PODS]
 
 def node(choice: CardinalityChoice | None = None, workloads: WorkloadFilter | None = None) -> ScannedNode:
     series = SeriesChoice(ALL, workloads=workloads or WorkloadFilter())
-    settings = CollectorSettings(series, freshness=0.0, cardinality=choice or CardinalityChoice())
+    settings = ScanSettings(series, cardinality=choice or CardinalityChoice())
     scanned = ScannedNode(*PODS, settings=settings)
     scanned.start()
     return scanned

@@ -7,14 +7,14 @@ from dataclasses import replace
 from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.model import Direction, PolicyKind, WorkloadEndpoint
 from otel_calico.metrics import WORKLOAD_POLICY
-from otel_calico.scanning.collector import CollectorSettings
+from otel_calico.scanning.node_scanner import ScanSettings
 from tests.attribution.node import ScannedNode
 from tests.felix import Endpoint, Era, Node, Policy, PolicyRule, allow, deny, kubernetes_profiles, render
 from tests.felix.kernel import Kernel, Packet
 
 UDP = 17
 PODS = ("cali1", "cali2")
-WORKLOAD = CollectorSettings(SeriesChoice(("workload",)), freshness=0.0)
+WORKLOAD = ScanSettings(SeriesChoice(("workload",)))
 PACKETS = WORKLOAD_POLICY[0]
 
 

@@ -9,7 +9,7 @@ import pytest
 from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.model import Direction, PolicyKind, WorkloadEndpoint
 from otel_calico.metrics import WORKLOAD_POLICY
-from otel_calico.scanning.collector import CollectorSettings
+from otel_calico.scanning.node_scanner import ScanSettings
 from tests.attribution.node import ScannedNode
 from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles, pass_on, render
 from tests.felix.kernel import Kernel, Packet
@@ -44,9 +44,7 @@ def decided(node: ScannedNode, kernel: Kernel) -> dict[str, int]:
 def test_what_one_policy_passed_is_no_other_count_after_the_policies_rules_changed(
     first: Policy, second: Policy
 ) -> None:
-    node = ScannedNode(
-        WorkloadEndpoint("cali1", "shop", "web"), settings=CollectorSettings(SeriesChoice(("workload",)), freshness=0.0)
-    )
+    node = ScannedNode(WorkloadEndpoint("cali1", "shop", "web"), settings=ScanSettings(SeriesChoice(("workload",))))
     kernel = Kernel(render(node_with(FIRST, SECOND)), "legacy")
     decided(node, kernel)
     kernel.send(Packet("cali1", Direction.INGRESS, 1), 3)
@@ -59,9 +57,7 @@ def test_what_one_policy_passed_is_no_other_count_after_the_policies_rules_chang
 def test_a_rewrite_that_hides_behind_new_traffic_hides_no_later_denies() -> None:
     first = Policy(GNP, "first", selector="a", ingress=(deny(UDP, 1), allow(UDP, 2)))
     chain = (first, SECOND)
-    node = ScannedNode(
-        WorkloadEndpoint("cali1", "shop", "web"), settings=CollectorSettings(SeriesChoice(("workload",)), freshness=0.0)
-    )
+    node = ScannedNode(WorkloadEndpoint("cali1", "shop", "web"), settings=ScanSettings(SeriesChoice(("workload",))))
     kernel = Kernel(render(node_with(*chain)), "nft")
     decided(node, kernel)
     established = Packet("cali1", Direction.INGRESS, 2, state="ESTABLISHED")

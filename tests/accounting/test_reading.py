@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Direction, IPVersion
 from otel_calico.metrics import POLICY_PACKETS
-from otel_calico.scanning.collector import Collector, CollectorSettings
+from otel_calico.scanning.node_scanner import NodeScanner
 from otel_calico.sources.backends import Backend
 from otel_calico.sources.kernel import KernelSettings, KernelSource
 from tests.accounting.test_since_start import MIXED, OTHER, node_with
@@ -52,7 +52,7 @@ class Machine:
         lookups = Lookups()
         lookups.put("workloadendpoints", INTERFACE, WEB)
         source = KernelSource(KernelSettings([Backend.NFTABLES, Backend.NFT]), lambda: self._now)
-        self._collector = Collector(source, lookups, CollectorSettings(freshness=0.0))
+        self._scanner = NodeScanner(source, lookups)
         self._looked = False
         self.sent = 0
         for version in IPVersion:
@@ -85,7 +85,7 @@ class Machine:
         self._now += later
         for version, table in self._tables.items():
             (self._directory / f"{PROGRAMS[version]}.txt").write_text(table.dump() if table else BARE)
-        snapshot = self._collector.scan().snapshot
+        snapshot = self._scanner.scan().snapshot
         self._looked = True
         check(snapshot)
         booked = sum(sum(one.values) for one in snapshot.readings if one.series.metric is POLICY_PACKETS)

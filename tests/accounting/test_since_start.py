@@ -10,7 +10,7 @@ import pytest
 
 from otel_calico.calico.model import Direction, IPVersion, PolicyKind
 from otel_calico.metrics import POLICY_ACCEPT, POLICY_ACCEPT_DROP, POLICY_BYTES, POLICY_PACKETS, Metric
-from otel_calico.scanning.collector import CollectorSettings
+from otel_calico.scanning.node_scanner import ScanSettings
 from otel_calico.series import Readings, Snapshot
 from tests.attribution.node import WEB, ScannedNode, page
 from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles, render
@@ -210,7 +210,7 @@ def test_so_does_one_in_a_rule_that_nobody_read_until_then() -> None:
 
 
 def test_a_scan_left_out_by_the_minimum_counter_is_not_taken_for_a_reset() -> None:
-    node = ScannedNode(WEB, settings=CollectorSettings(freshness=0.0, minimum_counter=5))
+    node = ScannedNode(WEB, settings=ScanSettings(minimum_counter=5))
     kernel = kernel_with(MIXED)
     node.scan(kernel.dump())
     send(kernel, 1, 100)

@@ -10,7 +10,7 @@ from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import IPVersion, PolicyKind, WorkloadEndpoint
 from otel_calico.metrics import FAMILIES
-from otel_calico.scanning.collector import Collector, CollectorSettings
+from otel_calico.scanning.node_scanner import NodeScanner, ScanSettings
 from otel_calico.sources.ruleset_source import Dump
 from tests.attribution.node import ScannedNode, check, page
 from tests.felix import Endpoint, Era, Node, Policy, allow, kubernetes_profiles, render
@@ -18,7 +18,7 @@ from tests.sources.memory import MemorySource
 
 UDP = 17
 POD = WorkloadEndpoint("cali1", "shop", "web-0", ("10.0.0.5",))
-ALL = CollectorSettings(SeriesChoice(FAMILIES), freshness=0.0)
+ALL = ScanSettings(SeriesChoice(FAMILIES))
 POLICIES = tuple(
     Policy(PolicyKind.KUBERNETES_NETWORK_POLICY, name, "shop", selector="all()", ingress=(allow(UDP, port),))
     for name, port in (("web", 80), ("dns", 53))
@@ -75,16 +75,16 @@ def test_a_chain_that_changes_between_two_looks_of_one_scan_is_read_by_its_new_r
     looks = [before, before, fallen, fallen.replace("[0:0] -A", "[1:9] -A")]
     lookups = Lookups()
     lookups.put("workloadendpoints", POD.interface, POD)
-    collector = Collector(LookedTwice(*([Dump(IPVersion.V4, text)] for text in looks)), lookups, ALL)
+    scanner = NodeScanner(LookedTwice(*([Dump(IPVersion.V4, text)] for text in looks)), lookups, ALL)
     for _ in range(2):
-        snapshot = collector.scan().snapshot
+        snapshot = scanner.scan().snapshot
         check(snapshot)
         assert snapshot.failure is None
 
 
 def test_an_ip_version_that_appears_between_two_looks_of_one_scan_is_read() -> None:
     v4, v6 = (Dump(version, dump_of(*POLICIES, ip_version=version)) for version in IPVersion)
-    collector = Collector(LookedTwice([v4], [v4, v6]), Lookups(), ALL)
-    snapshot = collector.scan().snapshot
+    scanner = NodeScanner(LookedTwice([v4], [v4, v6]), Lookups(), ALL)
+    snapshot = scanner.scan().snapshot
     assert snapshot.failure is None
     assert snapshot.report.rules.keys() == {"ipv4", "ipv6"}

@@ -1,4 +1,4 @@
-"""A node as the service sees it: a collector over dumps in memory, and what its snapshots say."""
+"""A node as the service sees it: a scanner over dumps in memory, and what its snapshots say."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import IPVersion, Policy, WorkloadEndpoint
 from otel_calico.metrics import Metric
-from otel_calico.scanning.collector import Collector, CollectorSettings
+from otel_calico.scanning.node_scanner import NodeScanner, ScanSettings
 from otel_calico.series import Snapshot
 from tests.felix.example import INTERFACE
 from tests.sources.memory import BARE, MemorySource
@@ -20,12 +20,12 @@ WEB_LABELS = 'app="web",ip="10.0.0.5",pod="web-0",pod_namespace="default"'
 class ScannedNode:
     """Scans dumps one after another and checks that no snapshot has a series twice."""
 
-    def __init__(self, *endpoints: WorkloadEndpoint, settings: CollectorSettings | None = None) -> None:
+    def __init__(self, *endpoints: WorkloadEndpoint, settings: ScanSettings | None = None) -> None:
         self.source = MemorySource()
         self.lookups = Lookups()
         for endpoint in endpoints:
             self.lookups.put("workloadendpoints", endpoint.interface, endpoint)
-        self.collector = Collector(self.source, self.lookups, settings or CollectorSettings(freshness=0.0))
+        self.scanner = NodeScanner(self.source, self.lookups, settings)
 
     def start(self) -> None:
         """A first scan before Felix wrote anything, so that all that follows counts in full."""
@@ -37,7 +37,7 @@ class ScannedNode:
             self.source.dumps[IPVersion.V4] = text
         if ipv6 is not None:
             self.source.dumps[IPVersion.V6] = ipv6
-        snapshot = self.collector.scan().snapshot
+        snapshot = self.scanner.scan().snapshot
         check(snapshot)
         return snapshot
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from otel_calico.attribution.planner import SeriesChoice
-from otel_calico.scanning.collector import CollectorSettings
+from otel_calico.scanning.node_scanner import ScanSettings
 from tests.attribution.node import WEB, WEB_LABELS, ScannedNode, dump, page
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -98,7 +98,7 @@ def test_rejecting_denies_count_like_dropping_ones(example: str) -> None:
 
 @pytest.mark.parametrize("family", ["accountant", "policy"])
 def test_a_family_that_is_off_is_not_reported(family: str) -> None:
-    node = ScannedNode(WEB, settings=CollectorSettings(SeriesChoice((family,)), freshness=0.0))
+    node = ScannedNode(WEB, settings=ScanSettings(SeriesChoice((family,))))
     node.start()
 
     snapshot = node.scan(dump((EXAMPLES / "e.txt").read_text()))

@@ -7,7 +7,7 @@ import pytest
 from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.model import Direction, IPVersion, PolicyKind
 from otel_calico.calico.model import HostEndpoint as HostEndpointResource
-from otel_calico.scanning.collector import CollectorSettings
+from otel_calico.scanning.node_scanner import ScanSettings
 from tests.attribution.node import WEB, ScannedNode, page
 from tests.felix import Era, HostEndpoint, Node, Policy, allow, deny, render
 from tests.felix.example import example_endpoint
@@ -24,7 +24,7 @@ GUARD = Policy(
 TRANSIT = Policy(PolicyKind.GLOBAL_NETWORK_POLICY, "default.transit", selector="has(gate)", ingress=(allow(UDP, 443),))
 ETH0 = HostEndpoint("eth0", ingress=(GUARD,), egress=(GUARD,), forward_ingress=(TRANSIT,))
 EVERYWHERE = HostEndpoint("*", ingress=(GUARD,), forward_egress=(GUARD,))
-FAMILIES = CollectorSettings(SeriesChoice(("accountant", "policy", "workload")), freshness=0.0)
+FAMILIES = ScanSettings(SeriesChoice(("accountant", "policy", "workload")))
 
 
 def scanned(*resources: HostEndpointResource) -> ScannedNode:

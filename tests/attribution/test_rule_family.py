@@ -8,7 +8,7 @@ import pytest
 
 from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.model import Direction, IPVersion, PolicyKind
-from otel_calico.scanning.collector import CollectorSettings
+from otel_calico.scanning.node_scanner import ScanSettings
 from tests.attribution.node import WEB, ScannedNode, page
 from tests.felix import Endpoint, Era, Node, Policy, allow, deny, log, pass_on, render
 from tests.felix.example import INTERFACE
@@ -20,7 +20,7 @@ RULES = (log(UDP, 1), deny(UDP, 2), allow(UDP, 3, sources=V6), pass_on(UDP, 4), 
 MANY = Policy(PolicyKind.NETWORK_POLICY, "default.many", "default", ingress=RULES, egress=RULES[4:])
 SUBNETS = Policy(PolicyKind.GLOBAL_NETWORK_POLICY, "default.subnets", ingress=(deny(sources=V4), allow(UDP, 7)))
 ENDPOINT = Endpoint(INTERFACE, ingress=(MANY, SUBNETS), egress=(MANY,))
-RULE = CollectorSettings(SeriesChoice(("rule",)), freshness=0.0)
+RULE = ScanSettings(SeriesChoice(("rule",)))
 WITHOUT_FLOW_LOGS = [*Era]
 WITH_FLOW_LOGS = [era for era in Era if era >= Era.D]
 

@@ -11,14 +11,14 @@ from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.attribution.workload_family import ExtraAttributes, workload_attributes
 from otel_calico.attribution.workloads import Workload
 from otel_calico.calico.model import Direction, IPVersion
-from otel_calico.scanning.collector import CollectorSettings
+from otel_calico.scanning.node_scanner import ScanSettings
 from tests.attribution.node import WEB, ScannedNode, dump, page
 from tests.felix import Endpoint, Era, Node, PacketRate, render
 from tests.felix.example import INTERFACE, example_node
 from tests.felix.kernel import Kernel, Packet
 
 EXAMPLES = Path(__file__).parent / "examples"
-WORKLOAD = CollectorSettings(SeriesChoice(("workload",)), freshness=0.0)
+WORKLOAD = ScanSettings(SeriesChoice(("workload",)))
 COMMON = 'k8s.namespace.name="default",k8s.pod.name="web-0",network.type="ipv4"'
 
 
@@ -124,7 +124,7 @@ def test_bytes_count_on_through_a_reset() -> None:
 def test_owner_and_chosen_pod_labels_are_said_of_a_workload_that_has_them() -> None:
     owned = replace(WEB, owner="Deployment/web", labels={"app": "web", "team": "shop"})
     extra = ExtraAttributes(owner=True, pod_labels=("team", "release"))
-    node = ScannedNode(owned, settings=CollectorSettings(SeriesChoice(("workload",), extra=extra), freshness=0.0))
+    node = ScannedNode(owned, settings=ScanSettings(SeriesChoice(("workload",), extra=extra)))
     node.start()
     snapshot = node.scan(render(example_node(Era.E), IPVersion.V4).dump())
     said = {

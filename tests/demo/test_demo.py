@@ -12,7 +12,7 @@ from otel_calico.calico.model import IPVersion
 from otel_calico.demo import DemoSource, fill
 from otel_calico.demo.record import count, load_flows, rules_file
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP, POLICY_PACKETS, Metric
-from otel_calico.scanning.collector import Collector, CollectorSettings
+from otel_calico.scanning.node_scanner import NodeScanner
 from otel_calico.series import Snapshot
 from scripts.demo_node import NODE_RULES, PODS, TRAFFIC, WEB_1, WEB_2, WORKER_1
 from scripts.packet import Filter, Packet
@@ -39,10 +39,10 @@ def replay(*seconds: float) -> list[Snapshot]:
     """Snapshots at these seconds after the start."""
     lookups, clock = Lookups(), Clock()
     fill(lookups)
-    collector = Collector(DemoSource(clock), lookups, CollectorSettings(freshness=0))
+    scanner = NodeScanner(DemoSource(clock), lookups)
     snapshots = []
     for clock.now in seconds:
-        snapshots.append(collector.scan().snapshot)
+        snapshots.append(scanner.scan().snapshot)
     return snapshots
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,8 +14,7 @@ from otel_calico.datastores.status import DatastoreStatus
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP
 from otel_calico.node_page.pages import NodePages
 from otel_calico.scanning.collector import Collector
-from otel_calico.scanning.scan import Scan
-from otel_calico.scanning.scans import Scans
+from otel_calico.scanning.node_scanner import NodeScanner
 from otel_calico.series import Readings
 from otel_calico.service.exporters import Exporters
 from otel_calico.telemetry.export_settings import ExportSettings
@@ -34,16 +33,15 @@ REFRESHED = 15_000  # milliseconds: three refreshes, on a busy machine
 
 @contextmanager
 def served(
-    collect: Callable[[], Scan],
+    collector: Collector,
     *,
     lookups: Lookups | None = None,
     protection: ProtectionFile | None = None,
 ) -> Iterator[Exporters]:
     """A node that shows these scans, with pages for people."""
-    scans = Scans(collect)
-    pages = NodePages("node-1", scans, DatastoreStatus, lookups or Lookups())
+    pages = NodePages("node-1", collector, DatastoreStatus, lookups or Lookups())
     settings = ExportSettings("node-1", listen_port=0, listen_address="127.0.0.1")
-    telemetry = Exporters(settings, scans, protection=protection, pages=pages.routes)
+    telemetry = Exporters(settings, collector, protection=protection, pages=pages.routes)
     telemetry.start()
     try:
         yield telemetry
@@ -89,7 +87,7 @@ def test_hostile_names_are_only_names_and_nobody_is_kept_out(
     shown = snapshot(
         Readings(series(NO_POLICY_DROP, labels, WEB), (3, 4)), Readings(series(POLICY_ACCEPT_DROP, labels), (2,))
     )
-    with served(Node(shown).take) as telemetry, browser(tmp_path, size=size, dark=dark) as tab:
+    with served(Node(shown).collector) as telemetry, browser(tmp_path, size=size, dark=dark) as tab:
         tab.page.goto(f"http://127.0.0.1:{telemetry.port}/")
         assert HOSTILE in tab.main()
         assert tab.page.locator("img").count() == 0
@@ -112,7 +110,7 @@ def test_without_a_script_all_is_there_and_behind_tls_and_a_password_too(tmp_pat
     )
     shown = snapshot(Readings(series(NO_POLICY_DROP, WEB), (3,)))
     with (
-        served(Node(shown).take, protection=ProtectionFile(site.path)) as telemetry,
+        served(Node(shown).collector, protection=ProtectionFile(site.path)) as telemetry,
         browser(tmp_path, script=False, login=("me", "secret")) as tab,
     ):
         tab.page.goto(f"https://localhost:{telemetry.port}/")
@@ -126,7 +124,7 @@ def test_without_a_script_all_is_there_and_behind_tls_and_a_password_too(tmp_pat
 
 
 def test_the_page_of_a_workload_that_ended_says_so_and_does_not_call_the_service_gone(tmp_path: Path) -> None:
-    with served(Node(snapshot()).take) as telemetry, browser(tmp_path) as tab:
+    with served(Node(snapshot()).collector) as telemetry, browser(tmp_path) as tab:
         tab.page.goto(f"http://127.0.0.1:{telemetry.port}/workload?name=shop/web-0")
         tab.page.evaluate("document.getElementById('main').textContent = 'what was shown before'")
         tab.page.get_by_text("It may have ended").wait_for(timeout=REFRESHED)
@@ -139,9 +137,9 @@ def test_the_page_of_a_workload_that_ended_says_so_and_does_not_call_the_service
 def test_every_page_of_a_busy_node_fits_a_phone(tmp_path: Path, path: str) -> None:
     lookups = Lookups()
     demo.fill(lookups)
-    collector = Collector(demo.DemoSource(), lookups)
+    collector = Collector(NodeScanner(demo.DemoSource(), lookups))
     with (
-        served(collector.scan, lookups=lookups) as telemetry,
+        served(collector, lookups=lookups) as telemetry,
         browser(tmp_path, size=PHONE) as tab,
     ):
         tab.page.goto(f"http://127.0.0.1:{telemetry.port}{path}")

@@ -11,7 +11,6 @@ from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP, POLICY_PACKETS
 from otel_calico.node_page.pages import NodePages
-from otel_calico.scanning.scans import Scans
 from otel_calico.series import Readings, ScanFailure, Snapshot
 from otel_calico.web.message import Request, Response, Route
 from tests.node_page.text import said
@@ -23,7 +22,7 @@ BLOCK = {**WEB, "policy": "security.block"}
 
 def pages(name: str, node: Node, datastore: Callable[[], DatastoreStatus]) -> Mapping[str, Route]:
     """The pages of a node without rules."""
-    return NodePages(name, Scans(node.take), datastore, Lookups()).routes
+    return NodePages(name, node.collector, datastore, Lookups()).routes
 
 
 class Watched:

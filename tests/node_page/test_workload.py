@@ -8,8 +8,8 @@ from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import IPVersion, WorkloadEndpoint
 from otel_calico.datastores.status import DatastoreStatus
 from otel_calico.node_page.pages import NodePages
-from otel_calico.scanning.collector import Collector, CollectorSettings
-from otel_calico.scanning.scans import Scans
+from otel_calico.scanning.collector import Collector
+from otel_calico.scanning.node_scanner import NodeScanner
 from otel_calico.web.message import Request, Response
 from tests.end_to_end.cluster import WEB, felix_node
 from tests.felix import Era, render
@@ -38,9 +38,8 @@ class Watched:
         lookups = Lookups()
         web = WorkloadEndpoint(WEB.interface, "default", WEB.pod, tuple(addresses), owner="Deployment/web")
         lookups.replace("workloadendpoints", {"web": web})
-        self.collector = Collector(self.source, lookups, CollectorSettings(freshness=0))
-        scans = Scans(self.collector.scan)
-        self.routes = NodePages("node-1", scans, DatastoreStatus, lookups).routes
+        self.collector = Collector(NodeScanner(self.source, lookups), freshness=0.0)
+        self.routes = NodePages("node-1", self.collector, DatastoreStatus, lookups).routes
 
     def look(self, query: str, path: str = "/workload") -> Response:
         return self.routes[path](Request("GET", path, query))

@@ -12,7 +12,7 @@ from otel_calico.calico.model import Direction, IPVersion, WorkloadEndpoint
 from otel_calico.metrics import FAMILIES
 from otel_calico.prometheus.exposition import Exposition
 from otel_calico.prometheus.text_format import TextFormat
-from otel_calico.scanning.collector import CollectorSettings
+from otel_calico.scanning.node_scanner import ScanSettings
 from otel_calico.series import Snapshot
 from tests.attribution.node import ScannedNode
 from tests.felix import Policy, Ruleset, render
@@ -33,7 +33,7 @@ class WatchedNode:
 
     def __init__(self, cluster: Cluster, backend: str) -> None:
         self.cluster, self.backend = cluster, backend
-        self.service = ScannedNode(settings=CollectorSettings(SeriesChoice(FAMILIES), freshness=0.0))
+        self.service = ScannedNode(settings=ScanSettings(SeriesChoice(FAMILIES)))
         self.service.source.dumps = {}
         self._expected = Expected()
         self._exposition = Exposition()

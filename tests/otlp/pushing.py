@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from opentelemetry.sdk.metrics import MeterProvider
-
 from otel_calico.otlp.exporters import push_exporters
 from otel_calico.otlp.push import Push
-from otel_calico.scanning.scans import Scans
 from otel_calico.telemetry.export_settings import Exporter, ExportSettings, Protocol, Temporality
 from otel_calico.telemetry.resource import build_resource
+from otel_calico.telemetry.service_state import ServiceStatus
 from tests.telemetry.snapshots import Node
 
 
@@ -34,11 +32,10 @@ def pushing(
         temporality=temporality,
     )
     resource = build_resource(settings)
-    (outlet,) = push_exporters(settings)
-    push = Push(outlet, Scans(node.take), settings, resource)
-    own = MeterProvider([push.own_reader], resource=resource, shutdown_on_exit=False)
+    (exporter,) = push_exporters(settings)
+    status = ServiceStatus(node.collector.tally)
+    push = Push(exporter, node.collector, status, settings, resource)
     try:
         yield push
     finally:
         push.stop()
-        own.shutdown()

@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from otel_calico.scanning.scans import Scans
 from otel_calico.service.exporters import Exporters
 from otel_calico.telemetry.export_settings import Exporter, ExportSettings
 from tests.telemetry.snapshots import Node, example
@@ -37,7 +36,7 @@ def test_grpc_is_not_imported_for_otlp_over_http() -> None:
 
 def test_the_console_exporter_prints_policy_series_and_own_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     settings = ExportSettings("n", frozenset({Exporter.CONSOLE}), listen_address="127.0.0.1", listen_port=0)
-    telemetry = Exporters(settings, Scans(Node(example()).take))
+    telemetry = Exporters(settings, Node(example()).collector)
     telemetry.start()
     telemetry.stop()
     printed = capsys.readouterr().out

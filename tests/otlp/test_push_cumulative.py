@@ -68,7 +68,7 @@ def test_a_real_collector_takes_what_is_pushed(protocol: Protocol, otlp_collecto
     url = otlp_collector.grpc_endpoint if protocol is Protocol.GRPC else otlp_collector.http_endpoint
     with pushing(Node(example()), url, protocol=protocol) as push:
         push.push()
-        assert (push.tally.successes, push.tally.failures) == (1, 0)
+        assert (push.tally.successes, push.tally.failures) == (2, 0), "policy series, and own metrics"
         otlp_collector.wait(lambda: "calico.policy.packets" in otlp_collector.metrics(), "packets received")
     drops = otlp_collector.metrics()["no_policy_drop_counter"]
     assert drops[frozenset(WEB.items())] == 7
@@ -102,16 +102,21 @@ def test_nothing_but_the_tally_of_dropped_scans_is_sent_of_a_scan_that_failed() 
     node = Node(Snapshot(0.0, failure=ScanFailure("exit_status", "no")))
     with GrpcReceiver() as receiver, pushing(node, receiver.url) as push:
         push.push()
-        (request,) = receiver.requests
-        scopes = request.resource_metrics[0].scope_metrics
-        assert [metric.name for metric in scopes[0].metrics] == ["calico_accountant_dropped_scrape"]
+        sent = [
+            metric.name
+            for request in receiver.requests
+            for scope in request.resource_metrics[0].scope_metrics
+            for metric in scope.metrics
+            if not metric.name.startswith("otel_calico.")
+        ]
+        assert sent == ["calico_accountant_dropped_scrape"]
 
 
 def test_many_series_go_in_requests_small_enough_for_any_collector() -> None:
     with GrpcReceiver() as receiver, pushing(Node(snapshot(*pods(4_500))), receiver.url) as push:
         push.push()
         assert push.tally.points == 4_501
-        assert len(receiver.requests) == ceil(4_501 / POINTS_PER_REQUEST)
+        assert len(receiver.requests) == ceil(4_501 / POINTS_PER_REQUEST) + 1, "and one of own metrics"
         assert sorted(point.value for point in receiver.points("no_policy_drop_counter")) == list(range(4_500))
 
 

@@ -6,7 +6,7 @@ from otel_calico.accounting.cardinality import CardinalityChoice
 from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Direction, IPVersion, WorkloadEndpoint
-from otel_calico.scanning.collector import Collector, CollectorSettings
+from otel_calico.scanning.node_scanner import NodeScanner, ScanSettings
 from otel_calico.telemetry.export_settings import Temporality
 from tests.felix import Era, render
 from tests.felix.example import example_node
@@ -29,25 +29,25 @@ class ScannedNode(Node):
         lookups = Lookups()
         for interface in PODS:
             lookups.put("endpoints", interface, WorkloadEndpoint(interface, "shop", f"web-{interface}", ("10.0.0.1",)))
-        settings = CollectorSettings(SeriesChoice(("accountant",)), 0, 0.0, CardinalityChoice(limit=limit))
-        self._collector = Collector(self._source, lookups, settings)
-        super().__init__(self._collector.scan().snapshot)
-        self.scan()
+        settings = ScanSettings(SeriesChoice(("accountant",)), 0, CardinalityChoice(limit=limit))
+        self._scanner = NodeScanner(self._source, lookups, settings)
+        super().__init__(self._scanner.scan().snapshot)
+        self.follow()
 
     def run(self, *interfaces: str) -> None:
         """Let these pods be there."""
         self.kernel.write(render(example_node(Era.E, *interfaces), IPVersion.V4))
-        self.scan()
+        self.follow()
 
     def send(self, interface: str, packets: int) -> None:
         """Let packets through that no policy matches."""
         self.kernel.send(Packet(interface, Direction.INGRESS, UNMATCHED), packets)
-        self.scan()
+        self.follow()
 
-    def scan(self) -> None:
+    def follow(self) -> None:
         """Show what a scan finds."""
         self._source.dumps[IPVersion.V4] = self.kernel.dump()
-        self.shown = self._collector.scan().snapshot
+        self.shown = self._scanner.scan().snapshot
 
 
 def test_a_series_left_out_for_a_while_brings_what_came_meanwhile_and_nothing_twice() -> None:

@@ -10,7 +10,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from otel_calico.prometheus.text_format import TextFormat
-from otel_calico.scanning.scans import Scans
 from otel_calico.service.exporters import Exporters
 from otel_calico.telemetry.export_settings import Exporter, ExportSettings, Protocol
 from tests.otlp.pushing import pushing
@@ -64,7 +63,7 @@ def test_an_outage_is_one_event_when_it_begins_and_one_when_it_ends(caplog: pyte
 
 def test_stopping_pushes_what_there_is_a_last_time() -> None:
     with GrpcReceiver() as receiver:
-        telemetry = Exporters(settings(receiver.url), Scans(Node(example()).take))
+        telemetry = Exporters(settings(receiver.url), Node(example()).collector)
         telemetry.start()
         assert receiver.requests == []
         telemetry.stop()
@@ -76,7 +75,7 @@ def test_stopping_pushes_what_there_is_a_last_time() -> None:
 @pytest.mark.parametrize("protocol", Protocol)
 def test_stopping_does_not_hang_on_a_collector_that_never_answers(protocol: Protocol, silent_port: int) -> None:
     telemetry = Exporters(
-        settings(f"http://127.0.0.1:{silent_port}", protocol, otlp_timeout=7), Scans(Node(example()).take)
+        settings(f"http://127.0.0.1:{silent_port}", protocol, otlp_timeout=7), Node(example()).collector
     )
     telemetry.start()
     begun = time.monotonic()
@@ -87,7 +86,7 @@ def test_stopping_does_not_hang_on_a_collector_that_never_answers(protocol: Prot
 @pytest.mark.slow
 def test_a_hanging_collector_does_not_hold_up_a_scrape(silent_port: int) -> None:
     hanging = settings(f"http://127.0.0.1:{silent_port}", push_interval=0.05, otlp_timeout=1)
-    telemetry = Exporters(hanging, Scans(Node(example()).take))
+    telemetry = Exporters(hanging, Node(example()).collector)
     telemetry.start()
     try:
         time.sleep(0.3)

@@ -9,7 +9,7 @@ from typing import Protocol
 from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.model import WorkloadEndpoint
 from otel_calico.metrics import WORKLOAD_POLICY
-from otel_calico.scanning.collector import CollectorSettings
+from otel_calico.scanning.node_scanner import ScanSettings
 from tests.attribution.node import ScannedNode
 from tests.felix import Node, Ruleset, render
 from tests.felix.kernel import SIZE, Kernel, Packet
@@ -44,7 +44,7 @@ class WatchedNode:
     """The service over a kernel, from before Felix wrote anything."""
 
     def __init__(self, kernel: Rules, node: Node) -> None:
-        self.service = ScannedNode(*_PODS, settings=CollectorSettings(SeriesChoice(("workload",)), freshness=0.0))
+        self.service = ScannedNode(*_PODS, settings=ScanSettings(SeriesChoice(("workload",))))
         self.service.start()
         self.kernel = kernel
         self.node = node

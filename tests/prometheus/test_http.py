@@ -17,7 +17,6 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.node_page.pages import NodePages
-from otel_calico.scanning.scans import Scans
 from otel_calico.series import ScanFailure, Snapshot
 from otel_calico.service.exporters import Exporters
 from otel_calico.telemetry.export_settings import Exporter, ExportSettings
@@ -39,7 +38,7 @@ class Served:
         self.node = Node(example())
         self.status = DatastoreStatus({"policies": KindStatus(in_sync=True, connected=True, held=3)})
         settings = ExportSettings("node<1>", exporters, listen_port=0)
-        scans = Scans(self.node.take)
+        scans = self.node.collector
         pages = NodePages(settings.node_name, scans, lambda: self.status, Lookups())
         self.telemetry = Exporters(settings, scans, lambda: self.status, pages=pages.routes)
         self.telemetry.start()

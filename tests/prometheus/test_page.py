@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import gzip
 import threading
-from collections.abc import Iterable
 
 import pytest
 from opentelemetry.sdk.resources import Resource
-from prometheus_client import CollectorRegistry, Metric
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-)
-from prometheus_client.exposition import generate_latest
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
-from prometheus_client.registry import Collector
 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
-from otel_calico.prometheus.metrics_page import MetricsPage
-from otel_calico.prometheus.stock_exposition import RegistryText, StockExposition
+from otel_calico.prometheus.opentelemetry_exposition import OpenTelemetryExposition
 from otel_calico.prometheus.text_format import TextFormat
-from otel_calico.scanning.scans import Scans
+from otel_calico.scanning.collector import Collector
 from otel_calico.series import ScanFailure, Snapshot
 from otel_calico.service.exporters import Exporters
 from otel_calico.telemetry.export_settings import Exporter, ExportSettings, Naming
@@ -38,7 +26,7 @@ STATUS = DatastoreStatus({"policies": KindStatus(in_sync=True, held=3, errors=2,
 
 def render(node: Node, form: TextFormat = TextFormat.PROMETHEUS, naming: Naming = Naming.CALICO) -> str:
     settings = ExportSettings("node-1", frozenset({Exporter.PROMETHEUS}), naming=naming)
-    page = Exporters(settings, Scans(node.take), lambda: STATUS).page
+    page = Exporters(settings, node.collector, lambda: STATUS).page
     assert page is not None
     return page.render(form).decode()
 
@@ -132,46 +120,17 @@ def test_the_stock_naming_parses_in_both_formats(form: TextFormat) -> None:
 
 
 def test_the_stock_page_survives_churn_without_overflow() -> None:
-    node, live = Node(example()), 300
-    scans = Scans(node.take)
-    policy = StockExposition(scans.take, Resource.get_empty(), budget=1_000)
-    page = MetricsPage(scans, policy, RegistryText(CollectorRegistry()))
+    live = 300
+    policy = OpenTelemetryExposition(Resource.get_empty(), budget=1_000)
     for number in range(20):
-        node.show(*pods(live, offset=number * live))
-        found = samples(page.render(TextFormat.PROMETHEUS).decode())
-        assert sorted(found.values()) == [0, *range(live)]
+        (text,) = policy.render(pods(live, offset=number * live), TextFormat.PROMETHEUS)
+        assert sorted(samples(text.decode()).values()) == list(range(live))
         assert policy.reader.seen <= 1_000
     assert policy.reader.renewals > 3
 
 
-class Families(Collector):
-    """A collector as OpenTelemetry's reader is one, with names and texts that need escaping."""
-
-    def collect(self) -> Iterable[Metric]:
-        hostile = 'a "b"\n\\c'
-        scans = CounterMetricFamily("scans", f"Help {hostile}", labels=["result", "reason"])
-        scans.add_metric([hostile, ""], 3)
-        scans.add_metric(["é", "x"], 1e21)
-        duration = HistogramMetricFamily("duration_seconds", "Time.", labels=["step"], unit="seconds")
-        duration.add_metric(["read"], buckets=[("0.1", 1), ("+Inf", 2)], sum_value=0.3)
-        plain = GaugeMetricFamily("plain", "Without labels.", value=-0.5)
-        return [scans, duration, plain, InfoMetricFamily("build", "Build.", value={"version": "1"})]
-
-
-def test_own_metrics_are_written_as_the_stock_writers_do() -> None:
-    registry = CollectorRegistry()
-    registry.register(Families())
-    text = RegistryText(registry)
-    openmetrics = bytes(generate_openmetrics(registry))  # type: ignore[no-untyped-call]
-    assert text.render(TextFormat.OPENMETRICS) + b"# EOF\n" == openmetrics
-    assert text.render(TextFormat.PROMETHEUS) == generate_latest(registry)
-    assert text.render(TextFormat.PROMETHEUS) == generate_latest(registry), "what was kept is what would be written"
-
-
 def test_those_who_come_together_share_one_rendering() -> None:
-    node = Node(example())
-    telemetry = Exporters(ExportSettings("node-1"), Scans(node.take))
-    page = telemetry.page
+    page = Exporters(ExportSettings("node-1"), Collector(Node(example()), freshness=30.0)).page
     assert page is not None
     pages: list[bytes] = []
     threads = [threading.Thread(target=lambda: pages.append(page.render(TextFormat.PROMETHEUS))) for _ in range(20)]
@@ -186,7 +145,7 @@ def test_those_who_come_together_share_one_rendering() -> None:
 
 def test_a_new_scan_is_a_new_page() -> None:
     node = Node(example())
-    page = Exporters(ExportSettings("node-1"), Scans(node.take)).page
+    page = Exporters(ExportSettings("node-1"), node.collector).page
     assert page is not None
     before = page.render(TextFormat.PROMETHEUS)
     node.show(*pods(2))

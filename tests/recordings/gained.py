@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tests.recordings.recording import Moment, Recording
 from tests.recordings.replay import pages
 
 Table = Counter[str]
 """Packets by key, as in `truth.json`; nothing where it is 0."""
+
+NOT_TOLD_YET = {
+    "profile strict",
+    "unknown_interface",
+    "policy default.host-untracked (table raw)",
+    "policy default.host-prednat (table mangle)",
+}
+"""Reasons of drops in the truth that no series tells."""
 
 _Labels = Mapping[str, str]
 _SAMPLE = re.compile(r"(\w+)\{(.*)\} (\d+)")
@@ -42,6 +50,12 @@ def dropped(recording: Recording) -> Table:
     return _table(recording, "calico_workload_dropped_packets_total", _of_drop)
 
 
+def told_drops(recording: Recording) -> Table:
+    """The drops of the truth whose reasons are told."""
+    sent = recording.truth.dropped
+    return Table({key: packets for key, packets in sent.items() if key.split("|")[2] not in NOT_TOLD_YET})
+
+
 def accepted_by_accountant(recording: Recording) -> Table:
     """Family `accountant`, in the words of `workloads`."""
     return _table(recording, "policy_accept_counter", lambda labels: f"{_pod(labels)}|{labels['policy']}|allow")
@@ -59,6 +73,16 @@ def dropped_by_accountant(recording: Recording) -> Table:
         "no_policy_drop_counter",
         lambda labels: f"{_pod(labels)}|end_of_tier {labels.get('tier', 'default')}",
     )
+
+
+def with_groups(table: Mapping[str, int], keys: Iterable[str]) -> Table:
+    """The table with what is under the members of groups moved to the groups, whose keys in `workloads` these are."""
+    found = Table(table)
+    for key in keys:
+        who, direction, group, verdict = key.split("|")
+        for member in group.split(",") if "," in group else ():
+            found[key] += found.pop(f"{who}|{direction}|{member}|{verdict}", 0)
+    return found
 
 
 def _of_policy(labels: _Labels) -> str:

@@ -11,10 +11,10 @@ from otel_calico.config import load
 from otel_calico.metrics import FAMILIES
 from otel_calico.prometheus.text_format import TextFormat
 from otel_calico.scanning.collector import Collector
-from otel_calico.scanning.scans import Scans
+from otel_calico.scanning.node_scanner import NodeScanner
 from otel_calico.series import Snapshot
 from otel_calico.service.exporters import Exporters
-from otel_calico.service.wiring import build_datastore, build_source, collector_settings, telemetry_settings
+from otel_calico.service.wiring import build_datastore, build_source, export_settings, scan_settings
 from tests.recordings.recording import Moment, Recording
 
 NODE_NAME = "node-1"
@@ -37,9 +37,9 @@ class Replay:
         settings = load({"NODENAME": NODE_NAME}, flags)
         lookups = Lookups()
         datastore = build_datastore(settings, lookups)
-        collector = Collector(build_source(settings.iptables), lookups, collector_settings(settings.metrics))
-        self._scans = Scans(collector.scan)
-        page = Exporters(telemetry_settings(settings), self._scans, datastore.status).page
+        scanner = NodeScanner(build_source(settings.iptables), lookups, scan_settings(settings.metrics))
+        self._collector = Collector(scanner, settings.metrics.freshness)
+        page = Exporters(export_settings(settings), self._collector, datastore.status).page
         assert page is not None
         self._page = page
         datastore.start()
@@ -50,7 +50,7 @@ class Replay:
 
     def scan(self) -> Snapshot:
         """What one scan finds."""
-        return self._scans.take()
+        return self._collector.scan().snapshot
 
     def page(self) -> str:
         """The page at `/metrics`, with a scan of its own."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.recordings import RECORDINGS, Recording
-from tests.recordings.kept import difference, kept_pages
+from tests.recordings.kept_pages import difference, kept_pages
 
 
 @pytest.mark.parametrize("recording", RECORDINGS, ids=str)
 def test_the_whole_page_is_the_kept_one(recording: Recording) -> None:
     differs = difference(recording)
     if differs:
-        pytest.fail(f"{differs}\nIf that is right: python -m tests.recordings.kept", pytrace=False)
+        pytest.fail(f"{differs}\nIf that is right: python -m tests.recordings.keep", pytrace=False)
 
 
 def test_no_page_is_kept_without_its_recording() -> None:

@@ -13,7 +13,8 @@ from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Direction, WorkloadEndpoint
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP, POLICY_PACKETS
-from otel_calico.scanning.collector import Collector, CollectorSettings
+from otel_calico.scanning.collector import Collector
+from otel_calico.scanning.node_scanner import NodeScanner, ScanSettings
 from otel_calico.series import Readings, Snapshot
 from otel_calico.sources.ruleset_source import Dump, SourceError
 from tests.attribution.node import WEB, ScannedNode, page
@@ -49,7 +50,7 @@ class SlowSource(MemorySource):
 
 def test_fifty_askers_share_one_scan() -> None:
     source = SlowSource(example_kernel().dump())
-    collector = Collector(source, Lookups(), CollectorSettings(freshness=30.0))
+    collector = Collector(NodeScanner(source, Lookups()), freshness=30.0)
 
     with ThreadPoolExecutor(50) as pool:
         snapshots = list(pool.map(lambda _: collector.scan().snapshot, range(50)))
@@ -60,7 +61,7 @@ def test_fifty_askers_share_one_scan() -> None:
 
 def test_scans_without_a_freshness_window_still_run_one_at_a_time() -> None:
     source = SlowSource(example_kernel().dump())
-    collector = Collector(source, Lookups(), CollectorSettings(freshness=0.0))
+    collector = Collector(NodeScanner(source, Lookups()), freshness=0.0)
 
     with ThreadPoolExecutor(5) as pool:
         list(pool.map(lambda _: collector.scan().snapshot, range(5)))
@@ -70,7 +71,7 @@ def test_scans_without_a_freshness_window_still_run_one_at_a_time() -> None:
 
 def test_a_snapshot_serves_for_the_freshness_window_and_no_longer() -> None:
     source = MemorySource(example_kernel().dump())
-    collector = Collector(source, Lookups(), CollectorSettings(freshness=0.2))
+    collector = Collector(NodeScanner(source, Lookups()), freshness=0.2)
 
     first = collector.scan().snapshot
     assert collector.scan().snapshot is first
@@ -82,7 +83,7 @@ def test_a_snapshot_serves_for_the_freshness_window_and_no_longer() -> None:
 def test_a_failed_scan_serves_for_the_freshness_window_too() -> None:
     source = MemorySource()
     source.error = SourceError("time_limit", "too slow")
-    collector = Collector(source, Lookups(), CollectorSettings(freshness=30.0))
+    collector = Collector(NodeScanner(source, Lookups()), freshness=30.0)
 
     assert collector.scan().snapshot is collector.scan().snapshot
     assert source.reads == 1
@@ -90,7 +91,7 @@ def test_a_failed_scan_serves_for_the_freshness_window_too() -> None:
 
 def test_a_change_of_the_lookups_is_in_the_very_next_snapshot() -> None:
     source, lookups = MemorySource(example_kernel().dump()), Lookups()
-    collector = Collector(source, lookups, CollectorSettings(freshness=30.0))
+    collector = Collector(NodeScanner(source, lookups), freshness=30.0)
     assert collector.scan().snapshot.report.interfaces_without_workload == (INTERFACE,)
 
     lookups.put("workloadendpoints", INTERFACE, WEB)
@@ -158,7 +159,7 @@ def test_a_dump_that_is_no_ruleset_of_calico_fails_with_its_kind(text: str | Non
 
 
 def test_scans_below_the_minimum_counter_are_left_out() -> None:
-    node = ScannedNode(WEB, settings=CollectorSettings(freshness=0.0, minimum_counter=3))
+    node = ScannedNode(WEB, settings=ScanSettings(minimum_counter=3))
     kernel = example_kernel()
     node.start()
     send(kernel, 8080, 8080)
@@ -171,7 +172,7 @@ def test_scans_below_the_minimum_counter_are_left_out() -> None:
 
 
 def test_a_minimum_counter_leaves_no_scan_out_that_shows_no_kernels_value() -> None:
-    of_node = CollectorSettings(SeriesChoice(("policy",)), freshness=0.0, minimum_counter=3)
+    of_node = ScanSettings(SeriesChoice(("policy",)), minimum_counter=3)
     snapshot = ScannedNode(WEB, settings=of_node).scan(example_kernel().dump())
     assert (bool(snapshot.readings), snapshot.report.below_minimum) == (True, False)
 

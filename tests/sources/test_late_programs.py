@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import IPVersion
 from otel_calico.metrics import POLICY_PACKETS
-from otel_calico.scanning.collector import Collector, CollectorSettings
+from otel_calico.scanning.collector import Collector
+from otel_calico.scanning.node_scanner import NodeScanner
 from otel_calico.series import Snapshot
 from otel_calico.sources.backends import Backend
 from otel_calico.sources.kernel import KernelSettings, KernelSource
@@ -32,7 +33,7 @@ class Node:
         self._install, self._directory = install, directory
         self._now = 0.0
         source = KernelSource(KernelSettings([Backend.NFTABLES, Backend.NFT]), clock=lambda: self._now)
-        self.collector = Collector(source, Lookups(), CollectorSettings(freshness=0.0))
+        self.collector = Collector(NodeScanner(source, Lookups()), freshness=0.0)
 
     def nft(self, script: str) -> None:
         """Install `nft`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_GROUP_INFO, POLICY_PACKETS, Metric
+from otel_calico.scanning.collector import Collector
 from otel_calico.scanning.scan import Scan
 from otel_calico.series import Labels, Readings, ScanReport, SeriesSet, Snapshot
 
@@ -50,22 +51,23 @@ def example() -> Snapshot:
     )
 
 
-def scan(shown: Snapshot) -> Scan:
-    """A scan of which only its series are shown."""
-    return Scan(shown)
-
-
 class Node:
-    """A collector that shows what it is told to."""
+    """A scanner that finds what it is told to, and a collector over it."""
+
+    lookups_version = 0
 
     def __init__(self, shown: Snapshot) -> None:
         self.shown = shown
         self.taken = 0
+        self.collector = Collector(self, freshness=0.0)
 
-    def take(self) -> Scan:
+    def scan(self) -> Scan:
         """The present scan."""
         self.taken += 1
-        return scan(self.shown)
+        return Scan(self.shown)
+
+    def close(self) -> None:
+        """Nothing is under way."""
 
     def show(self, *readings: Readings) -> None:
         """Show another scan."""

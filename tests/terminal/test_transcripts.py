@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from otel_calico.cli import main
 from tests.felix import Era
+from tests.terminal.printed import printed
 from tests.terminal.saved import write_resources, write_rules
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
@@ -40,16 +38,7 @@ def transcript(era: Era, folder: Path, commands: Sequence[Sequence[str]]) -> str
     """The commands and what they print, in a folder with the files they name."""
     write_rules(era, folder)
     write_resources(era, folder)
-    printed = []
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        for command in commands:
-            result = CliRunner(env={"NODENAME": "n"}).invoke(main, command)
-            printed.append(f"$ otel-calico {' '.join(command)}\n{result.output}[{result.exit_code}]\n")
-    finally:
-        os.chdir(before)
-    return "\n".join(printed)
+    return printed(folder, commands, {"NODENAME": "n"})
 
 
 @pytest.mark.parametrize("era", Era, ids=lambda era: era.name)

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.resources import Resource
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as prometheus_families
 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.metrics import POLICY_ACCEPT
-from otel_calico.prometheus.own_exposition import OwnExposition
-from otel_calico.prometheus.process_metrics import ProcessMetrics
+from otel_calico.prometheus.service_exposition import ServiceExposition, registry_text
 from otel_calico.prometheus.text_format import TextFormat
-from otel_calico.scanning.scans import Scans
-from otel_calico.series import Readings, ScanFailure, ScanReport, SeriesSet, Snapshot
+from otel_calico.series import ScanFailure, ScanReport, Snapshot
 from otel_calico.telemetry.export_tally import ExportTally
-from otel_calico.telemetry.instruments import own_provider
-from otel_calico.telemetry.own_metrics import OwnMetrics
-from otel_calico.telemetry.service_state import SeriesCount
-from tests.telemetry.snapshots import example, scan
+from otel_calico.telemetry.instruments import OwnInstruments
+from otel_calico.telemetry.service_state import ServiceStatus
+from tests.telemetry.snapshots import Node, example
 
 RESOURCE = Resource({"service.name": 'a "b"\n\\c', "k8s.node.name": "node-1", "service.version": "1"})
 STEPS = {"read": 0.03, "parse": 0.001, "account": 3.0}
@@ -44,32 +38,42 @@ REPORT = ScanReport(
 
 
 class World:
-    """What own metrics are of."""
+    """What own metrics are of, shown by the page and by OpenTelemetry's reader of the same instruments."""
 
     def __init__(self, resource: Resource = RESOURCE) -> None:
-        self.snapshot = replace(example(), report=REPORT)
-        self.status = DatastoreStatus({"policies": KindStatus(in_sync=True, held=3, errors=2)})
+        self.node = Node(replace(example(), report=REPORT))
+        self.datastore = DatastoreStatus({"policies": KindStatus(in_sync=True, held=3, errors=2)})
         self.in_effect = True
         self.tally = ExportTally()
-        self.scans = Scans(lambda: scan(self.snapshot))
-        self.own = OwnMetrics(self.scans, lambda: self.status, [self.tally], lambda: self.in_effect)
-        self.page = OwnExposition(self.own, resource)
+        collector = self.node.collector
+        self.status = ServiceStatus(collector.tally, lambda: self.datastore, [self.tally], lambda: self.in_effect)
+        self.page = ServiceExposition(resource)
         self.registry = CollectorRegistry()
-        own_provider(self.own, [PrometheusMetricReader(scope_info_enabled=False, registry=self.registry)], resource)
+        self.instruments = OwnInstruments(
+            PrometheusMetricReader(scope_info_enabled=False, registry=self.registry), resource
+        )
+        collector.subscribe(self.page.record)
+        collector.subscribe(self.instruments.record)
 
     def changes(self) -> None:
         """Let all that can change do so."""
-        self.snapshot = Snapshot(1.0, failure=ScanFailure("time_limit", "too slow"), report=ScanReport(seconds=STEPS))
-        self.status = DatastoreStatus({"policies": KindStatus(connected=True), "tiers": KindStatus(reconnects=1)})
+        failure = ScanFailure("time_limit", "too slow")
+        self.node.shown = Snapshot(1.0, failure=failure, report=ScanReport(seconds=STEPS))
+        self.datastore = DatastoreStatus({"policies": KindStatus(connected=True), "tiers": KindStatus(reconnects=1)})
         self.in_effect = False
         self.tally.successes, self.tally.points = 7, 700
 
+    def text(self, form: TextFormat) -> str:
+        """The page of a new scan."""
+        return self.page.render(self.status.at(self.node.collector.scan().snapshot), form).decode()
+
     def pages(self, form: TextFormat) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
         """The families of the page, and those that OpenTelemetry's reader makes of the same instruments."""
-        with self.scans.holding():
-            page = self.page.render(form).decode()
-            stock = generate_latest if form is TextFormat.PROMETHEUS else generate_openmetrics
-            return families(page), families(stock(self.registry).decode())
+        page = self.text(form)
+        latest = self.node.collector.latest
+        assert latest is not None
+        self.instruments.show(self.status.at(latest.snapshot))
+        return families(page), families(registry_text(self.registry, form).decode())
 
 
 HOSTILE = {
@@ -115,8 +119,7 @@ def test_hostile_resource_attributes_are_shown_as_opentelemetrys_reader_does(
     world = World(Resource(attributes))
     page, stock = world.pages(form)
     assert page == stock
-    with world.scans.holding():
-        text = world.page.render(form).decode()
+    text = world.text(form)
     if form is TextFormat.OPENMETRICS:
         parsed = list(openmetrics_families(f"{text}# EOF\n"))  # type: ignore[no-untyped-call]
     else:
@@ -125,32 +128,13 @@ def test_hostile_resource_attributes_are_shown_as_opentelemetrys_reader_does(
     assert [sample.value for sample in target.samples] == [1.0]
 
 
-def test_series_are_counted_right_while_another_thread_counts_another_snapshot() -> None:
-    counts = SeriesCount()
-    one, two = (readings_with([{}] * number) for number in (1, 2))
-
-    class Overtaken(list[dict[str, str]]):
-        def __len__(self) -> int:
-            counts.of(one)
-            return super().__len__()
-
-    three = readings_with(Overtaken([{}] * 3))
-    found = [counts.of(each)[POLICY_ACCEPT.exposed] for each in (two, three, one, two, three)]
-    assert found == [2, 3, 1, 2, 3]
-
-
-def readings_with(labels: list[dict[str, str]]) -> list[Readings]:
-    return [Readings(SeriesSet(POLICY_ACCEPT, labels, ()), ())]
-
-
 def test_both_formats_show_a_change_at_once() -> None:
     world = World()
     for success in (1, 0, 1):
         failure = None if success else ScanFailure("empty", "nothing")
-        world.snapshot = Snapshot(float(success), failure=failure)
+        world.node.shown = Snapshot(float(success), failure=failure)
         for form in TextFormat:
-            with world.scans.holding():
-                assert f"\notel_calico_scan_success {success}.0\n" in world.page.render(form).decode()
+            assert f"\notel_calico_scan_success {success}.0\n" in world.text(form)
 
 
 def test_a_metric_that_cannot_be_told_is_left_out_and_the_page_stays(capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,32 +146,15 @@ def test_a_metric_that_cannot_be_told_is_left_out_and_the_page_stays(capsys: pyt
     assert "own_metric_failed" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("form", TextFormat)
-def test_process_metrics_are_those_of_prometheus_client(form: TextFormat) -> None:
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    stock = generate_latest if form is TextFormat.PROMETHEUS else generate_openmetrics
-    theirs = stock(registry).decode().removesuffix("# EOF\n").splitlines()
-    ours = ProcessMetrics().render(form).splitlines()
-    assert [line.split(" ")[0] for line in ours] == [line.split(" ")[0] for line in theirs]
-    for line, other in zip(ours, theirs, strict=True):
-        if line.startswith("#"):
-            assert line == other
-        else:
-            assert float(line.split(" ")[1]) == pytest.approx(float(other.split(" ")[1]), rel=0.2)
-
-
-def test_prometheus_client_is_not_loaded_for_the_usual_page() -> None:
-    script = """
-import sys
-from otel_calico.telemetry.export_settings import ExportSettings
-from otel_calico.service.exporters import Exporters
-from otel_calico.scanning.scans import Scans
-from tests.telemetry.snapshots import Node, example
-page = Exporters(ExportSettings("n"), Scans(Node(example()).take)).page
-from otel_calico.prometheus.text_format import TextFormat
-assert b"process_open_fds" in page.render(TextFormat.PROMETHEUS)
-print("prometheus_client" in sys.modules)
-"""
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
-    assert run.stdout == "False\n"
+def test_the_page_has_the_metrics_of_the_process() -> None:
+    lines = World().text(TextFormat.PROMETHEUS).splitlines()
+    found = {line.split(" ")[0]: float(line.split(" ")[1]) for line in lines if line.startswith("process_")}
+    assert found.keys() == {
+        "process_virtual_memory_bytes",
+        "process_resident_memory_bytes",
+        "process_start_time_seconds",
+        "process_cpu_seconds_total",
+        "process_open_fds",
+        "process_max_fds",
+    }
+    assert min(found.values()) > 0

@@ -1,4 +1,4 @@
-"""One scan of one IP version: dump to ruleset to plan to readings. No I/O; remembers the scan before."""
+"""Scans the ruleset of one IP version: dump to ruleset to plan to readings. Remembers the scan before; no I/O."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Stopwatch:
         self._started = now
 
 
-class RulesetScan:
+class RulesetScanner:
     """Follows the ruleset of one IP version from scan to scan."""
 
     def __init__(self, ip_version: IPVersion, lookups: Lookups, choice: SeriesChoice) -> None:

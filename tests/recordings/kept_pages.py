@@ -1,14 +1,10 @@
-"""The page at `/metrics` of each recording, as it was when somebody last read it.
-
-`python -m tests.recordings.kept` keeps the pages of now, and prints how they differ: read that before you commit.
-"""
+"""The page at `/metrics` of each recording, as it was when somebody last read it."""
 
 from __future__ import annotations
 
 import io
 import lzma
 import re
-import sys
 import tarfile
 from collections.abc import Mapping
 from difflib import unified_diff
@@ -54,7 +50,8 @@ def difference(recording: Recording) -> str:
     return "\n".join(lines)
 
 
-def _keep_all() -> None:
+def keep_pages() -> None:
+    """Keep the pages of now."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for recording in RECORDINGS:
@@ -63,8 +60,3 @@ def _keep_all() -> None:
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     (FOLDER / f"{NAME}.tar.xz").write_bytes(lzma.compress(packed.getvalue(), preset=9 | lzma.PRESET_EXTREME))
-
-
-if __name__ == "__main__":
-    sys.stdout.write("\n".join(filter(None, map(difference, RECORDINGS))) + "\n")
-    _keep_all()

@@ -1,0 +1,211 @@
+"""Scans the node once: its rulesets read, parsed, planned and accounted for, and the snapshot made of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from otel_calico.accounting.cardinality import Cardinality, CardinalityChoice, count_by_metric
+from otel_calico.accounting.planned import PlannedRuleset
+from otel_calico.accounting.plausibility import fell_together
+from otel_calico.accounting.policies import PolicyAccount
+from otel_calico.attribution.planner import SeriesChoice
+from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import IPVersion
+from otel_calico.ruleset.dump import DumpError
+from otel_calico.ruleset.ruleset import Ruleset
+from otel_calico.scanning.ruleset_scanner import RulesetScanner, Stopwatch, dataplane_of
+from otel_calico.scanning.scan import Scan, ScannedRuleset
+from otel_calico.series import EBPF_DATAPLANE, Readings, ScanFailure, ScanReport, SeriesSet, Snapshot
+from otel_calico.sources.ruleset_source import Dump, RulesetSource, SourceError
+
+log = structlog.get_logger(__name__)
+
+_CONFIRMATIONS = 3
+"""Further reads that must also show a collective fall of legacy counters before it is believed."""
+
+_UNUSABLE = {
+    "": ScanFailure(
+        "no_calico_chains",
+        "neither iptables nor nftables has chains of Calico's (cali-…): does calico-node run on this node, and does "
+        "otel-calico share the host's network namespace (hostNetwork: true)?",
+    ),
+    "ebpf": ScanFailure("ebpf_dataplane", EBPF_DATAPLANE),
+}
+"""Why the rules of a dataplane yield nothing."""
+
+Rulesets = Mapping[IPVersion, Ruleset]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSettings:
+    """`minimum_counter`: a scan in which every kernel's value is lower is left out."""
+
+    series: SeriesChoice = field(default_factory=SeriesChoice)
+    minimum_counter: int = 0
+    cardinality: CardinalityChoice = field(default_factory=CardinalityChoice)
+
+
+class NodeScanner:
+    """Scans the node again and again, remembering what each rule counted. Used by one thread at a time."""
+
+    def __init__(self, source: RulesetSource, lookups: Lookups, settings: ScanSettings | None = None) -> None:
+        settings = settings or ScanSettings()
+        self._source = source
+        self._lookups = lookups
+        self._settings = settings
+        self._cardinality = Cardinality(settings.cardinality)
+        self._backend = ""
+        self._begin()
+
+    @property
+    def lookups_version(self) -> int:
+        """The version of the lookups that the next scan would use."""
+        return self._lookups.version
+
+    def close(self) -> None:
+        """End a scan that is under way. From any thread."""
+        self._source.close()
+
+    def scan(self) -> Scan:
+        """A new scan. Never raises: what goes wrong makes it a failed one."""
+        taken = time.time_ns()
+        watch = Stopwatch()
+        try:
+            return self._measure(taken, watch)
+        except (SourceError, DumpError) as error:
+            return self._failed(taken, watch, error.kind, str(error))
+        except Exception as error:  # an exporter whose callback raises would lose its metrics without a word
+            log.exception("scan_crashed")
+            return self._failed(taken, watch, "internal_error", f"{type(error).__name__}: {error}")
+
+    def _begin(self) -> None:
+        """Start every account anew."""
+        self._rulesets = {version: self._begun(version) for version in IPVersion}
+        self._policies = PolicyAccount()
+
+    def _begun(self, version: IPVersion) -> RulesetScanner:
+        return RulesetScanner(version, self._lookups, self._settings.series)
+
+    def _measure(self, taken: int, watch: Stopwatch) -> Scan:
+        dumps, rulesets = self._believable(watch)
+        planned = [self._rulesets[version].attribute(ruleset, taken) for version, ruleset in rulesets.items()]
+        watch.lap("attribute")
+        dataplane = dataplane_of(rulesets)
+        failure = _UNUSABLE.get(dataplane)
+        below_minimum = not failure and _below(planned, self._settings.minimum_counter)
+        readings = () if below_minimum else self._account(planned, taken)
+        left_out = () if below_minimum else self._cardinality.left_out
+        watch.lap("account")
+        report = self._report(watch, dumps, planned, left_out, dataplane, below_minimum=below_minimum)
+        if failure:
+            return _without_series(taken, failure, report)
+        scanned = tuple(ScannedRuleset(one.ip_version, one.ruleset, one.plan) for one in planned)
+        return Scan(Snapshot(taken / 1e9, readings, left_out, report=report), scanned)
+
+    def _believable(self, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
+        """Read until the counters can be believed: at once, but for legacy tables read without the lock."""
+        dumps, rulesets = self._read({}, watch)
+        if not self._source.unlocked:
+            return dumps, rulesets
+        before: Rulesets = {version: scan.ruleset for version, scan in self._rulesets.items()}
+        if not any(ruleset.chains for ruleset in before.values()):
+            before, (dumps, rulesets) = rulesets, self._read(rulesets, watch)
+        for _ in range(_CONFIRMATIONS):
+            if not any(fell_together(before[one], ruleset) for one, ruleset in rulesets.items() if one in before):
+                break
+            dumps, rulesets = self._read(rulesets, watch)
+        return dumps, rulesets
+
+    def _read(self, former: Rulesets, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
+        """Read and parse, after a former look of the same scan if there was one."""
+        dumps = self._source.read()
+        self._follow_backend()
+        self._rulesets |= {dump.ip_version: self._begun(dump.ip_version) for dump in dumps if dump.first_look}
+        watch.lap("read")
+        rulesets = {
+            dump.ip_version: self._rulesets[dump.ip_version].parse(dump.text, former.get(dump.ip_version))
+            for dump in dumps
+        }
+        for version, scan in self._rulesets.items():
+            if version not in rulesets and scan.ruleset.chains:
+                rulesets[version] = scan.absent()
+        watch.lap("parse")
+        return dumps, rulesets
+
+    def _follow_backend(self) -> None:
+        """The same rules in the other backend have other counters, whose history is not this service's to count."""
+        backend = self._source.backend
+        if self._backend and backend != self._backend:
+            log.warning("backend_changed", former=self._backend, backend=backend)
+            self._begin()
+        self._backend = backend
+
+    def _account(self, planned: Sequence[PlannedRuleset], taken: int) -> Sequence[Readings]:
+        readings: list[Readings] = []
+        for ruleset in planned:
+            readings += self._rulesets[ruleset.ip_version].account(ruleset)
+        if "policy" in self._settings.series.families:
+            readings += self._policies.read(planned, taken)
+        for ruleset in planned:
+            self._rulesets[ruleset.ip_version].accept(ruleset, taken)
+        return self._cardinality.shown(readings)
+
+    def _report(  # noqa: PLR0913 - a scan has this many sides
+        self,
+        watch: Stopwatch,
+        dumps: Sequence[Dump],
+        planned: Sequence[PlannedRuleset],
+        left_out: Sequence[SeriesSet],
+        dataplane: str,
+        *,
+        below_minimum: bool,
+    ) -> ScanReport:
+        plans = [ruleset.plan for ruleset in planned]
+        return ScanReport(
+            backend=self._source.backend,
+            dataplane=dataplane,
+            seconds=watch.seconds,
+            rules={_label(ruleset.ip_version): ruleset.ruleset.rules for ruleset in planned},
+            bytes={_label(dump.ip_version): len(dump.text) for dump in dumps},
+            malformed_lines=sum(ruleset.ruleset.malformed for ruleset in planned),
+            interfaces_without_workload=tuple({name for plan in plans for name in plan.interfaces_without_workload}),
+            chains_without_name=tuple({chain for plan in plans for chain in plan.chains_without_name}),
+            below_minimum=below_minimum,
+            series_left_out=count_by_metric(left_out) if left_out else {},
+            unlocked=self._source.unlocked,
+            unreadable={_label(version): reason for version, reason in self._source.unreadable},
+        )
+
+    def _failed(self, taken: int, watch: Stopwatch, kind: str, message: str) -> Scan:
+        report = ScanReport(
+            backend=self._source.backend,
+            dataplane="ebpf" if kind == "ebpf_dataplane" else "",
+            seconds=watch.seconds,
+            unlocked=self._source.unlocked,
+        )
+        return _without_series(taken, ScanFailure(kind, message), report)
+
+
+def _without_series(taken: int, failure: ScanFailure, report: ScanReport) -> Scan:
+    return Scan(Snapshot(taken / 1e9, failure=failure, report=report))
+
+
+def _below(planned: Sequence[PlannedRuleset], minimum: int) -> bool:
+    """True if a minimum is set and there are kernel's values, none of which reaches it."""
+    if not minimum:
+        return False
+    highest = [
+        max(ruleset.ruleset.chains[name].packets(raw.rules))
+        for ruleset in planned
+        for name, plan in ruleset.plan.endpoints.items()
+        for raw in plan.raw
+    ]
+    return bool(highest) and max(highest) < minimum
+
+
+def _label(version: IPVersion) -> str:
+    return f"ipv{version.value}"
