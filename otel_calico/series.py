@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from otel_calico.failed_parts import FailedPart
 from otel_calico.metrics import Metric
 
 Labels = Mapping[str, str]
@@ -100,6 +101,7 @@ class ScanReport:
     series_left_out: Mapping[Metric, int] = field(default_factory=dict)  # by the limit on series
     unlocked: bool = False  # legacy tables were read without the xtables lock
     unreadable: Mapping[str, str] = field(default_factory=dict)  # by IP version: why it was left out
+    failed_parts: tuple[FailedPart, ...] = ()  # left out because of a fault of otel-calico's own
 
 
 @dataclass(frozen=True, slots=True)

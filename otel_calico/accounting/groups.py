@@ -15,6 +15,7 @@ from otel_calico.accounting.decisions import Decisions, Tally
 from otel_calico.accounting.planned import PlannedRuleset
 from otel_calico.attribution.plan import GroupJump, GroupPlan
 from otel_calico.calico.model import Verdict
+from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.ruleset.ruleset import Chain
 
 _Chains = Mapping[str, Chain]
@@ -26,7 +27,7 @@ class GroupWatch:
     def __init__(self) -> None:
         self._out_of_step: frozenset[str] = frozenset()
 
-    def look(self, planned: PlannedRuleset) -> Mapping[str, Decisions]:
+    def look(self, planned: PlannedRuleset, failed: FailedParts) -> Mapping[str, Decisions]:
         """What the members of each group that moved decided since the scan before, by the group's chain.
 
         Groups of which nothing is known are left out. The first scan compares what was counted ever: where that agrees,
@@ -35,15 +36,13 @@ class GroupWatch:
         former, out_of_step = self._out_of_step, set[str]()
         found: dict[str, Decisions] = {}
         for interval in _moved(planned):
-            name, group = interval.group.chain, interval.group
-            tallies = interval.counted() if interval.rules_held(anew=True) else ()
-            agree = bool(tallies) and all(tally.agrees for tally in tallies)
+            name = interval.group.chain
+            told = failed.attempt(ScanPart.GROUP_SHARES, name, _decisions, interval, was_in_step=name not in former)
+            agree, decisions = told or (False, None)
             if not agree:
                 out_of_step.add(name)
-            if agree and name not in former:
-                found[name] = Decisions(*(tally.bounds(group) for tally in tallies))
-            elif interval.rules_held(anew=False):
-                found[name] = _rules_alone(group)
+            if decisions:
+                found[name] = decisions
         self._out_of_step = frozenset(out_of_step)
         return found
 
@@ -102,6 +101,15 @@ class _Interval:
             for (packets, octets), (packets_before, octets_before) in zip(counters, before.counters(rules), strict=True)
         ]
         return None if any(min(gain) < 0 for gain in gains) else gains
+
+
+def _decisions(interval: _Interval, *, was_in_step: bool) -> tuple[bool, Decisions | None]:
+    """Whether the places that count agree, and what is known of the members."""
+    tallies = interval.counted() if interval.rules_held(anew=True) else ()
+    agree = bool(tallies) and all(tally.agrees for tally in tallies)
+    if agree and was_in_step:
+        return agree, Decisions(*(tally.bounds(interval.group) for tally in tallies))
+    return agree, _rules_alone(interval.group) if interval.rules_held(anew=False) else None
 
 
 def _moved(planned: PlannedRuleset) -> Iterator[_Interval]:

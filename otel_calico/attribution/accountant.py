@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from otel_calico.attribution.denies import denied
-from otel_calico.attribution.endpoint_chain import DEFAULT_TIER, PolicyJump, TierBlock
+from otel_calico.attribution.endpoint_chain import DEFAULT_TIER, TierBlock
 from otel_calico.attribution.label_sets import columns, told_apart
 from otel_calico.attribution.plan import DifferenceSeries, EndpointPlan, RawSeries
-from otel_calico.attribution.targets import Targets
+from otel_calico.attribution.targets import Targets, known_jumps
 from otel_calico.attribution.workloads import Workload
 from otel_calico.calico.model import Direction, IPVersion
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP
@@ -24,12 +24,10 @@ TYPES = {Direction.INGRESS: "tw", Direction.EGRESS: "fw"}
 def plan_accountant(tiers: Sequence[TierBlock], targets: Targets) -> EndpointPlan:
     """The chain's series, without the labels that all of them share."""
     drops = [(_drop_labels(tier.tier), "", tier.drop) for tier in tiers if tier.drop is not None]
-    accepts = [(_policy(jump, targets), jump.target, jump.accepted) for tier in tiers for jump in tier.jumps]
+    known = [(tier, jump, {"policy": target.label}) for tier in tiers for jump, target in known_jumps(tier, targets)]
+    accepts = [(policy, jump.target, jump.accepted) for _, jump, policy in known]
     denies = [
-        (_policy(jump, targets), jump.target, difference)
-        for tier in tiers
-        for jump in tier.jumps
-        if (difference := denied(tier, jump, targets))
+        (policy, jump.target, difference) for tier, jump, policy in known if (difference := denied(tier, jump, targets))
     ]
     raw = [(NO_POLICY_DROP, told_apart(drops)), (POLICY_ACCEPT, told_apart(accepts))]
     differences = [(POLICY_ACCEPT_DROP, told_apart(denies))]
@@ -61,7 +59,3 @@ def workload_labels(workload: Workload, app_labels: Sequence[str]) -> Labels:
 
 def _drop_labels(tier: str) -> Labels:
     return {} if tier == DEFAULT_TIER else {"tier": tier}
-
-
-def _policy(jump: PolicyJump, targets: Targets) -> Labels:
-    return {"policy": targets[jump.target].label}

@@ -13,7 +13,7 @@ from otel_calico.attribution.denies import denied, passed
 from otel_calico.attribution.endpoint_chain import PolicyJump, TierBlock
 from otel_calico.attribution.label_sets import columns
 from otel_calico.attribution.plan import Difference, DifferenceSeries, GroupJump, Share, SharedSeries
-from otel_calico.attribution.targets import Targets
+from otel_calico.attribution.targets import Target, Targets, known_jumps
 from otel_calico.calico.model import Verdict
 from otel_calico.metrics import Metric
 from otel_calico.series import Labels
@@ -43,9 +43,8 @@ Count = Whole | Part
 def counts(tiers: Sequence[TierBlock], targets: Targets) -> Iterator[tuple[Labels, str, Count]]:
     """Labels of each count, and the chain of its policy or group. A group's parts follow it."""
     for tier in tiers:
-        for jump in tier.jumps:
-            target = targets[jump.target]
-            for whole in _wholes(tier, jump, targets):
+        for jump, target in known_jumps(tier, targets):
+            for whole in _wholes(tier, jump, target, targets):
                 yield _attributes(target.label, tier, whole.verdict), jump.target, whole
                 for place, member in enumerate(target.members):
                     if member.verdicts.can(whole.verdict):
@@ -66,21 +65,22 @@ def series(metric: Metric, counted: Sequence[tuple[Labels, Count]]) -> SharedSer
     return SharedSeries(differences, *columns(shares))
 
 
-def group_jumps(tiers: Sequence[TierBlock], targets: Targets) -> Iterator[GroupJump]:
+def group_jumps(tiers: Sequence[TierBlock], targets: Targets) -> tuple[GroupJump, ...]:
     """The jumps to groups. What a group decided is not more than what entered, where no rule counts the undecided."""
-    for jump in (jump for tier in tiers for jump in tier.jumps):
-        target = targets.get(jump.target)
-        if target is None or not target.members:
+    found: list[GroupJump] = []
+    for jump, target in (known for tier in tiers for known in known_jumps(tier, targets)):
+        if not target.members:
             continue
         decided = Difference(jump.entered, () if jump.following is None else (jump.following,))
         if not target.can_deny and not target.can_pass:
             decided = Difference(jump.accepted, ())
-        yield GroupJump(jump.target, jump.entered, decided)
+        found.append(GroupJump(jump.target, jump.entered, decided))
+    return tuple(found)
 
 
-def _wholes(tier: TierBlock, jump: PolicyJump, targets: Targets) -> Iterator[Whole]:
+def _wholes(tier: TierBlock, jump: PolicyJump, target: Target, targets: Targets) -> Iterator[Whole]:
     found = {
-        Verdict.ALLOW: Difference(jump.accepted, ()) if targets[jump.target].can_allow else None,
+        Verdict.ALLOW: Difference(jump.accepted, ()) if target.can_allow else None,
         Verdict.DENY: denied(tier, jump, targets),
         Verdict.PASS: passed(tier, jump, targets),
     }

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from otel_calico.attribution.accountant import plan_accountant
-from otel_calico.attribution.endpoint_chain import EndpointChain, TierBlock
+from otel_calico.attribution.endpoint_chain import EndpointChain
 from otel_calico.attribution.plan import EndpointPlan
-from otel_calico.attribution.targets import Target, Targets
+from otel_calico.attribution.targets import Targets
 from otel_calico.attribution.workload_family import plan_workload
 
 
@@ -22,19 +20,11 @@ class Patterns:
     def accountant(self, chain: EndpointChain) -> EndpointPlan:
         """Family `accountant`."""
         if id(chain) not in self._accountant:
-            self._accountant[id(chain)] = plan_accountant(self._tiers(chain), self._targets)
+            self._accountant[id(chain)] = plan_accountant(chain.tiers, self._targets)
         return self._accountant[id(chain)]
 
     def workload(self, chain: EndpointChain) -> EndpointPlan:
         """Family `workload`."""
         if id(chain) not in self._workload:
-            self._workload[id(chain)] = plan_workload(chain, self._tiers(chain), self._targets)
+            self._workload[id(chain)] = plan_workload(chain, self._targets)
         return self._workload[id(chain)]
-
-    def _tiers(self, chain: EndpointChain) -> Sequence[TierBlock]:
-        return [_without_missing(tier, self._targets) for tier in chain.tiers]
-
-
-def _without_missing(tier: TierBlock, targets: Mapping[str, Target]) -> TierBlock:
-    """The tier without jumps to chains that do not exist."""
-    return TierBlock(tier.tier, tuple(jump for jump in tier.jumps if jump.target in targets), tier.drop, tier.leaving)

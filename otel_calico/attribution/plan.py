@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from otel_calico.attribution.policy_chain import PolicyChain
 from otel_calico.calico.model import Verdict
 from otel_calico.calico.policy_names import PolicyName
+from otel_calico.failed_parts import FailedPart
 from otel_calico.metrics import Metric
 from otel_calico.series import Labels
 
@@ -187,6 +188,7 @@ class RulesetPlan:
     """The plan of one ruleset, by chain. `rules` is family `rule`: what policy chains yield.
 
     `group_jumps` are those of every endpoint chain, for family `workload`. `chains_without_name` are policy chains.
+    `failed` are the chains that a fault of otel-calico's own left out.
     """
 
     endpoints: Mapping[str, EndpointPlan] = field(default_factory=dict)
@@ -196,6 +198,7 @@ class RulesetPlan:
     group_jumps: Mapping[str, tuple[GroupJump, ...]] = field(default_factory=dict)
     interfaces_without_workload: tuple[str, ...] = ()
     chains_without_name: tuple[str, ...] = ()
+    failed: tuple[FailedPart, ...] = ()
 
     @property
     def series(self) -> Mapping[str, EndpointPlan]:

@@ -25,6 +25,7 @@ from otel_calico.attribution.workloads import Workload, WorkloadFilter, workload
 from otel_calico.calico.chains import GROUP_PREFIXES, HOST_ENDPOINT_PREFIXES, POLICY_PREFIXES, WORKLOAD_PREFIXES
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Direction, IPVersion
+from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.metrics import DEFAULT_FAMILIES
 from otel_calico.ruleset.ruleset import Layout, Ruleset
 
@@ -32,6 +33,9 @@ _ENDPOINT_PREFIXES = (*WORKLOAD_PREFIXES.values(), *HOST_ENDPOINT_PREFIXES)
 _TARGET_PREFIXES = (*POLICY_PREFIXES.values(), *GROUP_PREFIXES.values())
 
 _Layouts = Mapping[str, Layout]
+_NOTHING: tuple[_Layouts, _Layouts, int] = ({}, {}, -1)
+"""Policy and group chains, endpoint chains and version of the lookups that no plan was made from."""
+
 _TargetsInOrder = tuple[Target | None, ...]
 
 
@@ -79,7 +83,7 @@ class Planner:
         self._ip_version = ip_version
         self._lookups = lookups
         self._choice = choice
-        self._made_from: tuple[_Layouts, _Layouts, int] = ({}, {}, -1)
+        self._made_from = _NOTHING
         self._read: dict[str, tuple[Layout, EndpointChain]] = {}
         self._shared = SharedChains()
         self._rules = RulePlanner(ip_version)
@@ -99,11 +103,13 @@ class Planner:
         endpoints = _layouts(ruleset, _ENDPOINT_PREFIXES)
         made_from = (shared, endpoints, version)
         if made_from != self._made_from:
-            self._read_endpoints(endpoints)
+            failed = FailedParts()
+            self._read_endpoints(endpoints, failed)
             chains = {id(chain): chain for _, chain in self._read.values()}  # pods of one kind share theirs
-            self._shared = read_shared_chains(shared, list(chains.values()), self._lookups)
-            self._plan = self._assemble(endpoints, shared)
-            self._made_from = made_from
+            self._shared = read_shared_chains(shared, list(chains.values()), self._lookups, failed)
+            self._plan = self._assemble(endpoints, shared, failed)
+            # What failed is tried again with the next scan.
+            self._made_from = made_from if not failed.found else _NOTHING
         self._layouts = ruleset.layouts
         return self._plan
 
@@ -114,19 +120,20 @@ class Planner:
         self._declared = ruleset.declared
         return self._empty
 
-    def _read_endpoints(self, endpoints: _Layouts) -> None:
+    def _read_endpoints(self, endpoints: _Layouts, failed: FailedParts) -> None:
         former, self._read = self._read, {}
         alike: dict[int, EndpointChain] = {}  # pods of one kind share their rules
         for name, layout in endpoints.items():
             if name in former and former[name][0] is layout:
                 self._read[name] = former[name]
                 continue
-            rules = id(layout.rules)
-            if rules not in alike:
-                alike[rules] = read_endpoint_chain(layout.rules)
-            self._read[name] = layout, alike[rules]
+            chain = alike.get(id(layout.rules))
+            chain = chain or failed.attempt(ScanPart.ENDPOINT_CHAIN, name, read_endpoint_chain, layout.rules)
+            if chain:
+                alike[id(layout.rules)] = chain
+                self._read[name] = layout, chain
 
-    def _assemble(self, endpoints: _Layouts, shared: _Layouts) -> RulesetPlan:
+    def _assemble(self, endpoints: _Layouts, shared: _Layouts, failed: FailedParts) -> RulesetPlan:
         """Plan the chains of the chosen workloads and, for the families that have them, of hosts and policies."""
         families = self._choice.families
         if endpoints.keys() != self._owners.chains or self._lookups.version != self._made_from[2]:
@@ -135,22 +142,29 @@ class Planner:
         patterns = Patterns(self._shared.targets)
         targets: dict[int, _TargetsInOrder] = {}  # by EndpointChain, which pods of one kind share
         for name, owner in self._owners.of.items():
+            if name not in self._read:  # it failed
+                continue
             layout, chain = self._read[name]
             known = former.get(name)
             if id(chain) not in targets:
                 own = tuple(map(self._shared.targets.get, chain.targets))
                 targets[id(chain)] = known.targets if known and known.targets == own else own
             if not known or not known.holds(layout, owner, targets[id(chain)]):
-                known = _Planned(layout, owner, targets[id(chain)], self._make_plan(chain, owner, patterns))
-            self._planned[name] = known
+                plan = failed.attempt(ScanPart.ENDPOINT_CHAIN, name, self._make_plan, chain, owner, patterns)
+                known = _Planned(layout, owner, targets[id(chain)], plan) if plan else None
+            if known:
+                self._planned[name] = known
+        rules = self._rules.plan(self._shared.policies, shared, failed) if "rule" in families else {}
+        jumps = self._group_jumps(failed) if "workload" in families else {}
         return RulesetPlan(
             endpoints={name: planned.plan for name, planned in self._planned.items()},
-            rules=self._rules.plan(self._shared.policies, shared) if "rule" in families else {},
+            rules=rules,
             policies=self._shared.policies,
             groups=self._shared.groups,
-            group_jumps=self._group_jumps() if "workload" in families else {},
+            group_jumps=jumps,
             interfaces_without_workload=self._owners.unknown,
             chains_without_name=tuple(chain for chain, policy in self._shared.policies.items() if policy.name is None),
+            failed=tuple(failed.found),
         )
 
     def _find_owners(self, endpoints: _Layouts) -> _Owners:
@@ -168,9 +182,12 @@ class Planner:
             owners |= hosts
         return _Owners(frozenset(endpoints), owners, tuple(dict.fromkeys(unknown)))
 
-    def _group_jumps(self) -> Mapping[str, tuple[GroupJump, ...]]:
+    def _group_jumps(self, failed: FailedParts) -> Mapping[str, tuple[GroupJump, ...]]:
         """Jumps of every chain, known or not: the members of a group count what came through any of them."""
-        found = {name: tuple(group_jumps(chain.tiers, self._shared.targets)) for name, (_, chain) in self._read.items()}
+        found = {
+            name: failed.attempt(ScanPart.ENDPOINT_CHAIN, name, group_jumps, chain.tiers, self._shared.targets)
+            for name, (_, chain) in self._read.items()
+        }
         return {name: jumps for name, jumps in found.items() if jumps}
 
     def _make_plan(self, chain: EndpointChain, owner: Workload | HostTraffic, patterns: Patterns) -> EndpointPlan:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from otel_calico.attribution.plan import EndpointPlan, PolicyPlan, RawSeries
 from otel_calico.calico.model import IPVersion
+from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.metrics import RULE
 from otel_calico.ruleset.ruleset import Layout
 from otel_calico.series import LabelKey, Labels, label_key
@@ -37,13 +38,16 @@ class RulePlanner:
         self._ip_version = ip_version
         self._planned: Mapping[str, _Planned] = {}
 
-    def plan(self, policies: Mapping[str, PolicyPlan], layouts: Mapping[str, Layout]) -> Mapping[str, EndpointPlan]:
+    def plan(
+        self, policies: Mapping[str, PolicyPlan], layouts: Mapping[str, Layout], failed: FailedParts
+    ) -> Mapping[str, EndpointPlan]:
         """The plans of the policy chains that decide anything."""
-        self._planned = {
-            name: self._plan_policy(layouts[name], policies[name], labels)
+        found = {
+            name: failed.attempt(ScanPart.POLICY_CHAIN, name, self._plan_policy, layouts[name], policies[name], labels)
             for name, labels in self._labels(policies)
             if policies[name].verdicts.deciding
         }
+        self._planned = {name: planned for name, planned in found.items() if planned}
         return {name: planned.plan for name, planned in self._planned.items()}
 
     def _labels(self, policies: Mapping[str, PolicyPlan]) -> Iterator[tuple[str, Labels]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from otel_calico.attribution.endpoint_chain import EndpointChain
 from otel_calico.attribution.naming import PolicyNaming, id_scheme
@@ -12,7 +13,10 @@ from otel_calico.attribution.policy_chain import Marks, direction_of, infer_mark
 from otel_calico.attribution.targets import Targets, targets_of
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Direction
+from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.ruleset.ruleset import Layout
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +29,12 @@ class SharedChains:
 
 
 def read_shared_chains(
-    layouts: Mapping[str, Layout], endpoints: Sequence[EndpointChain], lookups: Lookups
+    layouts: Mapping[str, Layout], endpoints: Sequence[EndpointChain], lookups: Lookups, failed: FailedParts
 ) -> SharedChains:
     """Read policy and group chains. The endpoint chains tell the marks, the tiers and the scheme of ids."""
-    members = {name: read_group_chain(layout.rules) for name, layout in layouts.items() if not direction_of(name)}
+    group_chains = {name: layout for name, layout in layouts.items() if not direction_of(name)}
     policy_chains = {name: layout for name, layout in layouts.items() if direction_of(name)}
+    members = _read_each(group_chains, failed, lambda layout: read_group_chain(layout.rules))
     naming = PolicyNaming(
         scheme=id_scheme(policy_chains, names_tiers=any(chain.names_tiers for chain in endpoints)),
         tiers=_tiers(endpoints, members),
@@ -39,9 +44,16 @@ def read_shared_chains(
         (chain.accept_mark for chain in endpoints if chain.accept_mark),
         (chain.pass_mark for chain in endpoints if chain.pass_mark),
     )
-    policies = {name: _plan_policy(layout, naming, marks) for name, layout in policy_chains.items()}
-    groups = {name: _plan_group(name, chains, policies) for name, chains in members.items()}
+    policies = _read_each(policy_chains, failed, lambda layout: _plan_policy(layout, naming, marks))
+    # Of a group that jumps to what nobody knows, nobody can say what it did.
+    whole = {name: jumps for name, jumps in members.items() if jumps.keys() <= policies.keys()}
+    groups = {name: _plan_group(name, jumps, policies) for name, jumps in whole.items()}
     return SharedChains(policies, groups, targets_of(policies, groups))
+
+
+def _read_each(layouts: Mapping[str, Layout], failed: FailedParts, read: Callable[[Layout], _T]) -> Mapping[str, _T]:
+    found = {name: failed.attempt(ScanPart.POLICY_CHAIN, name, read, layout) for name, layout in layouts.items()}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _tiers(endpoints: Sequence[EndpointChain], members: Mapping[str, Iterable[str]]) -> Mapping[str, str]:
@@ -52,8 +64,7 @@ def _tiers(endpoints: Sequence[EndpointChain], members: Mapping[str, Iterable[st
 
 
 def _plan_group(name: str, jumps: Mapping[str, int], policies: Mapping[str, PolicyPlan]) -> GroupPlan:
-    present = [member for member in jumps if member in policies]
-    return GroupPlan(name, tuple(policies[member] for member in present), tuple(jumps[member] for member in present))
+    return GroupPlan(name, tuple(policies[member] for member in jumps), tuple(jumps.values()))
 
 
 def _plan_policy(layout: Layout, naming: PolicyNaming, marks: Marks) -> PolicyPlan:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from otel_calico.attribution.endpoint_chain import PolicyJump, TierBlock
 from otel_calico.attribution.plan import GroupPlan, PolicyPlan
 from otel_calico.calico.model import Verdict
 
@@ -34,6 +35,13 @@ def targets_of(policies: Mapping[str, PolicyPlan], groups: Mapping[str, GroupPla
     return {name: _policy_target(policy) for name, policy in policies.items()} | {
         name: _group_target(group) for name, group in groups.items()
     }
+
+
+def known_jumps(tier: TierBlock, targets: Targets) -> Iterator[tuple[PolicyJump, Target]]:
+    """The jumps of a tier with what is known of their targets; those to unknown chains are left out."""
+    for jump in tier.jumps:
+        if (target := targets.get(jump.target)) is not None:
+            yield jump, target
 
 
 def _policy_target(policy: PolicyPlan) -> Target:

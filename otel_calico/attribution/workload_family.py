@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from otel_calico.attribution import group_shares
-from otel_calico.attribution.endpoint_chain import EndpointChain, TierBlock
+from otel_calico.attribution.endpoint_chain import EndpointChain
 from otel_calico.attribution.label_sets import columns, told_apart
 from otel_calico.attribution.plan import EndpointPlan, RawSeries
 from otel_calico.attribution.targets import Targets
@@ -27,14 +27,11 @@ class ExtraAttributes:
     pod_labels: Sequence[str] = ()
 
 
-def plan_workload(chain: EndpointChain, tiers: Sequence[TierBlock], targets: Targets) -> EndpointPlan:
-    """The chain's series, without the attributes of the workload or host endpoint whose chain it is.
-
-    `tiers` are the chain's, without jumps to chains that do not exist.
-    """
-    dropped = told_apart(list(_drops(chain, tiers)))
+def plan_workload(chain: EndpointChain, targets: Targets) -> EndpointPlan:
+    """The chain's series, without the attributes of the workload or host endpoint whose chain it is."""
+    dropped = told_apart(list(_drops(chain)))
     established = told_apart([({}, "", chain.established)] if chain.established is not None else [])
-    policies = told_apart(list(group_shares.counts(tiers, targets)))
+    policies = told_apart(list(group_shares.counts(chain.tiers, targets)))
     raw = [(WORKLOAD_DROPPED, dropped), (WORKLOAD_ESTABLISHED, established)]
     return EndpointPlan(
         raw=tuple(RawSeries(metric, *columns(series)) for metrics, series in raw if series for metric in metrics),
@@ -62,8 +59,8 @@ def workload_attributes(workload: Workload, extra: ExtraAttributes) -> Labels:
     return attributes
 
 
-def _drops(chain: EndpointChain, tiers: Sequence[TierBlock]) -> Iterator[tuple[Labels, str, int]]:
-    for tier in tiers:
+def _drops(chain: EndpointChain) -> Iterator[tuple[Labels, str, int]]:
+    for tier in chain.tiers:
         if tier.drop is not None:
             yield {"reason": "end_of_tier", "calico.tier": tier.tier}, "", tier.drop
     for other in chain.other_drops:

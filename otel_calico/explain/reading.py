@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from otel_calico.attribution.denies import denied, passed
 from otel_calico.attribution.endpoint_chain import PolicyJump, TierBlock, read_endpoint_chain
 from otel_calico.attribution.plan import Difference
-from otel_calico.attribution.targets import Targets
+from otel_calico.attribution.targets import Targets, known_jumps
 from otel_calico.calico.chains import GROUP_PREFIXES, PROFILE_PREFIXES
 from otel_calico.calico.model import Verdict
 from otel_calico.explain.counts import ChainCounts, Count, at_most
@@ -49,10 +48,9 @@ def read_path(
 
 
 def _tier(tier: TierBlock, counts: ChainCounts, targets: Targets, members: Members) -> TierStep:
-    existing = replace(tier, jumps=tuple(jump for jump in tier.jumps if jump.target in targets))
     return TierStep(
         name=tier.tier,
-        policies=tuple(_policy(existing, jump, counts, targets, members) for jump in existing.jumps),
+        policies=tuple(_policy(tier, jump, counts, targets, members) for jump, _ in known_jumps(tier, targets)),
         dropped=counts.rule(tier.drop) if tier.drop is not None else None,
         left=counts.rule(tier.leaving) if tier.leaving is not None else None,
     )

@@ -15,6 +15,7 @@ from otel_calico.accounting.policies import PolicyAccount
 from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import IPVersion
+from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.ruleset import Ruleset
 from otel_calico.scanning.ruleset_scanner import RulesetScanner, Stopwatch, dataplane_of
@@ -97,10 +98,11 @@ class NodeScanner:
         dataplane = dataplane_of(rulesets)
         failure = _UNUSABLE.get(dataplane)
         below_minimum = not failure and _below(planned, self._settings.minimum_counter)
-        readings = () if below_minimum else self._account(planned, taken)
+        failed = FailedParts(part for ruleset in planned for part in ruleset.plan.failed)
+        readings = () if below_minimum else self._account(planned, taken, failed)
         left_out = () if below_minimum else self._cardinality.left_out
         watch.lap("account")
-        report = self._report(watch, dumps, planned, left_out, dataplane, below_minimum=below_minimum)
+        report = self._report(watch, dumps, planned, left_out, failed, dataplane=dataplane, below_minimum=below_minimum)
         if failure:
             return _without_series(taken, failure, report)
         scanned = tuple(ScannedRuleset(one.ip_version, one.ruleset, one.plan) for one in planned)
@@ -144,12 +146,15 @@ class NodeScanner:
             self._begin()
         self._backend = backend
 
-    def _account(self, planned: Sequence[PlannedRuleset], taken: int) -> Sequence[Readings]:
+    def _account(self, planned: Sequence[PlannedRuleset], taken: int, failed: FailedParts) -> Sequence[Readings]:
         readings: list[Readings] = []
         for ruleset in planned:
-            readings += self._rulesets[ruleset.ip_version].account(ruleset)
+            readings += self._rulesets[ruleset.ip_version].account(ruleset, failed)
         if "policy" in self._settings.series.families:
-            readings += self._policies.read(planned, taken)
+            of_policies = failed.attempt(ScanPart.POLICY_FAMILY, "", self._policies.read, planned, taken)
+            if of_policies is None:  # begun anew: totals may be booked by halves
+                self._policies = PolicyAccount()
+            readings += of_policies or ()
         for ruleset in planned:
             self._rulesets[ruleset.ip_version].accept(ruleset, taken)
         return self._cardinality.shown(readings)
@@ -160,8 +165,9 @@ class NodeScanner:
         dumps: Sequence[Dump],
         planned: Sequence[PlannedRuleset],
         left_out: Sequence[SeriesSet],
-        dataplane: str,
+        failed: FailedParts,
         *,
+        dataplane: str,
         below_minimum: bool,
     ) -> ScanReport:
         plans = [ruleset.plan for ruleset in planned]
@@ -178,6 +184,7 @@ class NodeScanner:
             series_left_out=count_by_metric(left_out) if left_out else {},
             unlocked=self._source.unlocked,
             unreadable={_label(version): reason for version, reason in self._source.unreadable},
+            failed_parts=tuple(failed.found),
         )
 
     def _failed(self, taken: int, watch: Stopwatch, kind: str, message: str) -> Scan:

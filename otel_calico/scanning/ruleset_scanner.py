@@ -16,11 +16,15 @@ from otel_calico.attribution.plan import EndpointPlan, RulesetPlan
 from otel_calico.attribution.planner import Planner, SeriesChoice
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import IPVersion
+from otel_calico.failed_parts import FailedParts, ScanPart
+from otel_calico.metrics import POLICY_ACCEPT
 from otel_calico.ruleset.parse import parse
 from otel_calico.ruleset.ruleset import Chain, Ruleset
-from otel_calico.series import Readings
+from otel_calico.series import Readings, SeriesSet
 
 _EMPTY = Ruleset({}, {}, "")
+_NO_READINGS = Readings(SeriesSet(POLICY_ACCEPT, (), ()), ())
+"""Stands for those of an account that failed."""
 
 
 @dataclass(slots=True)
@@ -75,20 +79,29 @@ class RulesetScanner:
             self.ip_version, self._planner.plan(ruleset), ruleset, before=self.ruleset, times=self._times(taken)
         )
 
-    def account(self, planned: PlannedRuleset) -> Sequence[Readings]:
-        """Readings of all chains that have series; chains that are gone are forgotten."""
+    def account(self, planned: PlannedRuleset, failed: FailedParts) -> Sequence[Readings]:
+        """Readings of all chains that have series; chains that are gone are forgotten.
+
+        An account that fails says nothing, and the next scan begins it anew: what it booked by halves is gone.
+        """
         if planned.plan is not self._accounted:
             self._follow(planned.plan)
-        groups = self._groups.look(planned)
+        groups = self._groups.look(planned, failed)
         chains = list(map(planned.ruleset.chains.__getitem__, self._accounts))
+        read: list[Chain | None] = [*chains]
         for number in compress(count(), map(is_not, chains, self._read)):
             (name, plan), chain = self._plans[number], chains[number]
             account = self._accounts[name]
             if not account.has_read(plan, chain):
-                account.read(plan, ChainScan(chain, planned.before.chains.get(name), planned.times, groups))
+                scan = ChainScan(chain, planned.before.chains.get(name), planned.times, groups)
+                part = ScanPart.ENDPOINT_CHAIN if name in planned.plan.endpoints else ScanPart.POLICY_CHAIN
+                if failed.attempt(part, name, account.read, plan, scan) is None:
+                    self._accounts[name], read[number] = ChainAccount(), None
+                    self._readings[self._places[number]] = [_NO_READINGS] * len(plan.series)
+                    continue
             self._readings[self._places[number]] = account.readings
-        self._read = chains
-        return self._readings
+        self._read = read
+        return [one for one in self._readings if one is not _NO_READINGS] if None in read else self._readings
 
     def _follow(self, plan: RulesetPlan) -> None:
         """Take another plan: all chains are to be read."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from otel_calico import __version__
 from otel_calico.datastores.status import KindStatus
+from otel_calico.failed_parts import ScanPart
 from otel_calico.series import Readings, ScanReport
 from otel_calico.telemetry.own_metric import OwnMetric, Value
 from otel_calico.telemetry.service_state import ServiceState
@@ -85,6 +86,12 @@ OWN_METRICS = (
         "scans",
         "Scans by result: success, left_out (MINIMUM_COUNTER), failure.",
         _results,
+        counter=True,
+    ),
+    OwnMetric(
+        "scan.failed_parts",
+        "Chains and families that a scan left out because of a fault of otel-calico's own; see the log.",
+        lambda state: _each("part", {part.value: state.failed_parts.get(part, 0) for part in ScanPart}),
         counter=True,
     ),
     OwnMetric(

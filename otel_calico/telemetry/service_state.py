@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from otel_calico.datastores.status import DatastoreStatus
+from otel_calico.failed_parts import ScanPart
 from otel_calico.scanning.tally import ScanTally
 from otel_calico.series import Snapshot
 from otel_calico.telemetry.export_tally import ExportTally
@@ -15,12 +16,14 @@ from otel_calico.telemetry.export_tally import ExportTally
 class ServiceState:
     """State at one scan.
 
-    `scans` counts scans by result and kind of failure; `seconds_since_good` is the age of the last good one.
+    `scans` counts scans by result and kind of failure, `failed_parts` what single ones left out; `seconds_since_good`
+    is the age of the last good one.
     `web_config_in_effect` is None where there is no such file.
     """
 
     snapshot: Snapshot
     scans: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    failed_parts: Mapping[ScanPart, int] = field(default_factory=dict)
     seconds_since_good: float = 0.0
     datastore: DatastoreStatus = field(default_factory=DatastoreStatus)
     exports: Sequence[ExportTally] = ()
@@ -41,6 +44,7 @@ class ServiceStatus:
         return ServiceState(
             snapshot,
             dict(self.tally.results),
+            dict(self.tally.failed_parts),
             self.tally.seconds_since_good,
             self.datastore(),
             self.exports,

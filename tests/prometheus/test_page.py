@@ -11,6 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
+from otel_calico.failed_parts import ScanPart
 from otel_calico.prometheus.opentelemetry_exposition import OpenTelemetryExposition
 from otel_calico.prometheus.text_format import TextFormat
 from otel_calico.scanning.collector import Collector
@@ -71,6 +72,7 @@ def test_a_page_tells_of_the_scan_the_datastore_and_the_service(form: TextFormat
         "otel_calico_scan_duration_seconds_sumstep=parse": 0.3,
         "otel_calico_scan_success": 1,
         "otel_calico_scans_totalresult=success": 1,
+        **{f"otel_calico_scan_failed_parts_totalpart={part}": 0 for part in ScanPart},
         "otel_calico_scan_unlocked": 0,
         "otel_calico_backend_infobackend=nft": 1,
         "otel_calico_ruleset_rulesnetwork_type=ipv4": 120,
