@@ -52,6 +52,9 @@ def tiers(lines: Sequence[Line]) -> list[Tier]:
             found[-1].log = line
         elif inside and line.says("if no policies passed packet"):
             found[-1].drop = line
+            # Felix's nftables keeps a rule whose comment alone would change: a start may name a tier that is gone.
+            ended = [text.split(". ")[0].split(" ")[-1] for text in line.comments if text.startswith("End of tier ")]
+            found[-1].name = ended[0] if ended else found[-1].name
     return found
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from otel_calico.metrics import POLICY_METRICS
-from otel_calico.series import Snapshot
+from otel_calico.series import Readings
 from tests.numbers.look import Key
 
 Stream = tuple[int, int, float]
@@ -24,11 +24,11 @@ def assert_same(what: str, shown: Mapping[Key, Any], expected: Mapping[Key, Any]
     assert wrong == {}, what
 
 
-def published(snapshot: Snapshot) -> tuple[dict[Key, int], dict[Key, Stream]]:
+def published(readings: Iterable[Readings]) -> tuple[dict[Key, int], dict[Key, Stream]]:
     """The value and the stream of each series."""
     values: dict[Key, int] = {}
     streams: dict[Key, Stream] = {}
-    for one in snapshot.readings:
+    for one in readings:
         nothing = [0] * len(one.values)
         columns = zip(
             one.series.labels, one.values, one.lost or nothing, one.first or nothing, one.series.since, strict=True

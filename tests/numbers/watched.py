@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from random import Random
 
 from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.chains import WORKLOAD_PREFIXES
 from otel_calico.calico.model import Direction, IPVersion, WorkloadEndpoint
 from otel_calico.metrics import FAMILIES
-from otel_calico.prometheus.exposition import Exposition
-from otel_calico.prometheus.text_format import TextFormat
 from otel_calico.scanning.node_scanner import ScanSettings
-from otel_calico.series import Snapshot
 from tests.attribution.node import ScannedNode
 from tests.felix import Policy, Ruleset, render
 from tests.felix.kernel import SIZE, Kernel, Packet
 from tests.numbers.cluster import INTERFACES, PORTS, Cluster, decisions, name_of
+from tests.numbers.comparison import Comparison
 from tests.numbers.dump_reading import Chains, read
 from tests.numbers.expected import Expected
-from tests.numbers.look import Key, Look, Name, Number
-from tests.numbers.shown import Stream, assert_same, exposed, on_page, published
+from tests.numbers.look import Look, Name
 from tests.sources.memory import BARE
-
-SPLIT = "calico.workload.policy."
-"""Metrics in which a group and its members share what the group did."""
 
 
 class WatchedNode:
@@ -36,7 +29,7 @@ class WatchedNode:
         self.service = ScannedNode(settings=ScanSettings(SeriesChoice(FAMILIES)))
         self.service.source.dumps = {}
         self._expected = Expected()
-        self._exposition = Exposition()
+        self._comparison = Comparison()
         self._before: dict[IPVersion, tuple[Chains, float]] = {}
         self.kernels: dict[IPVersion, Kernel] = {}
         self.hidden: set[IPVersion] = set()
@@ -48,9 +41,6 @@ class WatchedNode:
         self._decided: Counter[tuple[IPVersion, str, str, str]] = Counter()
         """By version, chain of the endpoint, chain of the policy and verdict: since that version was looked at."""
         self._known: set[tuple[object, ...]] = set()
-        self._last: dict[Key, int] = {}
-        self._since: dict[Key, float] = {}
-        self._last_expected: dict[Key, Number] = {}
 
     def write(self, version: IPVersion) -> None:
         """Let Felix write the cluster's rules."""
@@ -125,9 +115,10 @@ class WatchedNode:
             self._before[look.version] = look.now, snapshot.taken
         self._expected.look(looks, self.endpoints, self._name, snapshot.taken)
         if not snapshot.failure:
-            self._compare(snapshot)
+            self._comparison.compare(snapshot, self._expected)
+            self._compare_decided()
         else:
-            self._last, self._last_expected, self._since = {}, {}, {}
+            self._comparison.forget()
         self._returned = {version for version in IPVersion if version in self.hidden}
         for look in looks:
             self._writes[look.version] = 0
@@ -138,38 +129,8 @@ class WatchedNode:
         policy, told = self._written[version].named()[chain]
         return name_of(policy, tier) if told or (policy.kind, policy.namespace, policy.name) in self._known else None
 
-    def _compare(self, snapshot: Snapshot) -> None:
-        shown, streams = published(snapshot)
-        expected, parts = self._expected.numbers, self._expected.parts
-        text = b"".join(self._exposition.render(snapshot.readings, TextFormat.PROMETHEUS)).decode()
-        assert_same("page", on_page(text), {exposed(key): value for key, value in shown.items()})
-        assert_same("series", dict.fromkeys(shown), dict.fromkeys([*expected, *parts]))
-        exact = {key: number for key, number in expected.items() if not key[0].startswith(SPLIT)}
-        assert_same("value", {key: shown[key] for key in exact}, {key: number.value for key, number in exact.items()})
-        counters = {key: number for key, number in exact.items() if not key[0].endswith((".info", ".time"))}
-        assert_same(
-            "stream",
-            {key: streams[key] for key in counters},
-            {key: (number.lost, number.first, number.since) for key, number in counters.items()},
-        )
-        self._compare_gains(shown, streams)
-        self._last, self._last_expected = shown, expected
-        self._since = {key: since for key, (_, _, since) in streams.items()}
-
-    def _compare_gains(self, shown: Mapping[Key, int], streams: Mapping[Key, Stream]) -> None:
-        """A group and its members gained what the group did, and nobody more than happened."""
-        expected, parts = self._expected.numbers, self._expected.parts
-        gained = {  # a pod that takes an old name is a stream of its own
-            key: value - (self._last[key] if self._since.get(key) == streams[key][2] else 0)
-            for key, value in shown.items()
-        }
-        for key, number in expected.items():
-            if key[0].startswith(SPLIT):
-                before = self._last_expected.get(key)
-                known = before.value if before and before.since == number.since else 0
-                together = [key, *(part for part, whole in parts.items() if whole == key)]
-                assert_same("gain", {key: sum(gained[one] for one in together)}, {key: number.value - known})
-                assert min(gained[one] for one in together) >= 0
+    def _compare_decided(self) -> None:
+        """No series gained more than happened."""
         for key, (endpoint, *policies) in self._expected.deciders.items():
             labels = dict(key[1])
             version = IPVersion(int(labels.get("network.type", "ipv" + labels.get("ip_version", "4"))[3:]))
@@ -177,4 +138,4 @@ class WatchedNode:
                 continue  # nothing in a dump tells what a chain counted between two writes
             verdict = labels.get("calico.verdict", "deny")
             most = sum(self._decided[version, endpoint, policy, verdict] for policy in policies)
-            assert gained[key] <= most * (SIZE if key[0].endswith("bytes") else 1), key
+            assert self._comparison.gained[key] <= most * (SIZE if key[0].endswith("bytes") else 1), key

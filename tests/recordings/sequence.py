@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.recordings.archive import FELIX, names, texts
+from tests.recordings.archive import FELIX, names, release_version, texts
 
 _FOLDER = FELIX / "sequences"
 
@@ -19,6 +19,11 @@ class DumpSequence:
     def release(self) -> str:
         """Calico's, `v3.32.1`."""
         return self.name.split("-")[0]
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """The release's major and minor number, to compare."""
+        return release_version(self.name)
 
     @property
     def dataplane(self) -> str:
