@@ -43,6 +43,7 @@ class RecordedSource:
     backend = "legacy"
     unlocked = False
     unreadable = ()
+    notes = ()
 
     def __init__(self, shape: Shape, traffic: Traffic, reads: int) -> None:
         node = shape.node()

@@ -23,6 +23,7 @@ class MovingSource:
     backend = "legacy"
     unlocked = False
     unreadable = ()
+    notes = ()
 
     def __init__(self, shape: Shape) -> None:
         ruleset = render(shape.node())
@@ -44,6 +45,7 @@ class ChurningSource:
     backend = "legacy"
     unlocked = False
     unreadable = ()
+    notes = ()
 
     def __init__(self, shape: Shape, lookups: Lookups) -> None:
         shape.fill(lookups)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from otel_calico.datastores.status import DatastoreStatus
-from otel_calico.series import Snapshot
+from otel_calico.series import ScanReport, Snapshot
 
 _REMEDY = "`otel-calico check` tells what to do."
 
@@ -21,7 +21,20 @@ class Readiness:
 
 def readiness(status: DatastoreStatus, snapshot: Snapshot | None) -> Readiness:
     """What the datastore and the latest scan, if there was one, let the service be."""
-    return Readiness(list(_missing(status, snapshot)), [*_unwatched(status), *_unread(snapshot)])
+    unread = map(_with_remedy, unread_rules(snapshot.report)) if snapshot else ()
+    return Readiness(list(_missing(status, snapshot)), [*_unwatched(status), *unread])
+
+
+def unread_rules(report: ScanReport) -> Iterator[str]:
+    """What a scan could not read or had to choose: a sentence each, without a full stop.
+
+    The service shows the rest; whoever looks at it must know.
+    """
+    for version, reason in report.unreadable.items():
+        yield f"{version} is left out: {reason}"
+    if lines := report.malformed_lines:
+        yield f"{lines} line{'' if lines == 1 else 's'} of the rules could not be read: what they counted is left out"
+    yield from report.notes
 
 
 def _missing(status: DatastoreStatus, snapshot: Snapshot | None) -> Iterator[str]:
@@ -37,12 +50,6 @@ def _unwatched(status: DatastoreStatus) -> Iterator[str]:
     for name, kind in status.kinds.items():
         if kind.in_sync and not kind.connected:
             yield f"{name}: not watched now, the last known state is used. {kind.last_error}".rstrip()
-
-
-def _unread(snapshot: Snapshot | None) -> Iterator[str]:
-    """IP versions whose rules cannot be read: the service shows the other one."""
-    for version, reason in (snapshot.report.unreadable if snapshot else {}).items():
-        yield _with_remedy(f"{version} is left out: {reason}")
 
 
 def _with_remedy(reason: str) -> str:

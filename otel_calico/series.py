@@ -102,6 +102,7 @@ class ScanReport:
     unlocked: bool = False  # legacy tables were read without the xtables lock
     unreadable: Mapping[str, str] = field(default_factory=dict)  # by IP version: why it was left out
     failed_parts: tuple[FailedPart, ...] = ()  # left out because of a fault of otel-calico's own
+    notes: tuple[str, ...] = ()  # what else people must know of how the rules were read
 
 
 @dataclass(frozen=True, slots=True)

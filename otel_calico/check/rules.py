@@ -52,6 +52,8 @@ def check_rules(snapshot: Snapshot) -> Finding:
     if report.malformed_lines:
         remedy = "please report them: no iptables or nftables version known prints such"
         return Finding(Level.WARN, "rules", f"{text}, {report.malformed_lines} unreadable lines", remedy)
+    if report.notes:
+        return Finding(Level.WARN, "rules", f"{text}; {'; '.join(report.notes)}", "is it the one that Felix keeps now?")
     return Finding(Level.OK, "rules", text)
 
 

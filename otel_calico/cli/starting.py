@@ -15,6 +15,7 @@ from otel_calico.cli.options import CommandParameters
 from otel_calico.config import ConfigError, Settings, load, settings_file
 
 _OF_A_CLUSTER = ("CALICO_", "DATASTORE_", "ETCD_", "FELIX_", "K8S_", "KUBE")
+_OF_SAVED_FILES = ("FELIX_INTERFACEPREFIX",)  # how its node named the interfaces of pods, which no file tells
 
 
 class BadSettings(click.ClickException):
@@ -31,7 +32,7 @@ def load_settings(parameters: CommandParameters, *, on_a_node: bool) -> Settings
     """The command's settings, with the log set up as they say. Ends the command if they cannot be used.
 
     Away from a node only a settings file that was asked for is read, and what the environment says of a Calico cluster
-    is not meant.
+    is not meant, except where it helps to read what was saved.
     """
     with _without_rich():
         from otel_calico import logs  # noqa: PLC0415 - structlog is not needed for help
@@ -40,7 +41,8 @@ def load_settings(parameters: CommandParameters, *, on_a_node: bool) -> Settings
     asked: str | None = flags.pop("config", None)
     environ = dict(os.environ)
     if not on_a_node:
-        environ = {name: text for name, text in environ.items() if not name.startswith(_OF_A_CLUSTER)}
+        left_out = {name for name in environ if name.startswith(_OF_A_CLUSTER) and name not in _OF_SAVED_FILES}
+        environ = {name: text for name, text in environ.items() if name not in left_out}
     named = Path(asked) if asked else None
     try:
         settings = load(environ, flags, settings_file(asked, environ) if on_a_node else named)

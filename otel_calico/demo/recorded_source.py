@@ -16,6 +16,7 @@ class DemoSource:
     backend = "demo"
     unlocked = False
     unreadable = ()
+    notes = ()
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -63,6 +63,12 @@ class Form(Protocol):
     def numbers(self, counter: str) -> tuple[int, int]:
         """Packets and bytes."""
 
+    def counter(self, packets: int, octets: int) -> str:
+        """The text that stands for so many packets and bytes."""
+
+    def lines(self, text: str) -> list[str]:
+        """Each line as it stands."""
+
     def frame(self, text: str) -> list[str]:
         """The lines in parts, with an empty one for each counter: text, counter, text, … counter, text."""
 

@@ -56,6 +56,14 @@ class IptablesForm:
         packets, octets = counter.split(":")
         return int(packets), int(octets)
 
+    def counter(self, packets: int, octets: int) -> str:
+        """The text that stands for so many packets and bytes."""
+        return f"{packets}:{octets}"
+
+    def lines(self, text: str) -> list[str]:
+        """Each line with its end."""
+        return [f"{line}\n" for line in text.split("\n")[:-1]]
+
     def frame(self, text: str) -> list[str]:
         """The lines in parts, with an empty one for each counter."""
         lines = text.split("\n[")

@@ -22,7 +22,9 @@ _START = ', {"rule": {'
 _COUNTER = '{"counter": {"packets": '
 _BETWEEN = ', "bytes": '
 _CHAIN = re.compile(r', \{"rule": \{"family": "[^"]*", "table": "calico", "chain": "(filter-)?([^"]*)", ')
-_RULE = re.compile(_CHAIN.pattern + r'"handle": \d+(?:, "comment": "((?:[^"\\]|\\.)*)")?, "expr": (.*)\}\}', re.DOTALL)
+_RULE = re.compile(
+    _CHAIN.pattern + r'"handle": \d+(?:, "comment": "((?:[^"\\]|\\.)*)")?(?:, "expr": (.*))?\}\}', re.DOTALL
+)
 _HASH_COMMENT = re.compile(r"cali:([A-Za-z0-9_-]{16}); ?")
 _LAYER = "filter-"
 _NOT_COUNTED = ""
@@ -60,6 +62,14 @@ class NftForm:
             return 0, 0
         packets, octets = counter.split(_BETWEEN)
         return int(packets) & _64_BITS, int(octets) & _64_BITS
+
+    def counter(self, packets: int, octets: int) -> str:
+        """The text that stands for so many packets and bytes."""
+        return f"{packets}{_BETWEEN}{octets}"
+
+    def lines(self, text: str) -> list[str]:
+        """Each line as it stands."""
+        return [_START + line for line in text.split(_START)[1:]]
 
     def frame(self, text: str) -> list[str]:
         """The lines in parts, with an empty one for each counter."""

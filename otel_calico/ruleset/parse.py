@@ -12,6 +12,7 @@ from otel_calico.ruleset.iptables_save import filter_table
 from otel_calico.ruleset.nft_list import calico_table
 from otel_calico.ruleset.ruleset import Chain, Layout, Ruleset
 
+_64_BITS = (1 << 64) - 1
 _GROWTH = 8  # characters by which the counters of a line may grow between scans before it is read anew
 
 
@@ -49,12 +50,14 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
             continue
         former = known.get(name)
         chain = former and _continued(former, table, position)
-        if chain is None or table.chain_at(position + len(chain.text)) == name:
-            chain = _chain(name, table, table.text[position : table.chain_end(position)], rules)
+        end = position + len(chain.text) if chain else -1
+        if chain is None or table.chain_at(end) == name:
+            end = table.chain_end(position)
+            chain = _chain(name, table, table.text[position:end], rules)
         elif chain is not former and moved:
             moved(chain)
         chain.settle()
-        position += len(chain.text)
+        position = end
         chains[name] = chain
     for name, parts in scattered.items():  # once for all parts: a hostile list may have thousands
         chains[name] = _chain(name, table, "".join(parts), rules)
@@ -62,7 +65,8 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
         raise DumpError("no_counters", "the rules have no counters: save them with `iptables-save -c`")
     layouts = {name: chain.layout for name, chain in chains.items()}
     unread = sum(layout.malformed for layout in layouts.values())
-    return Ruleset(chains, layouts, table.declared, sum(map(len, layouts.values())), unread, skipped)
+    repeated = sum(chain.repeated for chain in chains.values())
+    return Ruleset(chains, layouts, table.declared, sum(map(len, layouts.values())), unread, skipped, repeated)
 
 
 def _followed(
@@ -113,4 +117,28 @@ def _continued(former: Chain, table: Table, start: int) -> Chain | None:
 
 
 def _chain(name: str, table: Table, text: str, rules: KnownRules) -> Chain:
-    return Chain(Layout.read(name, text, table.form, rules), text)
+    chain = Chain(Layout.read(name, text, table.form, rules), text)
+    hashes = chain.layout.hashes
+    return chain if len(set(hashes)) == len(hashes) else _without_repetition(chain, rules)
+
+
+def _without_repetition(chain: Chain, rules: KnownRules) -> Chain:
+    """The chain with each of Felix's rules once, and what all its lines counted.
+
+    The hash of a rule covers its place: a rule that comes again was printed twice, or written twice by somebody else.
+    """
+    form, hashes = chain.layout.form, chain.layout.hashes
+    counted: dict[str, tuple[int, int]] = {}
+    for rule, (packets, octets) in zip(hashes, chain.counters(range(len(hashes))), strict=True):
+        before = counted.get(rule, (0, 0))
+        counted[rule] = min(before[0] + packets, _64_BITS), min(before[1] + octets, _64_BITS)
+    once: dict[str, str] = {}
+    for rule, line in zip(hashes, form.lines(chain.text), strict=True):
+        once.setdefault(rule, line)
+    text = "".join(once.values())
+    layout = Layout.read(chain.layout.name, text, form, rules)
+    counters = [
+        form.counter(*counted[rule]) if counter else counter
+        for rule, counter in zip(counted, form.counters_in(text), strict=True)
+    ]
+    return Chain(layout, layout.text(counters), repeated=len(hashes) - len(counted))

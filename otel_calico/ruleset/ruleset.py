@@ -101,9 +101,10 @@ class Chain:
 
     Counters of Calico's chains are numbers; of other chains nobody asks for them.
     `cut` gives the counters of a text in which they stand where they stand in this chain's; None if not known.
+    `repeated` is how many of its lines came again in the dump, and were added to the first.
     """
 
-    __slots__ = ("_counters", "_packets", "cut", "layout", "text")
+    __slots__ = ("_counters", "_packets", "cut", "layout", "repeated", "text")
 
     def __init__(
         self,
@@ -111,11 +112,13 @@ class Chain:
         text: str,
         counters: Sequence[str] | None = None,
         cut: Cutter | None = None,
+        repeated: int = 0,
     ) -> None:
         """`counters`, if given, are those in the text, which need not be looked for again before `settle`."""
         self.layout = layout
         self.text = text
         self.cut = cut
+        self.repeated = repeated
         self._counters = counters
         self._packets: Sequence[int] | None = None
 
@@ -157,7 +160,7 @@ class Ruleset:
 
     `layouts` are those of the chains: the same object as in the scan before if nothing but counters changed since.
     `declared` names Calico's chains, those without rules too. `rules` counts all, `unread` those that could not be
-    read, `skipped` lines that are no rule.
+    read, `skipped` lines that are no rule, `repeated` those of a rule that came before.
     """
 
     chains: Mapping[str, Chain]
@@ -166,6 +169,7 @@ class Ruleset:
     rules: int = 0
     unread: int = 0
     skipped: int = 0
+    repeated: int = 0
 
     @property
     def malformed(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -185,6 +185,7 @@ class NodeScanner:
             unlocked=self._source.unlocked,
             unreadable={_label(version): reason for version, reason in self._source.unreadable},
             failed_parts=tuple(failed.found),
+            notes=(*self._source.notes, *_repetitions(planned)),
         )
 
     def _failed(self, taken: int, watch: Stopwatch, kind: str, message: str) -> Scan:
@@ -195,6 +196,13 @@ class NodeScanner:
             unlocked=self._source.unlocked,
         )
         return _without_series(taken, ScanFailure(kind, message), report)
+
+
+def _repetitions(planned: Sequence[PlannedRuleset]) -> Iterator[str]:
+    """A note where rules stand twice: whether both lines counted the same packets, nobody can tell."""
+    if repeated := sum(ruleset.ruleset.repeated for ruleset in planned):
+        verb = "comes" if repeated == 1 else "come"
+        yield f"{repeated} rule{'' if repeated == 1 else 's'} {verb} again: what all lines of a rule counted is added up"
 
 
 def _without_series(taken: int, failure: ScanFailure, report: ScanReport) -> Scan:

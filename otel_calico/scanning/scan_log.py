@@ -22,6 +22,7 @@ class ScanLog:
         self._told: dict[str, frozenset[str]] = {}
         self._malformed = 0
         self._unreadable: Collection[str] = ()
+        self._notes: frozenset[str] = frozenset()
         self._unlocked = False
         self._below_minimum = False
         self._left_out = False
@@ -38,6 +39,8 @@ class ScanLog:
         self._tell_names("chains_without_name", report.chains_without_name)
         if report.malformed_lines and not self._malformed:
             log.warning("malformed_lines", lines=report.malformed_lines)
+        for note in sorted(set(report.notes) - self._notes):
+            log.warning("rules_read_with_a_note", note=note)
         for ip_version in report.unreadable.keys() - self._unreadable:
             log.warning(
                 "ip_version_unreadable",
@@ -57,7 +60,7 @@ class ScanLog:
             log.warning("series_limit_reached", left_out=left_out, remedy="raise metrics.series_limit, or ask for less")
         self._left_out = bool(report.series_left_out)
         self._malformed, self._unlocked = report.malformed_lines, report.unlocked
-        self._unreadable = report.unreadable.keys()
+        self._unreadable, self._notes = report.unreadable.keys(), frozenset(report.notes)
         self._below_minimum = report.below_minimum
 
     def _tell_failure(self, snapshot: Snapshot) -> None:

@@ -80,6 +80,11 @@ class KernelSource:
         """IP versions that the backend's program could not read when all were looked at, and why."""
         return self._unreadable
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """None."""
+        return ()
+
     def read(self) -> Sequence[Dump]:
         """Dumps of the IP versions that have Calico chains; at a look everywhere, of all that could be looked at.
 

@@ -47,6 +47,10 @@ class RulesetSource(Protocol):
     def unreadable(self) -> Sequence[tuple[IPVersion, str]]:
         """IP versions that were left out of the last read because they could not be read, and why."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What people must know of how the last read was taken: sentences without a full stop."""
+
     def read(self) -> Sequence[Dump]:
         """The dumps of all IP versions that have a ruleset. Raises SourceError."""
 

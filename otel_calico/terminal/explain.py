@@ -39,7 +39,7 @@ def run(settings: Settings, request: ExplainRequest) -> int:
     try:
         with open_node(settings) as node:
             former, scan = None, node.scan()
-            show_notes(node.notes)
+            show_notes(node.notes(scan))
             found = _find(node.view(scan), request.target)
             if request.interval:
                 with waiting(request.interval):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from otel_calico.attribution.planner import SeriesChoice
@@ -11,6 +11,7 @@ from otel_calico.config import Settings
 from otel_calico.datastores.datastore import Datastore, DatastoreError, NoDatastore
 from otel_calico.datastores.waiting import wait_in_sync
 from otel_calico.explain.node_view import NodeView
+from otel_calico.readiness import unread_rules
 from otel_calico.scanning.collector import Collector
 from otel_calico.scanning.node_scanner import NodeScanner, ScanSettings
 from otel_calico.scanning.scan import Scan
@@ -25,13 +26,13 @@ class NodeError(Exception):
 
 
 class Node:
-    """`notes` say what is missing, and what to do about it."""
+    """Its scans, and how to look at them."""
 
     def __init__(self, collector: Collector, lookups: Lookups, interface_prefix: str, notes: list[str]) -> None:
         self._collector = collector
         self._lookups = lookups
         self._interface_prefix = interface_prefix
-        self.notes = notes
+        self._notes = notes
 
     def scan(self) -> Scan:
         """Read the rules now. Raises NodeError."""
@@ -39,6 +40,10 @@ class Node:
         if failure := scan.snapshot.failure:
             raise NodeError(failure.message)
         return scan
+
+    def notes(self, scan: Scan) -> Sequence[str]:
+        """What is missing, of the datastore and of this scan, and what to do about it."""
+        return [*self._notes, *unread_rules(scan.snapshot.report)]
 
     def view(self, scan: Scan, former: Scan | None = None) -> NodeView:
         """What a scan shows."""

@@ -47,6 +47,7 @@ def show_notes(notes: Sequence[str]) -> None:
     """Tell on standard error what is missing."""
     for note in notes:
         sys.stderr.write(f"Note: {printable(note)}\n")
+    sys.stderr.flush()
 
 
 def show_error(error: Exception) -> None:

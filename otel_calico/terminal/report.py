@@ -40,7 +40,7 @@ def run(settings: Settings, request: ReportRequest) -> int:
     try:
         with open_node(settings) as node:
             scan = node.scan()
-            show_notes(node.notes)
+            show_notes(node.notes(scan))
             check_selection(node.view(scan), request.selection)
             return _watch(node, request, scan) if request.watch else _once(node, request, scan)
     except NodeError as error:

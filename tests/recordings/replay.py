@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -22,19 +23,19 @@ NODE_NAME = "node-1"
 
 
 class Replay:
-    """Every family of metrics over one ruleset file, which `show` replaces, and one file of resources."""
+    """Every family of metrics over one ruleset file, which `show` replaces, and one file of resources, if any."""
 
-    def __init__(self, folder: Path, resources: str) -> None:
+    def __init__(self, folder: Path, resources: str, env: Mapping[str, str] | None = None) -> None:
         self._ruleset, export = folder / "rules", folder / "resources.yaml"
         export.write_text(resources)
         flags = {
             "iptables.ruleset_file": str(self._ruleset),
-            "datastore.file": str(export),
+            **({"datastore.file": str(export)} if resources else {}),
             "metrics.families": ",".join(FAMILIES),
             "metrics.freshness": "0",
         }
         self._ruleset.touch()
-        settings = load({"NODENAME": NODE_NAME}, flags)
+        settings = load({"NODENAME": NODE_NAME, **(env or {})}, flags)
         lookups = Lookups()
         datastore = build_datastore(settings, lookups)
         scanner = NodeScanner(build_source(settings.iptables), lookups, scan_settings(settings.metrics))
@@ -44,9 +45,9 @@ class Replay:
         self._page = page
         datastore.start()
 
-    def show(self, dumps: str) -> None:
+    def show(self, dumps: str | bytes) -> None:
         """Let the next scan read these."""
-        self._ruleset.write_text(dumps)
+        self._ruleset.write_bytes(dumps if isinstance(dumps, bytes) else dumps.encode())
 
     def scan(self) -> Snapshot:
         """What one scan finds."""

@@ -16,6 +16,7 @@ class MemorySource:
 
     backend = "nft"
     unreadable = ()
+    notes = ()
 
     def __init__(self, text: str = BARE) -> None:
         self.dumps = {IPVersion.V4: text}
