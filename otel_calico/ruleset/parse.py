@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from otel_calico.ruleset.dump import DumpError, KnownRules, Table
 from otel_calico.ruleset.iptables_save import filter_table
 from otel_calico.ruleset.nft_list import calico_table
+from otel_calico.ruleset.repeated_rules import each_once
 from otel_calico.ruleset.ruleset import Chain, Layout, Ruleset
 
-_64_BITS = (1 << 64) - 1
 _GROWTH = 8  # characters by which the counters of a line may grow between scans before it is read anew
 
 
@@ -117,28 +117,11 @@ def _continued(former: Chain, table: Table, start: int) -> Chain | None:
 
 
 def _chain(name: str, table: Table, text: str, rules: KnownRules) -> Chain:
-    chain = Chain(Layout.read(name, text, table.form, rules), text)
+    form = table.form
+    chain = Chain(Layout.read(name, text, form, rules), text)
     hashes = chain.layout.hashes
-    return chain if len(set(hashes)) == len(hashes) else _without_repetition(chain, rules)
-
-
-def _without_repetition(chain: Chain, rules: KnownRules) -> Chain:
-    """The chain with each of Felix's rules once, and what all its lines counted.
-
-    The hash of a rule covers its place: a rule that comes again was printed twice, or written twice by somebody else.
-    """
-    form, hashes = chain.layout.form, chain.layout.hashes
-    counted: dict[str, tuple[int, int]] = {}
-    for rule, (packets, octets) in zip(hashes, chain.counters(range(len(hashes))), strict=True):
-        before = counted.get(rule, (0, 0))
-        counted[rule] = min(before[0] + packets, _64_BITS), min(before[1] + octets, _64_BITS)
-    once: dict[str, str] = {}
-    for rule, line in zip(hashes, form.lines(chain.text), strict=True):
-        once.setdefault(rule, line)
-    text = "".join(once.values())
-    layout = Layout.read(chain.layout.name, text, form, rules)
-    counters = [
-        form.counter(*counted[rule]) if counter else counter
-        for rule, counter in zip(counted, form.counters_in(text), strict=True)
-    ]
-    return Chain(layout, layout.text(counters), repeated=len(hashes) - len(counted))
+    if len(set(hashes)) == len(hashes):
+        return chain
+    once, counters = each_once(text, form, chain.counters(range(len(hashes))))
+    layout = Layout.read(name, once, form, rules)
+    return Chain(layout, layout.text(counters), repeated=len(hashes) - len(layout))

@@ -201,8 +201,8 @@ class NodeScanner:
 def _repetitions(planned: Sequence[PlannedRuleset]) -> Iterator[str]:
     """A note where rules stand twice: whether both lines counted the same packets, nobody can tell."""
     if repeated := sum(ruleset.ruleset.repeated for ruleset in planned):
-        verb = "comes" if repeated == 1 else "come"
-        yield f"{repeated} rule{'' if repeated == 1 else 's'} {verb} again: what all lines of a rule counted is added up"
+        rules = "1 rule comes" if repeated == 1 else f"{repeated} rules come"
+        yield f"{rules} twice: what both lines of such a rule counted is added up"
 
 
 def _without_series(taken: int, failure: ScanFailure, report: ScanReport) -> Scan:

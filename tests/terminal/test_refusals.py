@@ -39,7 +39,7 @@ def refused(*arguments: str, stdin: str = "") -> str:
     [
         (
             ("report", "--ruleset", "resources.txt"),
-            f"resources.txt holds neither a filter table nor a table calico: {SAVE}",
+            "resources.txt looks like an export of the datastore: give it as --datastore-file, and ",
         ),
         (("report", "--pod", "default/wep-0"), 'this node has no pod "default/wep-0"; did you mean default/web-0 '),
         (("report", "--policy", "gaurd"), 'this node has no policy "gaurd"; did you mean security.guard?'),
@@ -127,7 +127,7 @@ def test_a_ruleset_comes_from_standard_input_too(folder: Path) -> None:
     piped = runner.invoke(main, ["report", "--ruleset", "-"], input=rules)
     assert (piped.exit_code, piped.output) == (0, runner.invoke(main, ["report", "--ruleset", "rules.txt"]).output)
     assert refused("report", "--ruleset", "-", stdin="hello") == (
-        f"Error: - holds neither a filter table nor a table calico: {SAVE}\n"
+        f"Error: standard input holds neither a filter table nor a table calico: {SAVE}\n"
     )
 
 
