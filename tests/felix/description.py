@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 from otel_calico.calico import model
-from otel_calico.calico.chains import programmed_name
+from otel_calico.calico.chains import MAX_CHAIN_NAME, programmed_name
 from otel_calico.calico.model import Direction, PolicyKind
 from tests.felix.eras import DEFAULT_MARK_MASK, Era, Marks
+
+_LONGEST_NATIVE_NAME = 256  # of knftables
+
+Table = Literal["filter", "raw", "mangle"]
+TABLES: tuple[Table, ...] = ("filter", "raw", "mangle")
+"""The tables that are rendered. Felix writes to `nat` too."""
 
 
 class Action(Enum):
@@ -28,6 +35,9 @@ class PolicyRule:
     protocol: str | int = ""  # name or number
     ports: tuple[int, ...] = ()  # destination ports
     sources: tuple[str, ...] = ()  # source subnets; those of the other IP version are left out
+    source_selector: str = ""  # normalised; its addresses are in an IP set
+    icmp_type: int | None = None
+    annotations: tuple[str, ...] = ()  # `key=value`, shown as comments
 
 
 def allow(protocol: str | int = "", *ports: int, sources: tuple[str, ...] = ()) -> PolicyRule:
@@ -129,17 +139,21 @@ class HostEndpoint:
     egress: tuple[Policy, ...] = ()
     forward_ingress: tuple[Policy, ...] = ()  # policies with `applyOnForward`
     forward_egress: tuple[Policy, ...] = ()
+    untracked_ingress: tuple[Policy, ...] = ()  # policies with `doNotTrack`, in table raw
+    untracked_egress: tuple[Policy, ...] = ()
+    pre_dnat: tuple[Policy, ...] = ()  # policies with `preDNAT`, in table mangle
     profiles: tuple[Profile, ...] = ()
 
-    @property
-    def local(self) -> Endpoint:
-        """What applies to the traffic of the node's own processes."""
-        return Endpoint(self.interface, self.ingress, self.egress, self.profiles)
-
-    @property
-    def forwarded(self) -> Endpoint:
-        """What applies to the traffic that the node forwards."""
-        return Endpoint(self.interface, self.forward_ingress, self.forward_egress)
+    def endpoints(self, table: Table = "filter") -> tuple[Endpoint, ...]:
+        """What applies in a table: in `filter` first to the node's own processes, then to what it forwards."""
+        if table == "raw":
+            return (Endpoint(self.interface, self.untracked_ingress, self.untracked_egress),)
+        if table == "mangle":
+            return (Endpoint(self.interface, self.pre_dnat, self.egress, self.profiles),)
+        return (
+            Endpoint(self.interface, self.ingress, self.egress, self.profiles),
+            Endpoint(self.interface, self.forward_ingress, self.forward_egress),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +169,7 @@ class Node:
     pass_tiers: frozenset[str] = frozenset()  # tiers whose default action is Pass, since C
     interface_prefix: str = "cali"
     hosts: tuple[HostEndpoint, ...] = ()
+    native: bool = False  # for nftables, which has room for longer names
 
     def __post_init__(self) -> None:
         if self.deny_action != "DROP" and self.era < Era.A3:
@@ -168,6 +183,16 @@ class Node:
     def marks(self) -> Marks:
         """The mark bits this Felix uses."""
         return Marks.allocate(self.era, self.mark_mask)
+
+    @property
+    def longest_endpoint_chain(self) -> int:
+        """How long the name of an endpoint's chain can be."""
+        return _LONGEST_NATIVE_NAME if self.native else MAX_CHAIN_NAME
+
+    @property
+    def longest_policy_chain(self) -> int:
+        """The same for policies and profiles; up to v3.29 nftables has no more room for them."""
+        return self.longest_endpoint_chain if self.era >= Era.D else MAX_CHAIN_NAME
 
     @property
     def deny_word(self) -> str:

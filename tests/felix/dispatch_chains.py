@@ -23,12 +23,11 @@ def hooks(node: Node) -> tuple[Chain, ...]:
     """Rules that Felix puts into the kernel's own chains: those it inserts are hashed apart from the appended."""
     accept = parts.mark_set(node.marks.accept)
     allowed = Rule(parts.allow(node.allow_action), (accept,), ("Policy explicitly accepted packet.",))
-    output = (Chain("OUTPUT", (Rule(parts.jump("cali-OUTPUT")),)),) if node.hosts else ()
     return (
-        *output,
+        Chain("OUTPUT", (Rule(parts.jump("cali-OUTPUT")),)),
         Chain("INPUT", (Rule(parts.jump("cali-INPUT")),)),
         Chain("FORWARD", (Rule(parts.jump("cali-FORWARD")),)),
-        Chain("FORWARD", (allowed, Rule(parts.set_mark(node.marks.accept)))),
+        Chain("FORWARD", (allowed, Rule(parts.set_mark(node.marks.accept))), appended=True),
     )
 
 
@@ -40,8 +39,7 @@ def dispatch_chains(node: Node, ip_version: IPVersion) -> Iterator[Chain]:
     yield from _dispatch(node, Direction.EGRESS, ip_version, parts.in_interface)
     yield from _dispatch(node, Direction.INGRESS, ip_version, parts.out_interface)
     yield Chain("cali-cidr-block")
-    if node.hosts:
-        yield _output(node)
+    yield _output(node)
 
 
 def _forward(node: Node) -> Chain:
@@ -86,7 +84,7 @@ def _output(node: Node) -> Chain:
             Rule(allow, accepted),
             Rule(parts.RETURN, (parts.out_interface(f"{node.interface_prefix}+"),)),
             Rule(parts.clear_mark(marks.accept | marks.pass_on | marks.scratch0 | marks.scratch1)),
-            Rule(parts.jump("cali-to-host-endpoint")),
+            Rule(parts.jump("cali-to-host-endpoint"), (parts.not_conntrack_state("DNAT"),)),
             Rule(allow, accepted, ("Host endpoint policy accepted packet.",)),
         ),
     )

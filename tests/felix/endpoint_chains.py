@@ -25,6 +25,8 @@ def endpoint_chain(node: Node, endpoint: Endpoint, direction: Direction, ip_vers
 class EndpointRules:
     """Writes the parts of an endpoint chain in their order."""
 
+    ends_tiers = True
+
     def __init__(self, node: Node, endpoint: Endpoint, direction: Direction, ip_version: IPVersion) -> None:
         self.node = node
         self.endpoint = endpoint
@@ -65,11 +67,10 @@ class EndpointRules:
         yield Rule(self.deny, (parts.conntrack_state("INVALID"),))
 
     def encapsulation(self) -> Iterator[Rule]:
-        origin = "originating in pods" if self.node.era is Era.A1 else "originating in workloads"
         word = self.node.deny_word
         vxlan = (parts.protocol(_UDP), parts.destination_ports(_VXLAN_PORT))
-        yield Rule(self.deny, vxlan, (f"{word} VXLAN encapped packets {origin}",))
-        yield Rule(self.deny, (parts.protocol(_IPIP),), (f"{word} IPinIP encapped packets {origin}",))
+        yield Rule(self.deny, vxlan, (f"{word} VXLAN encapped packets originating in workloads",))
+        yield Rule(self.deny, (parts.protocol(_IPIP),), (f"{word} IPinIP encapped packets originating in workloads",))
 
     def tier(self, tier: str, groups: list[PolicyGroup]) -> Iterator[Rule]:
         if self.node.era < Era.B:
@@ -77,9 +78,16 @@ class EndpointRules:
         elif self.node.era >= Era.C:
             yield Rule(parts.clear_mark(self.marks.pass_on), (), (f"Start of tier {tier}",))
         for group in groups:
-            for target in group.targets(self.node.era):
+            for target in group.targets(self.node):
                 yield Rule(parts.jump(target), (self.not_passed,))
-                yield Rule(parts.RETURN, (self.accepted,), ("Return if policy accepted",))
+                yield from self.return_if_accepted()
+        if self.ends_tiers:
+            yield from self.end_of_tier(tier, groups)
+
+    def return_if_accepted(self) -> Iterator[Rule]:
+        yield Rule(parts.RETURN, (self.accepted,), ("Return if policy accepted",))
+
+    def end_of_tier(self, tier: str, groups: list[PolicyGroup]) -> Iterator[Rule]:
         drops = tier not in self.node.pass_tiers and any(group.programmed for group in groups)
         if self.node.flow_logs:
             action = Action.DENY if drops else Action.PASS
@@ -92,7 +100,7 @@ class EndpointRules:
 
     def profiles(self) -> Iterator[Rule]:
         for profile in self.endpoint.profiles:
-            yield Rule(parts.jump(profile_chain_name(profile, self.direction)))
+            yield Rule(parts.jump(profile_chain_name(profile, self.direction, self.node.longest_policy_chain)))
             yield Rule(parts.RETURN, (self.accepted,), ("Return if profile accepted",))
         if self.node.flow_logs:
             yield self.nflog(nflog.no_profile_prefix(self.direction), unpassed=False)

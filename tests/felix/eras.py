@@ -14,7 +14,7 @@ from otel_calico.calico.chains import IdScheme
 class Era(IntEnum):
     """Releases whose rules look alike; ordered by time."""
 
-    A1 = 1  # v3.8 - v3.21 (encapsulation comments as up to v3.15.2)
+    A1 = 1  # v3.8 - v3.21 (comments as since v3.16.1)
     A2 = 2  # v3.22 - v3.25: naming comments, placeholder rules
     A3 = 3  # v3.26 - v3.27: deny action DROP or REJECT
     B = 4  # v3.28: policy groups, trailing RETURNs stripped

@@ -39,11 +39,14 @@ class PolicyGroup:
         """True if the endpoint jumps to the policies themselves."""
         return len(self.programmed) <= 1
 
-    def targets(self, era: Era) -> tuple[str, ...]:
+    def targets(self, node: Node) -> tuple[str, ...]:
         """The chains an endpoint jumps to for this group."""
-        if self.inlined:
-            return tuple(policy_chain_name(policy, self.direction, era) for policy in self.programmed)
-        return (self.chain_name(era),)
+        return self.members(node) if self.inlined else (self.chain_name(node.era),)
+
+    def members(self, node: Node) -> tuple[str, ...]:
+        """The chains of the group's policies."""
+        limit = node.longest_policy_chain
+        return tuple(policy_chain_name(policy, self.direction, node.era, limit) for policy in self.programmed)
 
     def chain_name(self, era: Era) -> str:
         """Name of the group's chain: a hash of its selector, direction and members, up to v3.31 also its tier."""
@@ -57,8 +60,7 @@ class PolicyGroup:
         """The group's own chain."""
         decided = node.marks.accept | node.marks.pass_on
         rules: list[Rule] = []
-        for place, policy in enumerate(self.programmed):
-            jump = parts.jump(policy_chain_name(policy, self.direction, node.era))
+        for place, jump in enumerate(map(parts.jump, self.members(node))):
             if place % _RETURN_STRIDE:
                 rules.append(Rule(jump, (parts.mark_clear(decided),)))
                 continue

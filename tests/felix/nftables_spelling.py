@@ -9,14 +9,14 @@ import re
 from collections.abc import Callable, Sequence
 
 from otel_calico.calico.model import IPVersion
-from tests.felix.rule import Rule
+from tests.felix.description import Table
+from tests.felix.rule import Rule, quoted
 
-_PREFIX = "filter-"
 _ALL_BITS = 0xFFFFFFFF
 _LONGEST_COMMENT = 128
 _UNSAFE_IN_COMMENT = re.compile(r"[^A-Za-z0-9_ @%+=:,./-]")
-_PROTOCOLS = {"4": "4", "17": "udp", "58": "ipv6-icmp"}
-_BUILT_IN = {"ACCEPT", "DROP", "RETURN", "REJECT"}
+_PROTOCOL_NAMES = {"6": "tcp", "17": "udp"}
+_BUILT_IN = {"ACCEPT", "DROP", "RETURN", "REJECT", "NOTRACK"}
 
 _Translation = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 
@@ -30,9 +30,13 @@ def _set_mark(found: re.Match[str]) -> str:
     return f"meta mark set mark & {mask ^ _ALL_BITS:#x} ^ {value:#x}"
 
 
+def _ports(found: re.Match[str]) -> str:
+    return f"PROTOCOL dport {{ {found[1].replace(',', ', ')} }}"
+
+
 def _jump(found: re.Match[str]) -> str:
     verb, chain = found.groups()
-    return chain.lower() if chain in _BUILT_IN else f"{verb} {_PREFIX}{chain}"
+    return chain.lower() if chain in _BUILT_IN else f"{verb} LAYER-{chain}"
 
 
 def _mark(found: re.Match[str]) -> str:
@@ -43,11 +47,15 @@ def _mark(found: re.Match[str]) -> str:
 _TRANSLATIONS: tuple[_Translation, ...] = (
     (re.compile(r"-m mark (! )?--mark (\S+)/(\S+)"), _mark),
     (re.compile(r"-m conntrack --ctstate (\S+)"), lambda found: f"ct state {found[1].lower()}"),
-    (re.compile(r"-p (\S+)"), lambda found: f"meta l4proto {_PROTOCOLS.get(found[1], found[1])}"),
+    (re.compile(r"-p (\S+)"), lambda found: f"meta l4proto {found[1]}"),
+    (re.compile(r"-m conntrack ! --ctstate DNAT"), lambda _: "ct status != dnat"),
+    (re.compile(r"-m rpfilter --invert --validmark"), lambda _: "fib saddr . mark . iif oif 0"),
+    (re.compile(r"-m set --match-set (cali\d0s):(\S+) src"), lambda found: f"FAMILY saddr @{found[1]}-{found[2]}"),
+    (re.compile(r"-m icmp --icmp-type (\d+)"), lambda found: f"icmp type {found[1]}"),
     (re.compile(r"-m icmp6 --icmpv6-type (\d+)"), lambda found: f"icmpv6 type {found[1]}"),
-    (re.compile(r"-m multiport --destination-ports (\S+)"), lambda found: f"PROTOCOL dport {{ {found[1]} }}"),
-    (re.compile(r"--source (\S+)"), lambda found: f"IP saddr {found[1]}"),
-    (re.compile(r"--(in|out)-interface (\S+)"), lambda found: f'{found[1][0]}ifname "{found[2].replace("+", "*")}"'),
+    (re.compile(r"-m multiport --destination-ports (\S+)"), _ports),
+    (re.compile(r"--source (\S+)"), lambda found: f"FAMILY saddr {found[1]}"),
+    (re.compile(r"--(in|out)-interface (\S+)"), lambda found: f"{found[1][0]}ifname {found[2].replace('+', '*')}"),
     (re.compile(r"--jump MARK --set-mark (\S+)/(\S+)"), _set_mark),
     (
         re.compile(r"-m limit --limit (\d+)/sec --limit-burst (\d+) .*"),
@@ -57,19 +65,22 @@ _TRANSLATIONS: tuple[_Translation, ...] = (
         re.compile(r"--jump NFLOG --nflog-group (\d) --nflog-prefix (.*) --nflog-size 80"),
         lambda found: f'log prefix "{found[2]}" snaplen 80 group {found[1]}',
     ),
-    (re.compile(r'--jump LOG --log-prefix "(.*?): " .*'), lambda found: f'log prefix "{found[1]}" level info'),
+    (re.compile(r'--jump LOG --log-prefix "(.*?)" .*'), lambda found: f"log prefix {quoted(found[1])} level info"),
     (re.compile(r"--(jump|goto) (\S+)(?: --reject-with .*)?"), _jump),
 )
 
 
-def body(rule: Rule, ip_version: IPVersion) -> str:
+def body(rule: Rule, layer: Table, ip_version: IPVersion) -> str:
     """A rule without its comment: the counter stands before the action, whatever else limits that."""
     matches = [_translated(part.written) for part in rule.matches]
     protocol = next((match.split()[-1] for match in matches if match.startswith("meta l4proto ")), "")
     action = ["counter", _translated(rule.target.written)] if rule.target else []
     text = " ".join([*matches, *action]) or "continue"
     family = "ip6" if ip_version is IPVersion.V6 else "ip"
-    return text.replace("PROTOCOL", protocol).replace("IP saddr", f"{family} saddr")
+    meanings = {"PROTOCOL": _PROTOCOL_NAMES.get(protocol, protocol), "FAMILY": family, "LAYER": layer}
+    for word, meaning in meanings.items():
+        text = text.replace(word, meaning)
+    return text
 
 
 def comment(rule_hash: str, free: Sequence[str]) -> str:

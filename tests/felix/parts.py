@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 from otel_calico.calico.model import IPVersion
 from tests.felix.rule import Part, quoted
 
 RETURN = Part("--jump RETURN", "-j RETURN")
 ACCEPT = Part("--jump ACCEPT", "-j ACCEPT")
 DROP = Part("--jump DROP", "-j DROP")
+NOTRACK = Part("--jump NOTRACK", "-j NOTRACK")
 
+_LONGEST_SET_NAME = 31
 _PROTOCOL_NAMES = {4: "ipencap", 6: "tcp", 17: "udp", 58: "ipv6-icmp"}  # of /etc/protocols
 
 
@@ -37,10 +42,25 @@ def conntrack_state(states: str) -> Part:
     return _same(f"-m conntrack --ctstate {states}")
 
 
+def not_conntrack_state(states: str) -> Part:
+    """Connection tracking knows the packet as none of the states."""
+    return _same(f"-m conntrack ! --ctstate {states}")
+
+
+def reverse_path_failed() -> Part:
+    """The way back to the source leads through another interface."""
+    return Part("-m rpfilter --invert --validmark", "-m rpfilter --validmark --invert")
+
+
 def protocol(wanted: str | int) -> Part:
     """IP protocol by name or, as a policy may say too, by number; always printed by name."""
     name = wanted if isinstance(wanted, str) else _PROTOCOL_NAMES[wanted]
     return Part(f"-p {wanted}", f"-p {name}")
+
+
+def icmp_type(number: int) -> Part:
+    """Type of an ICMP message."""
+    return _same(f"-m icmp --icmp-type {number}")
 
 
 def icmpv6_type(number: int) -> Part:
@@ -51,6 +71,13 @@ def icmpv6_type(number: int) -> Part:
 def source(subnet: str) -> Part:
     """Source address in a subnet."""
     return Part(f"--source {subnet}", f"-s {subnet}")
+
+
+def source_in_set(selector: str, ip_version: IPVersion) -> Part:
+    """Source address among those that a selector stands for (`MakeUniqueID` in `libcalico-go/lib/hash`)."""
+    digest = base64.urlsafe_b64encode(hashlib.sha224(f"s:{selector}".encode()).digest()).decode()
+    family = "6" if ip_version is IPVersion.V6 else "4"
+    return _same(f"-m set --match-set {f'cali{family}0s:{digest}'[:_LONGEST_SET_NAME]} src")
 
 
 def destination_ports(*ports: int) -> Part:
@@ -124,7 +151,7 @@ def nflog(group: int, prefix: str) -> Part:
 
 def log(prefix: str) -> Part:
     """Write to the kernel log."""
-    text = f'LOG --log-prefix "{prefix}: " --log-level 5'
+    text = f'LOG --log-prefix "{prefix}" --log-level 5'
     return Part(f"--jump {text}", f"-j {text}")
 
 

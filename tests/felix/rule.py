@@ -67,14 +67,21 @@ class Chain:
 
     name: str
     rules: tuple[Rule, ...] = ()
+    appended: bool = False  # to a chain of the kernel's, after the rules of others
+
+    @property
+    def hashed_name(self) -> str:
+        """What stands for the chain's name in hashes: rules that are appended are hashed apart."""
+        return f"{self.name}*appends*" if self.appended else self.name
 
     @cached_property
     def hashes(self) -> tuple[str, ...]:
         """The 16 characters after `cali:` per rule; each depends on the chain's name and all rules before."""
-        digest = hashlib.sha224(self.name.encode()).digest()
+        name = self.hashed_name
+        digest = hashlib.sha224(name.encode()).digest()
         hashes = []
         for rule in self.rules:
-            digest = hashlib.sha224(digest + f"-A {self.name} {rule.written('HASH')}".encode()).digest()
+            digest = hashlib.sha224(digest + f"-A {name} {rule.written('HASH')}".encode()).digest()
             hashes.append(base64.urlsafe_b64encode(digest).decode()[:16])
         return tuple(hashes)
 
