@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.model import Direction, PolicyKind, WorkloadEndpoint
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP, POLICY_GROUP_INFO, POLICY_PACKETS
+from otel_calico.scanning.node_scanner import ScanSettings
 from otel_calico.series import Snapshot
 from tests.attribution.node import WEB, ScannedNode, dump, page
 from tests.felix import Endpoint, Era, Node, PacketRate, Policy, allow, deny, kubernetes_profiles, pass_on, render
@@ -168,6 +170,13 @@ def tier_block(target: str, start: str) -> str:
         f'[2:120] -A {TO_POD} -m comment --comment "{dropped}" -m mark --mark 0x0/0x20000 -j DROP',
     ]
     return "\n".join(rules)
+
+
+@pytest.mark.parametrize("family", ["accountant", "policy"])
+def test_a_family_that_is_off_is_not_reported(family: str) -> None:
+    node = ScannedNode(WEB, settings=ScanSettings(SeriesChoice((family,))))
+    snapshot = node.scan(render(example_node(Era.E)).dump())
+    assert {readings.series.metric.family for readings in snapshot.readings} == {family}
 
 
 def test_an_unknown_interface_is_reported_and_yields_no_series() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,51 +11,12 @@ from otel_calico.attribution.workload_family import ExtraAttributes, workload_at
 from otel_calico.attribution.workloads import Workload
 from otel_calico.calico.model import Direction, IPVersion
 from otel_calico.scanning.node_scanner import ScanSettings
-from tests.attribution.node import WEB, ScannedNode, dump, page
+from tests.attribution.node import WEB, ScannedNode, page
 from tests.felix import Endpoint, Era, Node, PacketRate, render
 from tests.felix.example import INTERFACE, example_node
 from tests.felix.kernel import Kernel, Packet
 
-EXAMPLES = Path(__file__).parent / "examples"
 WORKLOAD = ScanSettings(SeriesChoice(("workload",)))
-COMMON = 'k8s.namespace.name="default",k8s.pod.name="web-0",network.type="ipv4"'
-
-
-def policy(name: str, verdict: str, packets: int, octets: int) -> list[str]:
-    labels = (
-        f'calico.direction="ingress",calico.policy.name="{name}",calico.tier="default",'
-        f'calico.verdict="{verdict}",{COMMON}'
-    )
-    return [
-        f"calico.workload.policy.bytes{{{labels}}} {octets}",
-        f"calico.workload.policy.packets{{{labels}}} {packets}",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("example", "groups"),
-    [("a2", ()), ("c", ()), ("d", ()), ("e", ("default/knp.default.allow-web,default/knp.default.default-deny",))],
-)
-def test_the_examples_say_what_each_policy_did_with_the_workloads_packets_and_nothing_of_what_it_cannot_do(
-    example: str, groups: tuple[str, ...]
-) -> None:
-    node = ScannedNode(WEB, settings=WORKLOAD)
-    node.start()
-    snapshot = node.scan(dump((EXAMPLES / f"{example}.txt").read_text()))
-    policies = [line for line in page(snapshot) if line.startswith("calico.workload.policy") and "ingress" in line]
-    assert policies == sorted(
-        [
-            *policy("default.block-9090", "deny", 3, 180),
-            *policy("default/knp.default.allow-web", "allow", 7, 420),
-            *(line for group in groups for line in policy(group, "allow", 0, 0)),
-        ]
-    )
-    end_of_tier = f'calico.direction="ingress",calico.tier="default",{COMMON},reason="end_of_tier"'
-    dropped = [line for line in page(snapshot) if "end_of_tier" in line]
-    assert dropped == [
-        f"calico.workload.dropped.bytes{{{end_of_tier}}} 120",
-        f"calico.workload.dropped.packets{{{end_of_tier}}} 2",
-    ]
 
 
 @pytest.mark.parametrize("era", Era)

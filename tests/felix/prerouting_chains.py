@@ -50,13 +50,12 @@ def _raw(node: Node) -> Iterator[Chain]:
 
 def _mangle(node: Node) -> Iterator[Chain]:
     accepted = (parts.mark_set(node.marks.accept),)
-    allow = parts.allow(node.allow_action)
     yield Chain(
         "cali-PREROUTING",
         (
-            Rule(allow, (parts.conntrack_state("RELATED,ESTABLISHED"),)),
-            Rule(allow, accepted),
+            Rule(parts.ACCEPT, (parts.conntrack_state("RELATED,ESTABLISHED"),)),
+            Rule(parts.ACCEPT, accepted),
             Rule(_FROM_HOST_ENDPOINT),
-            Rule(allow, accepted, ("Host endpoint policy accepted packet.",)),
+            Rule(parts.ACCEPT, accepted, ("Host endpoint policy accepted packet.",)),
         ),
     )

@@ -73,8 +73,8 @@ def render(node: Node, ip_version: IPVersion = IPVersion.V4, table: Table = "fil
     for host in node.hosts:
         chains += host_endpoint_chains(node, host, ip_version, table)
         endpoints += host.endpoints(table)
-    quiet = replace(node, flow_logs=node.flow_logs and table != "raw")
-    chains += _shared_chains(quiet, endpoints, ip_version)
+    logged = replace(node, flow_logs=node.flow_logs and table != "raw")  # flow logs know tracked packets only
+    chains += _shared_chains(logged, endpoints, ip_version)
     in_kernel = hooks(node) if table == "filter" else prerouting_hooks(table)
     return Ruleset({chain.name: chain for chain in chains}, in_kernel, table)
 

@@ -74,10 +74,11 @@ def saved(dump: str) -> dict[str, list[str]]:
 
 def with_annotations_as(recorded: list[str], chain: Chain) -> Chain:
     """Annotations of a rule are in the random order of a Go map, which we take from the recording."""
-    rules = list(chain.rules)
-    for place, (rule, line) in enumerate(zip(chain.rules, recorded, strict=False)):
-        if any("=" in text for text in rule.comments):
-            rules[place] = replace(rule, comments=tuple(sorted(rule.comments, key=line.find)))
+    rules = []
+    for rule, line in zip(chain.rules, [*recorded, *[""] * len(chain.rules)], strict=False):
+        annotations = iter(sorted((text for text in rule.comments if "=" in text), key=line.find))
+        comments = tuple(next(annotations) if "=" in text else text for text in rule.comments)
+        rules.append(replace(rule, comments=comments))
     return replace(chain, rules=tuple(rules))
 
 

@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from otel_calico.calico.model import IPVersion
-from otel_calico.ruleset.nft_json import calico_tables
 from otel_calico.ruleset.parse import parse
 from otel_calico.ruleset.rule import Rule
-from tests.attribution.node import WEB, ScannedNode, dump, page
 from tests.felix import Era, Node, render
 from tests.felix.example import example_node, varied_node
 from tests.felix.nftables import render_nftables
 from tests.node.namespace import Namespace
 from tests.node.nftables import delete_table, list_table, load_table
-
-EXAMPLES = Path(__file__).parent.parent / "attribution" / "examples"
-RECORDED = (Path(__file__).parent / "recorded" / "native.jsonl").read_text()
-
-
-def test_the_recorded_native_example_gives_the_numbers_of_the_iptables_one() -> None:
-    pages: list[set[str]] = []
-    for text in (dump((EXAMPLES / "e.txt").read_text()), calico_tables(RECORDED)["ip"]):
-        node = ScannedNode(WEB)
-        node.start()
-        snapshot = node.scan(text)
-        assert snapshot.failure is None
-        pages.append({line for line in page(snapshot) if "last_hit" not in line})
-    iptables, native = pages
-    # The recorded example leaves out the group and so what tells the denied of one workload.
-    left_out = {line for line in iptables | native if "allow-web" in line or line.startswith("policy_accept_drop")}
-    left_out |= {line for line in iptables if "group.info" in line}
-    assert native - left_out == iptables - left_out
-    assert len(native - left_out) == 4
 
 
 @pytest.fixture(scope="module")
