@@ -40,9 +40,9 @@ LOCKS = {
     "nftables": "not needed by the nftables backend",
 }
 RULES = {
-    "legacy": "87 ipv4 rules, 93 ipv6 rules",
-    "nft": "87 ipv4 rules, 93 ipv6 rules",
-    "nftables": "88 ipv4 rules, 94 ipv6 rules",
+    "legacy": "93 ipv4 rules, 99 ipv6 rules",
+    "nft": "93 ipv4 rules, 99 ipv6 rules",
+    "nftables": "107 ipv4 rules, 113 ipv6 rules",
 }
 NEEDS = "run as root with capabilities NET_ADMIN and NET_RAW"
 SEE = "                         → see docs/troubleshooting.md, section Rules\n"
@@ -164,7 +164,7 @@ def test_an_ip_version_that_cannot_be_read_is_a_warning(nft_node: LiveNode, tmp_
     code, said = check(nft_node, {"PATH": f"{tmp_path}:{PATH}"})
     assert code == 0
     reason = "ip6tables-nft-save ended with exit status 3: it is Tuesday"
-    assert wrong(said) == f"warn  rules              nft backend, 87 ipv4 rules, ipv6 is left out: {reason}\n{SEE}"
+    assert wrong(said) == f"warn  rules              nft backend, 93 ipv4 rules, ipv6 is left out: {reason}\n{SEE}"
 
 
 def test_an_interface_without_workload_is_a_warning(nft_node: LiveNode) -> None:
