@@ -52,6 +52,8 @@ def workload_labels(workload: Workload, app_labels: Sequence[str]) -> Labels:
     }
     if workload.ip_version is IPVersion.V6:
         labels["ip_version"] = "6"
+    if endpoint.workload:
+        labels["workload"] = endpoint.workload
     if workload.shares_addresses:
         labels["interface"] = endpoint.interface
     return labels

@@ -44,11 +44,11 @@ def workload_attributes(workload: Workload, extra: ExtraAttributes) -> Labels:
     endpoint = workload.endpoint
     attributes = {
         "k8s.namespace.name": endpoint.namespace,
-        "k8s.pod.name": endpoint.pod,
+        "calico.workload.name" if endpoint.workload else "k8s.pod.name": endpoint.name,
         "calico.direction": workload.direction.value,
         "network.type": f"ipv{workload.ip_version.value}",
     }
-    if workload.shares_pod:
+    if workload.shares_name:
         attributes["network.interface.name"] = endpoint.interface
     if extra.owner and endpoint.owner:
         kind, _, name = endpoint.owner.partition("/")

@@ -33,14 +33,14 @@ class WorkloadFilter:
 class Workload:
     """Whose traffic a chain sees, which way and by which IP version.
 
-    `shares_pod` is true where another endpoint of the node has the same pod (a pod with two interfaces, or workloads
-    that are no pods), `shares_addresses` where it has the same addresses too: the interface has to tell them apart.
+    `shares_name` is true where another endpoint of the node is of the same workload (one with two interfaces, or one
+    without a name), `shares_addresses` where it has the same addresses too: the interface has to tell them apart.
     """
 
     endpoint: WorkloadEndpoint
     direction: Direction
     ip_version: IPVersion
-    shares_pod: bool = False
+    shares_name: bool = False
     shares_addresses: bool = False
 
 
@@ -50,15 +50,15 @@ def workloads_of(
     """Workloads by direction and interface, for the interfaces that have an endpoint."""
     found = {interface: lookups.endpoint(interface) for interface in interfaces}
     endpoints = {interface: endpoint for interface, endpoint in found.items() if endpoint}
-    pods = Counter((one.namespace, one.pod) for one in endpoints.values())
-    addresses = Counter((one.namespace, one.pod, frozenset(one.addresses)) for one in endpoints.values())
+    names = Counter((one.namespace, one.name) for one in endpoints.values())
+    addresses = Counter((one.namespace, one.name, frozenset(one.addresses)) for one in endpoints.values())
     return {
         (direction, interface): Workload(
             one,
             direction,
             ip_version,
-            shares_pod=pods[one.namespace, one.pod] > 1,
-            shares_addresses=addresses[one.namespace, one.pod, frozenset(one.addresses)] > 1,
+            shares_name=names[one.namespace, one.name] > 1,
+            shares_addresses=addresses[one.namespace, one.name, frozenset(one.addresses)] > 1,
         )
         for interface, one in endpoints.items()
         for direction in Direction

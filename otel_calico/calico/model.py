@@ -69,9 +69,10 @@ class Tier:
 class WorkloadEndpoint:
     """One interface of a workload on this node.
 
-    `pod` is empty for workloads that are not Kubernetes pods. `addresses` are IP addresses or subnets, with
-    `/32` and `/128` left off. `labels` are the pod's labels plus those Calico adds. `owner` is `KIND/NAME` of what
-    made the pod, such as `Deployment/web`; empty if nothing did, or the datastore does not tell.
+    `pod` is empty for workloads that are not Kubernetes pods; `workload` is then what their orchestrator calls them,
+    such as the ID of an OpenStack instance. `addresses` are IP addresses or subnets, with `/32` and `/128` left off.
+    `labels` are the workload's labels plus those Calico adds. `owner` is `KIND/NAME` of what made the pod, such as
+    `Deployment/web`; empty if nothing did, or the datastore does not tell.
     """
 
     interface: str
@@ -80,6 +81,12 @@ class WorkloadEndpoint:
     addresses: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     owner: str = ""
+    workload: str = ""
+
+    @property
+    def name(self) -> str:
+        """The pod, or the workload that is none. It may have several endpoints."""
+        return self.pod or self.workload
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,9 @@ class MetricsSettings:
         "The most policy series to show; 0 is no limit. What is left out is logged and counted.",
     )
     app_labels: tuple[str, ...] = setting(
-        kinds.names, ("app",), "Pod labels to try in order for the value of the label `app`."
+        kinds.names,
+        ("app", "projectcalico.org/openstack-project-name"),
+        "Labels of the workload to try in order for the value of the label `app`.",
     )
     workload_owner: bool = setting(
         kinds.boolean,

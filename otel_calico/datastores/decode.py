@@ -106,6 +106,7 @@ class Decoder:
             pod=spec.pod,
             addresses=tuple(bare_address(network) for network in spec.ip_networks),
             labels=endpoint.metadata.labels or {},
+            workload="" if spec.pod else spec.workload or spec.container_id,
         )
 
     def _host_endpoint(self, name: str, raw: Raw) -> HostEndpoint | None:

@@ -44,6 +44,8 @@ class Metadata(ResourceStruct, frozen=True):
 class WorkloadEndpointSpec(ResourceStruct, frozen=True):
     node: str = ""
     pod: str = ""
+    workload: str = ""
+    container_id: str = msgspec.field(default="", name="containerID")
     interface_name: str = ""
     ip_networks: list[str] | None = None
 

@@ -33,7 +33,7 @@ def find(view: NodeView, target: str) -> Found:
     meanings: tuple[Callable[[EndpointTraffic], bool], ...] = (
         lambda one: bool(target) and target in {one.chain, one.interface, one.name, one.host_endpoint},
         lambda one: bool(of_pod) and one.interface == of_pod,
-        lambda one: bool(target) and target == one.pod,
+        lambda one: bool(target) and target in {one.pod, one.workload},
     )
     for meant in meanings:
         if endpoints := tuple(filter(meant, view.endpoints)):

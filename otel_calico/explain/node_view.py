@@ -85,7 +85,8 @@ class NodeView:
                 workload = self._lookups.endpoint(interface)
                 if workload is None:
                     return EndpointTraffic(chain, interface, direction, ip_version)
-                return EndpointTraffic(chain, interface, direction, ip_version, workload.namespace, workload.pod)
+                names = (workload.namespace, workload.pod, workload.workload)
+                return EndpointTraffic(chain, interface, direction, ip_version, *names)
         host = host_endpoint_chain(chain)
         if host is None:
             return None

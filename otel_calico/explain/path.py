@@ -13,8 +13,9 @@ from otel_calico.explain.counts import Count
 class EndpointTraffic:
     """Whose traffic a chain sees, and which.
 
-    `namespace` and `pod` are empty where the datastore does not tell, and for what is no pod. `host_endpoint` is its
-    name if the datastore tells, and `traffic` is `local` or `forwarded` for the chains of a host endpoint, else empty.
+    `namespace` and `pod` are empty where the datastore does not tell. `workload` is the name of one that is no pod,
+    `host_endpoint` that of a host endpoint, if the datastore tells. `traffic` is `local` or `forwarded` for the chains
+    of a host endpoint, else empty.
     """
 
     chain: str
@@ -23,14 +24,15 @@ class EndpointTraffic:
     ip_version: IPVersion
     namespace: str = ""
     pod: str = ""
+    workload: str = ""
     host_endpoint: str = ""
     traffic: str = ""
 
     @property
     def name(self) -> str:
-        """`namespace/pod`, else the host endpoint, else the interface."""
-        if self.pod:
-            return f"{self.namespace}/{self.pod}" if self.namespace else self.pod
+        """`namespace/pod` or `namespace/workload`, else the host endpoint, else the interface."""
+        if name := self.pod or self.workload:
+            return f"{self.namespace}/{name}" if self.namespace else name
         return self.host_endpoint or self.interface
 
 

@@ -145,9 +145,9 @@ def _activity(key: tuple[str, str, str], verdicts: dict[str, Moved], seconds: fl
 
 def _workload_name(labels: Labels) -> str:
     """As endpoints of the rules call themselves, from the labels of family `accountant`."""
-    pod = labels.get("pod") or labels.get("interface", "")
+    name = labels.get("pod") or labels.get("workload") or labels.get("interface", "")
     namespace = labels.get("pod_namespace", "")
-    return f"{namespace}/{pod}" if namespace else pod
+    return f"{namespace}/{name}" if namespace else name
 
 
 def _rate(gained: int, seconds: float) -> float:

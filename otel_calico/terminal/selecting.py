@@ -29,7 +29,7 @@ def unknown(kind: str, name: str, names: Iterable[str], hint: str = "") -> NodeE
 
 def pod_hint(view: NodeView) -> str:
     """What to do about an unknown pod where no datastore told any."""
-    if any(endpoint.pod for endpoint in view.endpoints):
+    if any(endpoint.pod or endpoint.workload for endpoint in view.endpoints):
         return ""
     return (
         "; only a datastore knows pods (--datastore-file, --etcd-endpoints, --kubeconfig): without, name an interface"

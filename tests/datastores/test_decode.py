@@ -49,6 +49,36 @@ WEB = WorkloadEndpoint("calid4242b28b9e", "shop", "web-7d4b9c6f5d-x2x8k", ("192.
             WorkloadEndpoint("tap1", "vms", "", ("10.0.0.0/24", "fd00::1"), {}),
         ),
         (
+            "workloadendpoints",
+            "openstack/any",
+            {
+                "spec": {
+                    "orchestrator": "openstack",
+                    "workload": "b3c1f2a4-55aa-4f6e-9a0b-0a1b2c3d4e5f",
+                    "node": "node-1",
+                    "interfaceName": "tap1",
+                    "ipNetworks": ["10.0.0.7/32"],
+                }
+            },
+            WorkloadEndpoint(
+                "tap1", "openstack", "", ("10.0.0.7",), {}, workload="b3c1f2a4-55aa-4f6e-9a0b-0a1b2c3d4e5f"
+            ),
+        ),
+        (
+            "workloadendpoints",
+            "default/any",
+            {
+                "spec": {
+                    "orchestrator": "cni",
+                    "containerID": "6c1f",
+                    "node": "node-1",
+                    "interfaceName": "cali1",
+                    "ipNetworks": ["10.0.0.7/32"],
+                }
+            },
+            WorkloadEndpoint("cali1", "default", "", ("10.0.0.7",), {}, workload="6c1f"),
+        ),
+        (
             "networkpolicies",
             "shop/knp.default.a",
             policy("NetworkPolicy", "x", "y", order=1000),

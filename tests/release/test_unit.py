@@ -64,7 +64,7 @@ def settings(node: LiveNode, port: int) -> str:
 
 
 def rights(pid: int) -> list[str]:
-    """What the kernel says of a process: its user, its capabilities, whether it may get more, whether it is filtered."""
+    """What the kernel says of a process: user, capabilities, whether it may get more, whether calls are filtered."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     status = dict(line.split(":\t", 1) for line in lines)
     return [status[name] for name in ("Uid", "CapBnd", "CapPrm", "CapEff", "CapInh", "CapAmb", "NoNewPrivs", "Seccomp")]
