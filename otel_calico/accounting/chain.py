@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
-from otel_calico.accounting.chain_scan import ChainScan
 from otel_calico.accounting.differences import DifferenceAccount
+from otel_calico.accounting.interval import ChainInterval
 from otel_calico.accounting.raw import RawAccount
 from otel_calico.accounting.shares import SharedAccount
 from otel_calico.attribution.plan import DifferenceSeries, EndpointPlan, RawSeries, SharedSeries
@@ -24,7 +24,7 @@ from otel_calico.series import Readings
 class _Account(Protocol):
     """Of the series of one metric, each of its own kind."""
 
-    def read(self, plan: Any, counters: list[int], chain: ChainScan) -> Readings:
+    def read(self, plan: Any, counters: list[int], chain: ChainInterval) -> Readings:
         """The readings of this scan, from the counters of the plan's rules."""
 
 
@@ -50,13 +50,12 @@ class _Wanted:
 class ChainAccount:
     """All series of one endpoint chain. Forgotten as a whole when the chain is gone."""
 
-    __slots__ = ("_accounts", "_chain", "_peeked", "_plan", "_wanted", "readings")
+    __slots__ = ("_accounts", "_chain", "_plan", "_wanted", "readings")
 
     def __init__(self) -> None:
         self._accounts: dict[tuple[type, Metric], _Account] = {}  # in the order of the plan's series
         self._wanted = _Wanted()
         self._plan: EndpointPlan | None = None
-        self._peeked: tuple[Chain, list[int], list[int]] | None = None
         self._chain: Chain | None = None
         self.readings: Sequence[Readings] = ()
 
@@ -64,41 +63,27 @@ class ChainAccount:
         """True if this is what was read last, so that reading it again would say the same."""
         return chain is self._chain and plan is self._plan
 
-    def read(self, plan: EndpointPlan, scan: ChainScan) -> Sequence[Readings]:
+    def read(self, plan: EndpointPlan, interval: ChainInterval) -> Sequence[Readings]:
         """The readings of this scan, one per metric that has series."""
         if plan is not self._plan:
             self._take(plan)
-        peeked, self._peeked = self._peeked, None
-        if peeked is None or peeked[0] is not scan.chain:
-            peeked = self._look(scan.chain)
-        self._chain, packets, octets = peeked
+        wanted, chain = self._wanted, interval.chain
+        packets = [chain.all_packets[rule] for rule in wanted.packets]
+        octets = chain.octets(wanted.octets) if wanted.octets else []
+        self._chain = chain
         self.readings = [
-            account.read(series, (octets if of_bytes else packets)[part], scan)
+            account.read(series, (octets if of_bytes else packets)[part], interval)
             for account, series, (of_bytes, part) in zip(
                 self._accounts.values(), plan.series, self._wanted.parts, strict=True
             )
         ]
         return self.readings
 
-    def peek(self, chain: Chain) -> None:
-        """Note the counters that `read` will want, while the chain's lines are in the processor's cache.
-
-        Not of a chain with other rules than the one read last: the plan has positions in that one.
-        """
-        if self._chain is not None and chain.layout is self._chain.layout:
-            self._peeked = self._look(chain)
-
-    def _look(self, chain: Chain) -> tuple[Chain, list[int], list[int]]:
-        """The chain, the packets and the bytes that the plan wants."""
-        wanted, packets = self._wanted, chain.all_packets
-        octets = chain.octets(wanted.octets) if wanted.octets else []
-        return chain, [packets[rule] for rule in wanted.packets], octets
-
     def _take(self, plan: EndpointPlan) -> None:
         """Follow a new plan; metrics that it has no series of are forgotten."""
         series = plan.series
         former, kinds = self._accounts, [(type(one), one.metric) for one in series]
-        self._plan, self._peeked = plan, None
+        self._plan = plan
         self._accounts = {kind: former.get(kind) or _ACCOUNTS[kind[0]]() for kind in kinds}
         self._wanted = _wanted(tuple([(one.metric.counts_bytes, one.rules) for one in series]))
 

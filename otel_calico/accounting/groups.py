@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from otel_calico.accounting.decisions import Decisions, Tally
-from otel_calico.accounting.planned import PlannedRuleset
+from otel_calico.accounting.gains import any_fell, gains
+from otel_calico.accounting.interval import Interval
 from otel_calico.attribution.plan import GroupJump, GroupPlan
 from otel_calico.calico.model import Verdict
 from otel_calico.failed_parts import FailedParts, ScanPart
@@ -27,7 +28,7 @@ class GroupWatch:
     def __init__(self) -> None:
         self._out_of_step: frozenset[str] = frozenset()
 
-    def look(self, planned: PlannedRuleset, failed: FailedParts) -> Mapping[str, Decisions]:
+    def look(self, interval: Interval, failed: FailedParts) -> Mapping[str, Decisions]:
         """What the members of each group that moved decided since the scan before, by the group's chain.
 
         Groups of which nothing is known are left out. The first scan compares what was counted ever: where that agrees,
@@ -35,9 +36,9 @@ class GroupWatch:
         """
         former, out_of_step = self._out_of_step, set[str]()
         found: dict[str, Decisions] = {}
-        for interval in _moved(planned):
-            name = interval.group.chain
-            told = failed.attempt(ScanPart.GROUP_SHARES, name, _decisions, interval, was_in_step=name not in former)
+        for of_group in _moved(interval):
+            name = of_group.group.chain
+            told = failed.attempt(ScanPart.GROUP_SHARES, name, _decisions, of_group, was_in_step=name not in former)
             agree, decisions = told or (False, None)
             if not agree:
                 out_of_step.add(name)
@@ -48,7 +49,7 @@ class GroupWatch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Interval:
+class _GroupInterval:
     """A group between two scans: the chains now and before, and the jumps of the endpoint chains that moved."""
 
     group: GroupPlan
@@ -91,19 +92,14 @@ class _Interval:
     def _gained(self, name: str, rules: Sequence[int]) -> Sequence[tuple[int, int]] | None:
         """Packets and bytes that rules of a chain gained; None where that cannot be told. A new chain began at 0."""
         now, before = self.now[name], self.before.get(name)
-        counters = now.counters(rules)
         if before is None:
-            return counters
-        if before.layout is not now.layout:
+            return now.counters(rules)
+        if before.layout is not now.layout or any_fell(now, before):
             return None
-        gains = [
-            (packets - packets_before, octets - octets_before)
-            for (packets, octets), (packets_before, octets_before) in zip(counters, before.counters(rules), strict=True)
-        ]
-        return None if any(min(gain) < 0 for gain in gains) else gains
+        return gains(before.counters(rules), now.counters(rules))
 
 
-def _decisions(interval: _Interval, *, was_in_step: bool) -> tuple[bool, Decisions | None]:
+def _decisions(interval: _GroupInterval, *, was_in_step: bool) -> tuple[bool, Decisions | None]:
     """Whether the places that count agree, and what is known of the members."""
     tallies = interval.counted() if interval.rules_held(anew=True) else ()
     agree = bool(tallies) and all(tally.agrees for tally in tallies)
@@ -112,12 +108,12 @@ def _decisions(interval: _Interval, *, was_in_step: bool) -> tuple[bool, Decisio
     return agree, _rules_alone(interval.group) if interval.rules_held(anew=False) else None
 
 
-def _moved(planned: PlannedRuleset) -> Iterator[_Interval]:
+def _moved(interval: Interval) -> Iterator[_GroupInterval]:
     """The groups whose chain or whose endpoints counted anything, or changed."""
-    plan = planned.plan
+    plan = interval.now.plan
     if not plan.group_jumps:
         return
-    now, before = planned.ruleset.chains, planned.before.chains
+    now, before = interval.now.ruleset.chains, interval.before.chains
     # A group's chain may be declared and have no rules (any more), and then it is no chain of the ruleset.
     jumps: dict[str, list[tuple[str, GroupJump]]] = {
         name: [] for name in plan.groups if now.get(name) is not before.get(name)
@@ -127,7 +123,7 @@ def _moved(planned: PlannedRuleset) -> Iterator[_Interval]:
             for jump in own:
                 jumps.setdefault(jump.group, []).append((name, jump))
     for name, own_jumps in jumps.items():
-        yield _Interval(plan.groups[name], own_jumps, now, before)
+        yield _GroupInterval(plan.groups[name], own_jumps, now, before)
 
 
 def _rules_alone(group: GroupPlan) -> Decisions:

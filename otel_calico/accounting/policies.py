@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import is_
 
+from otel_calico.accounting.gains import Counters, counters_before
+from otel_calico.accounting.interval import Interval
 from otel_calico.accounting.last_hits import LastHits, PolicyKey, policy_key
-from otel_calico.accounting.planned import PlannedRuleset
-from otel_calico.accounting.policy_rules import Counters, PolicyRules, Total, book, counted_before
+from otel_calico.accounting.policy_rules import PolicyRules, Total, book
 from otel_calico.attribution.plan import GroupPlan, PolicyPlan, RulesetPlan
 from otel_calico.calico.model import IPVersion
 from otel_calico.metrics import POLICY_BYTES, POLICY_GROUP_INFO, POLICY_PACKETS
@@ -35,23 +36,24 @@ class PolicyAccount:
     _group_readings: Readings | None = None
     _read: list[Readings] = field(default_factory=list)
 
-    def read(self, rulesets: Sequence[PlannedRuleset], taken: int) -> list[Readings]:
+    def read(self, intervals: Sequence[Interval], taken: int) -> list[Readings]:
         """Book what came since the last scan and say the totals; `taken` is now, in Unix nanoseconds."""
-        moved = self._moved(rulesets)
+        moved = self._moved(intervals)
         if moved is None:
-            hit = self._follow(rulesets)
-            self._read = self._tell(hit, taken, self._groups_read(rulesets))
+            hit = self._follow(intervals)
+            self._read = self._tell(hit, taken, self._groups_read(intervals))
         elif moved:
             looked = [(rules, chain, rules.look(chain)) for rules, chain in moved]
             hit = {policy for rules, chain, counters in looked for policy in rules.book(chain, counters)}
             self._read = self._tell(hit, taken, self._read[-1])
         return self._read
 
-    def _moved(self, rulesets: Sequence[PlannedRuleset]) -> Sequence[tuple[PolicyRules, Chain]] | None:
+    def _moved(self, intervals: Sequence[Interval]) -> Sequence[tuple[PolicyRules, Chain]] | None:
         """The policy chains whose counters are others than before; None if a plan or a rule is another one."""
-        if len(rulesets) != len(self._plans) or not all(map(is_, (one.plan for one in rulesets), self._plans)):
+        plans = [one.now.plan for one in intervals]
+        if len(plans) != len(self._plans) or not all(map(is_, plans, self._plans)):
             return None
-        chains = {one.ip_version: one.ruleset.chains for one in rulesets}
+        chains = {one.now.ip_version: one.now.ruleset.chains for one in intervals}
         moved: list[tuple[PolicyRules, Chain]] = []
         for (version, name), rules in self._rules.items():
             chain = chains[version].get(name)
@@ -61,19 +63,19 @@ class PolicyAccount:
                 moved.append((rules, chain))
         return moved
 
-    def _follow(self, rulesets: Sequence[PlannedRuleset]) -> set[PolicyKey]:
+    def _follow(self, intervals: Sequence[Interval]) -> set[PolicyKey]:
         """Take other plans and rules; a rule that was there carries on. Gives the policies that were hit meanwhile."""
-        looked = [(ruleset, *one) for ruleset in rulesets for one in _looks(ruleset)]
+        looked = [(interval, *one) for interval in intervals for one in _looks(interval)]
         known = self._totals
         self._rules, self._totals, hit = {}, {}, set[PolicyKey]()
-        for ruleset, policy, chain, counters, before in looked:
-            totals = list(self._totals_of(policy, ruleset.times.previous, known))
-            self._rules[ruleset.ip_version, policy.chain] = PolicyRules(policy, chain, totals, counters)
-            if not ruleset.times.first:
+        for interval, policy, chain, counters, before in looked:
+            totals = list(self._totals_of(policy, interval.since, known))
+            self._rules[interval.now.ip_version, policy.chain] = PolicyRules(policy, chain, totals, counters)
+            if not interval.first:
                 hit |= set(book(totals, counters, before))
         if list(self._totals) != list(known):  # the same series in another order are another set
             self._readings = []
-        self._plans = [ruleset.plan for ruleset in rulesets]
+        self._plans = [interval.now.plan for interval in intervals]
         return hit
 
     def _totals_of(self, policy: PolicyPlan, since: int, known: Mapping[LabelKey, Total]) -> Iterator[Total]:
@@ -99,8 +101,8 @@ class PolicyAccount:
         ]
         return [*self._readings, last_hits, groups]
 
-    def _groups_read(self, rulesets: Sequence[PlannedRuleset]) -> Readings:
-        groups = {name: group for ruleset in rulesets for name, group in ruleset.plan.groups.items()}
+    def _groups_read(self, intervals: Sequence[Interval]) -> Readings:
+        groups = {name: group for interval in intervals for name, group in interval.now.plan.groups.items()}
         if self._group_readings is None or groups != self._groups:
             labels = [labels for group in groups.values() for labels in _group_labels(group)]
             series = SeriesSet(POLICY_GROUP_INFO, labels, [0] * len(labels))
@@ -108,14 +110,14 @@ class PolicyAccount:
         return self._group_readings
 
 
-def _looks(ruleset: PlannedRuleset) -> Iterator[tuple[PolicyPlan, Chain, Counters, Counters]]:
+def _looks(interval: Interval) -> Iterator[tuple[PolicyPlan, Chain, Counters, Counters]]:
     """The policy chains that have rules, and packets and bytes of their deciding ones, now and in the scan before."""
-    for policy in ruleset.plan.policies.values():
-        if (chain := ruleset.ruleset.chains.get(policy.chain)) is not None:
+    for policy in interval.now.plan.policies.values():
+        if (chain := interval.now.ruleset.chains.get(policy.chain)) is not None:
             rules = [rule for _, rule in policy.verdicts.deciding]
-            before = ruleset.before.chains.get(policy.chain)
+            before = interval.before.chains.get(policy.chain)
             counters = chain.counters(rules)
-            yield policy, chain, counters, counters if before is chain else counted_before(chain, rules, before)
+            yield policy, chain, counters, counters if before is chain else counters_before(chain, rules, before)
 
 
 def _group_labels(group: GroupPlan) -> Iterable[Labels]:

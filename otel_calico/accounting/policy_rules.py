@@ -1,7 +1,6 @@
 """The deciding rules of one policy chain and the totals they add to, scan after scan. Pure.
 
-Each rule is followed on its own, by its hash: one that appears counts in full, one that falls was reset and starts
-anew.
+Each rule is followed on its own, by its hash (`gains`).
 """
 
 from __future__ import annotations
@@ -9,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from otel_calico.accounting.gains import Counters, gains
 from otel_calico.accounting.last_hits import PolicyKey
 from otel_calico.attribution.plan import PolicyPlan
 from otel_calico.ruleset.ruleset import Chain
 from otel_calico.series import Labels
-
-Counters = Sequence[tuple[int, int]]
-"""Packets and bytes of each rule."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,26 +48,10 @@ class PolicyRules:
         yield from book(self._totals, counters, former)
 
 
-def counted_before(chain: Chain, rules: Sequence[int], before: Chain | None) -> Counters:
-    """What the rules at these positions of a chain counted when it was as it was `before`, planned or not.
-
-    Zeros of a rule that was not there.
-    """
-    if before is None:
-        return [(0, 0)] * len(rules)
-    if before.layout is chain.layout:
-        return before.counters(rules)
-    hashes, places = chain.layout.hashes, {rule: place for place, rule in enumerate(before.layout.hashes)}
-    known = [hashes[rule] for rule in rules if hashes[rule] in places]
-    counted = dict(zip(known, before.counters([places[rule] for rule in known]), strict=True))
-    return [counted.get(hashes[rule], (0, 0)) for rule in rules]
-
-
 def book(totals: Sequence[Total], counters: Counters, former: Counters) -> Iterator[PolicyKey]:
     """Add what each rule gained to its total; yields the policy of each rule that packets met."""
-    for total, (packets, octets), (packets_before, octets_before) in zip(totals, counters, former, strict=True):
-        was_reset = packets < packets_before or octets < octets_before
-        total.octets += octets if was_reset else octets - octets_before
-        if gained := packets if was_reset else packets - packets_before:
-            total.packets += gained
+    for total, (packets, octets) in zip(totals, gains(former, counters), strict=True):
+        total.octets += octets
+        if packets:
+            total.packets += packets
             yield total.policy

@@ -8,10 +8,24 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from otel_calico.accounting.chain_scan import ChainScan, Stream
+from otel_calico.accounting.gains import gain
+from otel_calico.accounting.interval import ChainInterval
 from otel_calico.attribution.plan import RawSeries
-from otel_calico.series import Readings, SeriesSet, label_key
+from otel_calico.metrics import Metric
+from otel_calico.series import LabelKey, Readings, SeriesSet, label_key
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """One series fed by one rule: the rule's hash, its counter now, and what the exporters need to know of it."""
+
+    rule: str
+    value: int
+    lost: int
+    first: int
+    since: int
 
 
 class RawAccount:
@@ -24,7 +38,7 @@ class RawAccount:
         self._readings: Readings | None = None
         self._rules: tuple[str, ...] = ()  # hashes, which tell a rule from its replacement
 
-    def read(self, plan: RawSeries, values: list[int], chain: ChainScan) -> Readings:
+    def read(self, plan: RawSeries, values: list[int], chain: ChainInterval) -> Readings:
         """The readings of this scan; the former object if no value changed. `values` are the plan's rules' counters."""
         if self._readings is None:
             self._readings = self._begin(plan, values, chain)
@@ -34,20 +48,20 @@ class RawAccount:
             self._readings = self._change(plan, values, chain)
         return self._readings
 
-    def _begin(self, plan: RawSeries, values: Sequence[int], chain: ChainScan) -> Readings:
+    def _begin(self, plan: RawSeries, values: Sequence[int], chain: ChainInterval) -> Readings:
         """Take the first plan; thousands of these make the first scan."""
         self._plan, self._rules = plan, chain.hashes(plan.rules)
         first = chain.history(plan.metric, self._rules, values)
-        return Readings(SeriesSet(plan.metric, plan.labels, [chain.times.previous] * len(values)), values, first=first)
+        return Readings(SeriesSet(plan.metric, plan.labels, [chain.since] * len(values)), values, first=first)
 
-    def _change(self, plan: RawSeries, values: Sequence[int], chain: ChainScan) -> Readings:
+    def _change(self, plan: RawSeries, values: Sequence[int], chain: ChainInterval) -> Readings:
         """Take another plan, carrying on the series it shares with the former one."""
         former = self._streams()
         rules = chain.hashes(plan.rules)
         streams = [
             _carried_on(known, rule, value)
             if (known := former.get(label_key(labels)))
-            else chain.stream(plan.metric, rule, value)
+            else _begun(plan.metric, rule, value, chain)
             for labels, rule, value in zip(plan.labels, rules, values, strict=True)
         ]
         self._plan, self._rules = plan, rules
@@ -58,7 +72,7 @@ class RawAccount:
             first=_sparse([stream.first for stream in streams]),
         )
 
-    def _streams(self) -> Mapping[object, Stream]:
+    def _streams(self) -> Mapping[LabelKey, _Stream]:
         readings = self._readings
         if readings is None:
             return {}
@@ -72,7 +86,7 @@ class RawAccount:
             strict=True,
         )
         return {
-            label_key(labels): Stream(*column) for labels, column in zip(readings.series.labels, columns, strict=True)
+            label_key(labels): _Stream(*column) for labels, column in zip(readings.series.labels, columns, strict=True)
         }
 
 
@@ -81,15 +95,21 @@ def _continued(former: Readings, values: list[int]) -> Readings:
         return former
     lost = former.lost
     if any(map(operator.lt, values, former.values)):
-        taken = [old if new < old else 0 for new, old in zip(values, former.values, strict=True)]
+        taken = [old + gain(old, new) - new for old, new in zip(former.values, values, strict=True)]
         lost = list(map(operator.add, lost, taken)) if lost else taken
     return Readings(former.series, values, lost, former.first)
 
 
-def _carried_on(former: Stream, rule: str, value: int) -> Stream:
+def _begun(metric: Metric, rule: str, value: int, chain: ChainInterval) -> _Stream:
+    """A series that nobody followed up to now."""
+    shown = chain.history(metric, (rule,), (value,))
+    return _Stream(rule, value, lost=0, first=shown[0] if shown else 0, since=chain.since)
+
+
+def _carried_on(former: _Stream, rule: str, value: int) -> _Stream:
     replaced = rule != former.rule or value < former.value
     lost = former.lost + (former.value if replaced else 0)
-    return Stream(rule, value, lost, former.first, former.since)
+    return _Stream(rule, value, lost, former.first, former.since)
 
 
 def _sparse(numbers: list[int]) -> Sequence[int]:

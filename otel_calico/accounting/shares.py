@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from otel_calico.accounting.chain_scan import ChainScan
 from otel_calico.accounting.differences import DifferenceAccount
+from otel_calico.accounting.interval import ChainInterval
 from otel_calico.attribution.plan import SharedSeries
 from otel_calico.series import LabelKey, Readings, SeriesSet, label_key
 
@@ -25,7 +25,7 @@ class SharedAccount:
         self._plan: SharedSeries | None = None
         self._readings: Readings | None = None
 
-    def read(self, plan: SharedSeries, counters: list[int], chain: ChainScan) -> Readings:
+    def read(self, plan: SharedSeries, counters: list[int], chain: ChainInterval) -> Readings:
         """The readings of this scan, wholes first; the former object if nothing was booked.
 
         `counters` are those of the plan's rules.
@@ -43,9 +43,9 @@ class SharedAccount:
         self._plan, self._counted, self._readings = plan, counted, readings
         return readings
 
-    def _start(self, plan: SharedSeries, counted: Readings, chain: ChainScan) -> Readings:
+    def _start(self, plan: SharedSeries, counted: Readings, chain: ChainInterval) -> Readings:
         """Carry on the series that the plan shares with the former one, whatever they were made of."""
-        unknown = 0, chain.times.previous
+        unknown = 0, chain.since
         labels = (*counted.series.labels, *plan.labels)
         streams = self._streams()
         found = [streams.get(label_key(own), unknown) for own in labels]
@@ -72,7 +72,7 @@ def _gains(former: Readings | None, now: Readings) -> Sequence[int]:
     ]
 
 
-def _parted(plan: SharedSeries, gains: Sequence[int], chain: ChainScan) -> list[int]:
+def _parted(plan: SharedSeries, gains: Sequence[int], chain: ChainInterval) -> list[int]:
     """What to add to each series: to shares what is proven, to the wholes the rest."""
     rests, proven = list(gains), []
     for share in plan.shares:

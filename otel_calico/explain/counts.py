@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from otel_calico.accounting.gains import Counters, counters_before, difference_gains, gains
 from otel_calico.attribution.plan import Difference
 from otel_calico.ruleset.ruleset import Chain
 
@@ -49,19 +50,19 @@ class Count:
 
 
 class ChainCounts:
-    """The counters of one chain now and, where there was a former look, then."""
+    """The counters of one chain now and, where there was a former scan, then."""
 
     def __init__(self, chain: Chain | None, former: Chain | None, *, looked_before: bool) -> None:
         """`former` is None where the chain was not there, or nobody looked."""
-        self._amounts = _amounts(chain)
-        self._hashes = chain.layout.hashes if chain else ()
-        self._before = dict(zip(former.layout.hashes, _amounts(former), strict=True)) if former else {}
+        rules = range(len(chain.layout)) if chain else ()
+        self._now: Counters = chain.counters(rules) if chain else ()
+        self._before = counters_before(chain, rules, former) if chain else ()
         self._looked_before = looked_before
-        self._was_reset = any(map(self._fell, range(len(self._hashes))))
 
     def rule(self, position: int, trust: Trust = Trust.EXACT) -> Count:
-        """What one rule counted. One that fell was reset, and one that is new counts in full."""
-        return Count(self._amounts[position], trust, self._moved(position) if self._looked_before else None)
+        """What one rule counted."""
+        moved = gains([self._before[position]], [self._now[position]])[0]
+        return Count(Amount(*self._now[position]), trust, Amount(*moved) if self._looked_before else None)
 
     def rules(self, positions: Iterable[int], trust: Trust) -> Count:
         """What several rules counted together."""
@@ -69,30 +70,20 @@ class ChainCounts:
 
     def difference(self, difference: Difference) -> Count:
         """What one rule counted less what others did."""
-        whole, less = self._amounts[difference.whole], self._sum(difference.less)
         if not difference.less:
             return self.rule(difference.whole)
+        whole = Amount(*self._now[difference.whole])
+        less = sum((Amount(*self._now[position]) for position in difference.less), Amount())
         trust = Trust.COMPUTED if whole.packets >= less.packets else Trust.UNRELIABLE
-        return Count(whole - less, trust, self._moved_difference(difference))
+        return Count(whole - less, trust, self._moved(difference) if self._looked_before else None)
 
-    def _moved_difference(self, difference: Difference) -> Amount | None:
-        """None where its rules do not count from the same instant: docs/design.md, "Resets"."""
-        new = {self._hashes[position] not in self._before for position in difference.rules}
-        if not self._looked_before or self._was_reset or len(new) > 1:
-            return None
-        less = (self._moved(position) for position in difference.less)
-        return self._moved(difference.whole) - sum(less, Amount())
-
-    def _moved(self, position: int) -> Amount:
-        before = self._before.get(self._hashes[position], Amount())
-        return self._amounts[position] if self._fell(position) else self._amounts[position] - before
-
-    def _fell(self, position: int) -> bool:
-        before = self._before.get(self._hashes[position])
-        return before is not None and self._amounts[position].packets < before.packets
-
-    def _sum(self, positions: Iterable[int]) -> Amount:
-        return sum((self._amounts[position] for position in positions), Amount())
+    def _moved(self, difference: Difference) -> Amount | None:
+        """None where it cannot be told."""
+        packets, octets = (
+            difference_gains([difference], before, now, chain_fell=lambda: False)[0]  # all rules of the chain are given
+            for before, now in zip(zip(*self._before, strict=True), zip(*self._now, strict=True), strict=True)
+        )
+        return None if packets is None or octets is None else Amount(max(0, packets), max(0, octets))
 
 
 def together(counts: Iterable[Count], trust: Trust) -> Count:
@@ -106,9 +97,3 @@ def together(counts: Iterable[Count], trust: Trust) -> Count:
 def at_most(count: Count, limit: int) -> Count:
     """The count, which cannot be true if it has more packets than what it is a part of."""
     return count if count.total.packets <= limit else replace(count, trust=Trust.UNRELIABLE)
-
-
-def _amounts(chain: Chain | None) -> list[Amount]:
-    if chain is None:
-        return []
-    return [Amount(packets, octets) for packets, octets in chain.counters(range(len(chain.layout)))]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cached_property
 
 from otel_calico.attribution.plan import PolicyPlan
+from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.attribution.targets import Targets, targets_of
 from otel_calico.calico.chains import WORKLOAD_PREFIXES, host_endpoint_chain
 from otel_calico.calico.lookups import Lookups
@@ -14,7 +15,7 @@ from otel_calico.explain.counts import ChainCounts, Trust
 from otel_calico.explain.path import EndpointPath, EndpointTraffic, PolicyTotals
 from otel_calico.explain.reading import Members, read_path
 from otel_calico.ruleset.ruleset import Chain
-from otel_calico.scanning.scan import Scan, ScannedRuleset
+from otel_calico.scanning.scan import Scan
 
 
 class NodeView:
@@ -41,14 +42,14 @@ class NodeView:
         found = [
             endpoint
             for view in self._views
-            for chain in view.scanned.ruleset.chains
-            if (endpoint := self._endpoint(chain, view.scanned.ip_version))
+            for chain in view.planned.ruleset.chains
+            if (endpoint := self._endpoint(chain, view.planned.ip_version))
         ]
         return sorted(found, key=_order)
 
     def path(self, endpoint: EndpointTraffic) -> EndpointPath:
         """The way of a packet through one chain of `endpoints`."""
-        return next(view for view in self._views if view.scanned.ip_version is endpoint.ip_version).path(endpoint)
+        return next(view for view in self._views if view.planned.ip_version is endpoint.ip_version).path(endpoint)
 
     def paths(self) -> Iterator[EndpointPath]:
         """The ways through all chains."""
@@ -66,12 +67,12 @@ class NodeView:
         return {
             chain: [member.chain for member in group.members]
             for view in self._views
-            for chain, group in view.scanned.plan.groups.items()
+            for chain, group in view.planned.plan.groups.items()
         }
 
     def endpoints_that_jump_to(self, chains: Set[str], ip_version: IPVersion) -> Iterator[EndpointTraffic]:
         """The endpoints of an IP version whose packets come into one of these chains."""
-        layouts = {view.scanned.ip_version: view.scanned.ruleset.layouts for view in self._views}
+        layouts = {view.planned.ip_version: view.planned.ruleset.layouts for view in self._views}
         for endpoint in self.endpoints:
             if endpoint.ip_version is ip_version:
                 rules = layouts[ip_version][endpoint.chain].rules
@@ -104,14 +105,14 @@ class NodeView:
 class _RulesetView:
     """One IP version."""
 
-    def __init__(self, scanned: ScannedRuleset, former: Mapping[str, Chain] | None) -> None:
-        self.scanned = scanned
+    def __init__(self, planned: PlannedRuleset, former: Mapping[str, Chain] | None) -> None:
+        self.planned = planned
         self._former = former
 
     def path(self, endpoint: EndpointTraffic) -> EndpointPath:
         return read_path(
             endpoint,
-            self.scanned.ruleset.chains,
+            self.planned.ruleset.chains,
             self.counts(endpoint.chain),
             self._targets,
             self._members,
@@ -119,19 +120,19 @@ class _RulesetView:
 
     @cached_property
     def _targets(self) -> Targets:
-        return targets_of(self.scanned.plan.policies, self.scanned.plan.groups)
+        return targets_of(self.planned.plan.policies, self.planned.plan.groups)
 
     @cached_property
     def policies(self) -> Mapping[str, PolicyTotals]:
-        return {name: self._totals(plan) for name, plan in self.scanned.plan.policies.items()}
+        return {name: self._totals(plan) for name, plan in self.planned.plan.policies.items()}
 
     def counts(self, chain: str) -> ChainCounts:
-        chains, former = self.scanned.ruleset.chains, self._former
+        chains, former = self.planned.ruleset.chains, self._former
         return ChainCounts(chains.get(chain), former.get(chain) if former else None, looked_before=former is not None)
 
     @cached_property
     def _members(self) -> Members:
-        groups = self.scanned.plan.groups.items()
+        groups = self.planned.plan.groups.items()
         alone = {chain: (policy,) for chain, policy in self.policies.items()}
         return alone | {chain: tuple(self.policies[one.chain] for one in group.members) for chain, group in groups}
 
@@ -145,7 +146,7 @@ class _RulesetView:
             tier=plan.name.tier if plan.name else "",
             chain=plan.chain,
             direction=plan.verdicts.direction,
-            ip_version=self.scanned.ip_version,
+            ip_version=self.planned.ip_version,
             verdicts={
                 verdict: counts.rules([place for given, place in deciding if given is verdict], Trust.SHARED)
                 for verdict in Verdict

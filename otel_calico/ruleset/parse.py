@@ -5,7 +5,7 @@ The text may be `iptables-save -t filter -c` or `nft -j list table ip calico`: w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from otel_calico.ruleset.dump import DumpError, KnownRules, Table
 from otel_calico.ruleset.iptables_save import filter_table
@@ -16,15 +16,14 @@ from otel_calico.ruleset.ruleset import Chain, Layout, Ruleset
 _GROWTH = 8  # characters by which the counters of a line may grow between scans before it is read anew
 
 
-def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], None] | None = None) -> Ruleset:
+def parse(text: str, previous: Ruleset | None = None) -> Ruleset:
     """Read a dump, reusing layouts and chains of `previous` where the text still says the same.
 
-    `moved` is told each chain that says what it said and has other counters, at once, while its lines are still in
-    the processor's cache. A line that is no rule is skipped and counted. Raises DumpError.
+    A line that is no rule is skipped and counted. Raises DumpError.
     """
     known, declared = (previous.chains, previous.declared) if previous else ({}, "")
     table: Table = calico_table(text) if text.startswith("{") else filter_table(text, declared)
-    chains, position = _followed(known, table, moved)
+    chains, position = _followed(known, table)
     if previous and len(chains) == len(known) and table.ends_at(position):
         return Ruleset(chains, previous.layouts, table.declared, previous.rules, previous.unread)
     rules = KnownRules(table.form.read_rule)
@@ -54,8 +53,6 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
         if chain is None or table.chain_at(end) == name:
             end = table.chain_end(position)
             chain = _chain(name, table, table.text[position:end], rules)
-        elif chain is not former and moved:
-            moved(chain)
         chain.settle()
         position = end
         chains[name] = chain
@@ -69,9 +66,7 @@ def parse(text: str, previous: Ruleset | None = None, moved: Callable[[Chain], N
     return Ruleset(chains, layouts, table.declared, sum(map(len, layouts.values())), unread, skipped, repeated)
 
 
-def _followed(
-    known: Mapping[str, Chain], table: Table, moved: Callable[[Chain], None] | None
-) -> tuple[dict[str, Chain], int]:
+def _followed(known: Mapping[str, Chain], table: Table) -> tuple[dict[str, Chain], int]:
     """The chains from the first on that say what they said and come as they came, and where they end: mostly all.
 
     A line that was added to one of them at its end is left to be found behind it.
@@ -85,8 +80,6 @@ def _followed(
             if continued is None:
                 break
             chain = continued
-            if moved:
-                moved(chain)
             chain.settle()
         chains[name] = chain
         position += len(chain.text)

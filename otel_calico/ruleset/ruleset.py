@@ -78,7 +78,7 @@ class Layout:
         position = 0
         for before, counter in zip(self._parts()[::2], counters, strict=False):
             position += len(before)
-            spots.append(_spot(position, position + len(counter)))
+            spots.append(slice(position, position + len(counter)))
             position += len(counter)
         if len(spots) == 1:
             return lambda text: (text[spots[0]],)
@@ -88,12 +88,6 @@ class Layout:
         if not self._frame:
             self._frame, self._first = self.form.frame(self._first), ""
         return self._frame
-
-
-@lru_cache(maxsize=1 << 16)
-def _spot(start: int, stop: int) -> slice:
-    """Pods of one kind have chains of one shape: their counters stand in the same places."""
-    return slice(start, stop)
 
 
 class Chain:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import structlog
 
 from otel_calico.accounting.cardinality import Cardinality, CardinalityChoice, count_by_metric
-from otel_calico.accounting.planned import PlannedRuleset
+from otel_calico.accounting.interval import Interval
 from otel_calico.accounting.plausibility import fell_together
 from otel_calico.accounting.policies import PolicyAccount
+from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import IPVersion
@@ -19,7 +20,7 @@ from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.ruleset import Ruleset
 from otel_calico.scanning.ruleset_scanner import RulesetScanner, Stopwatch, dataplane_of
-from otel_calico.scanning.scan import Scan, ScannedRuleset
+from otel_calico.scanning.scan import Scan
 from otel_calico.series import EBPF_DATAPLANE, Readings, ScanFailure, ScanReport, SeriesSet, Snapshot
 from otel_calico.sources.ruleset_source import Dump, RulesetSource, SourceError
 
@@ -93,20 +94,20 @@ class NodeScanner:
 
     def _measure(self, taken: int, watch: Stopwatch) -> Scan:
         dumps, rulesets = self._believable(watch)
-        planned = [self._rulesets[version].attribute(ruleset, taken) for version, ruleset in rulesets.items()]
+        intervals = [self._rulesets[version].attribute(ruleset, taken) for version, ruleset in rulesets.items()]
+        planned = tuple(interval.now for interval in intervals)
         watch.lap("attribute")
         dataplane = dataplane_of(rulesets)
         failure = _UNUSABLE.get(dataplane)
         below_minimum = not failure and _below(planned, self._settings.minimum_counter)
         failed = FailedParts(part for ruleset in planned for part in ruleset.plan.failed)
-        readings = () if below_minimum else self._account(planned, taken, failed)
+        readings = () if below_minimum else self._account(intervals, taken, failed)
         left_out = () if below_minimum else self._cardinality.left_out
         watch.lap("account")
         report = self._report(watch, dumps, planned, left_out, failed, dataplane=dataplane, below_minimum=below_minimum)
         if failure:
             return _without_series(taken, failure, report)
-        scanned = tuple(ScannedRuleset(one.ip_version, one.ruleset, one.plan) for one in planned)
-        return Scan(Snapshot(taken / 1e9, readings, left_out, report=report), scanned)
+        return Scan(Snapshot(taken / 1e9, readings, left_out, report=report), planned)
 
     def _believable(self, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
         """Read until the counters can be believed: at once, but for legacy tables read without the lock."""
@@ -146,17 +147,17 @@ class NodeScanner:
             self._begin()
         self._backend = backend
 
-    def _account(self, planned: Sequence[PlannedRuleset], taken: int, failed: FailedParts) -> Sequence[Readings]:
+    def _account(self, intervals: Sequence[Interval], taken: int, failed: FailedParts) -> Sequence[Readings]:
         readings: list[Readings] = []
-        for ruleset in planned:
-            readings += self._rulesets[ruleset.ip_version].account(ruleset, failed)
+        for interval in intervals:
+            readings += self._rulesets[interval.now.ip_version].account(interval, failed)
         if "policy" in self._settings.series.families:
-            of_policies = failed.attempt(ScanPart.POLICY_FAMILY, "", self._policies.read, planned, taken)
+            of_policies = failed.attempt(ScanPart.POLICY_FAMILY, "", self._policies.read, intervals, taken)
             if of_policies is None:  # begun anew: totals may be booked by halves
                 self._policies = PolicyAccount()
             readings += of_policies or ()
-        for ruleset in planned:
-            self._rulesets[ruleset.ip_version].accept(ruleset, taken)
+        for interval in intervals:
+            self._rulesets[interval.now.ip_version].accept(interval.now, taken)
         return self._cardinality.shown(readings)
 
     def _report(  # noqa: PLR0913 - a scan has this many sides

@@ -9,10 +9,10 @@ from itertools import accumulate, compress, count
 from operator import is_not
 
 from otel_calico.accounting.chain import ChainAccount
-from otel_calico.accounting.chain_scan import ChainScan
 from otel_calico.accounting.groups import GroupWatch
-from otel_calico.accounting.planned import PlannedRuleset, ScanTimes
+from otel_calico.accounting.interval import ChainInterval, Interval
 from otel_calico.attribution.plan import EndpointPlan, RulesetPlan
+from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.attribution.planner import Planner, SeriesChoice
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import IPVersion
@@ -58,44 +58,38 @@ class RulesetScanner:
         self._looked_at: int | None = None  # Unix nanoseconds of the scan before
 
     def parse(self, text: str, previous: Ruleset | None = None) -> Ruleset:
-        """Read a dump, after the ruleset of the scan before or another. Raises DumpError.
-
-        Nothing is believed yet; accounts only look at the counters of the chains that moved.
-        """
-
-        def moved(chain: Chain) -> None:
-            if account := self._accounts.get(chain.layout.name):
-                account.peek(chain)
-
-        return parse(text, previous or self.ruleset, moved)
+        """Read a dump, after the ruleset of the scan before or another. Raises DumpError."""
+        return parse(text, previous or self.ruleset)
 
     def absent(self) -> Ruleset:
         """What stands for a dump of an IP version that has no ruleset now."""
         return _EMPTY
 
-    def attribute(self, ruleset: Ruleset, taken: int) -> PlannedRuleset:
-        """Plan a ruleset. `taken` is when it was read, Unix time in nanoseconds."""
-        return PlannedRuleset(
-            self.ip_version, self._planner.plan(ruleset), ruleset, before=self.ruleset, times=self._times(taken)
-        )
+    def attribute(self, ruleset: Ruleset, taken: int) -> Interval:
+        """Plan a ruleset, and compare it with the scan before. `taken` is when it was read, in Unix nanoseconds."""
+        planned = PlannedRuleset(self.ip_version, ruleset, self._planner.plan(ruleset))
+        first = self._looked_at is None
+        return Interval(planned, self.ruleset, since=taken if self._looked_at is None else self._looked_at, first=first)
 
-    def account(self, planned: PlannedRuleset, failed: FailedParts) -> Sequence[Readings]:
+    def account(self, interval: Interval, failed: FailedParts) -> Sequence[Readings]:
         """Readings of all chains that have series; chains that are gone are forgotten.
 
         An account that fails says nothing, and the next scan begins it anew: what it booked by halves is gone.
         """
+        planned = interval.now
         if planned.plan is not self._accounted:
             self._follow(planned.plan)
-        groups = self._groups.look(planned, failed)
+        groups = self._groups.look(interval, failed)
         chains = list(map(planned.ruleset.chains.__getitem__, self._accounts))
         read: list[Chain | None] = [*chains]
         for number in compress(count(), map(is_not, chains, self._read)):
             (name, plan), chain = self._plans[number], chains[number]
             account = self._accounts[name]
             if not account.has_read(plan, chain):
-                scan = ChainScan(chain, planned.before.chains.get(name), planned.times, groups)
+                before = interval.before.chains.get(name)
+                of_chain = ChainInterval(chain, before, interval.since, interval.first, groups)
                 part = ScanPart.ENDPOINT_CHAIN if name in planned.plan.endpoints else ScanPart.POLICY_CHAIN
-                if failed.attempt(part, name, account.read, plan, scan) is None:
+                if failed.attempt(part, name, account.read, plan, of_chain) is None:
                     self._accounts[name], read[number] = ChainAccount(), None
                     self._readings[self._places[number]] = [_NO_READINGS] * len(plan.series)
                     continue
@@ -115,10 +109,6 @@ class RulesetScanner:
     def accept(self, planned: PlannedRuleset, taken: int) -> None:
         """Let this be the scan that the next one is compared with."""
         self.ruleset, self._looked_at = planned.ruleset, taken
-
-    def _times(self, taken: int) -> ScanTimes:
-        first = self._looked_at is None
-        return ScanTimes(previous=taken if self._looked_at is None else self._looked_at, first=first)
 
 
 def dataplane_of(rulesets: Mapping[IPVersion, Ruleset]) -> str:

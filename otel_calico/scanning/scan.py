@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from otel_calico.attribution.plan import RulesetPlan
-from otel_calico.calico.model import IPVersion
-from otel_calico.ruleset.ruleset import Ruleset
+from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.series import Snapshot
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ScannedRuleset:
-    """The ruleset of one IP version in one scan, and its plan."""
-
-    ip_version: IPVersion
-    ruleset: Ruleset
-    plan: RulesetPlan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +16,7 @@ class Scan:
     """
 
     snapshot: Snapshot
-    rulesets: tuple[ScannedRuleset, ...] = ()
+    rulesets: tuple[PlannedRuleset, ...] = ()
 
     @property
     def taken(self) -> float:

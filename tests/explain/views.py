@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.attribution.planner import Planner, SeriesChoice
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Direction, IPVersion, WorkloadEndpoint
 from otel_calico.explain.node_view import NodeView
 from otel_calico.explain.path import EndpointPath
 from otel_calico.ruleset.parse import parse
-from otel_calico.scanning.scan import Scan, ScannedRuleset
+from otel_calico.scanning.scan import Scan
 from otel_calico.series import Snapshot
 from tests.felix.kernel import Kernel
 
@@ -28,7 +29,7 @@ def scan(kernel: Kernel, taken: float = 0.0) -> Scan:
     """The kernel's IPv4 rules now."""
     ruleset = parse(kernel.dump())
     plan = Planner(IPVersion.V4, lookups(), SeriesChoice(families=())).plan(ruleset)
-    return Scan(Snapshot(taken), (ScannedRuleset(IPVersion.V4, ruleset, plan),))
+    return Scan(Snapshot(taken), (PlannedRuleset(IPVersion.V4, ruleset, plan),))
 
 
 def paths(kernel: Kernel, former: Scan | None = None) -> Iterator[EndpointPath]:

@@ -1,38 +1,41 @@
-"""One endpoint chain in one scan, as its accounts see it. Pure."""
+"""The time between two scans of one ruleset, as its accounts see it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import lt
 
 from otel_calico.accounting.decisions import Decisions
-from otel_calico.accounting.planned import ScanTimes
+from otel_calico.accounting.gains import NEW, any_fell, gain
+from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.metrics import Metric
-from otel_calico.ruleset.ruleset import Chain
+from otel_calico.ruleset.ruleset import Chain, Ruleset
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
-    """One series fed by one rule: the rule's hash, its counter now, and what the exporters need to know of it."""
+class Interval:
+    """A ruleset now, and as it was in the scan before.
 
-    rule: str
-    value: int
-    lost: int
-    first: int
+    `since` is the Unix time in nanoseconds of the scan before; of this one, where it is the `first`.
+    """
+
+    now: PlannedRuleset
+    before: Ruleset
     since: int
+    first: bool
 
 
 @dataclass(slots=True)
-class ChainScan:
-    """The chain now, and as it was in the scan before (None: it was not there).
+class ChainInterval:
+    """One endpoint chain now, and as it was in the scan before (None: it was not there).
 
     `groups` is what members of groups decided since then, by the group's chain, where that is known.
     """
 
     chain: Chain
     before: Chain | None
-    times: ScanTimes
+    since: int
+    first: bool
     groups: Mapping[str, Decisions] = field(default_factory=dict)
     _known: dict[bool, Mapping[str, int]] = field(default_factory=dict, init=False)
 
@@ -47,34 +50,22 @@ class ChainScan:
             self._known[octets] = _counters_by_hash(self.before, octets=octets) if self.before else {}
         return self._known[octets]
 
-    @property
-    def was_reset(self) -> bool:
+    def any_fell(self) -> bool:
         """True if some rule of the chain counts less than in the scan before."""
-        if self.before is None:
-            return False
-        if self.before.layout is self.chain.layout:
-            return any(map(lt, self.chain.all_packets, self.before.all_packets))
-        before, now = (_counters_by_hash(chain, octets=False) for chain in (self.before, self.chain))
-        return any(packets < before.get(rule, 0) for rule, packets in now.items())
+        return any_fell(self.chain, self.before)
 
     def history(self, metric: Metric, rules: Sequence[str], values: Sequence[int]) -> Sequence[int]:
         """What series that nobody followed up to now showed before: at the first scan all, of new rules nothing.
 
         An empty sequence stands for zeros.
         """
-        if self.times.first:
+        if self.first:
             return values
         known = self.known(metric)
         if not known:
             return ()
-        shown = [known.get(rule, 0) for rule in rules]
-        # A rule that fell was reset: what it shows now came since.
-        return [old if old <= now else 0 for old, now in zip(shown, values, strict=True)] if any(shown) else ()
-
-    def stream(self, metric: Metric, rule: str, value: int) -> Stream:
-        """A series that nobody followed up to now."""
-        shown = self.history(metric, (rule,), (value,))
-        return Stream(rule, value, lost=0, first=shown[0] if shown else 0, since=self.times.previous)
+        shown = [now - gain(known.get(rule, NEW), now) for rule, now in zip(rules, values, strict=True)]
+        return shown if any(shown) else ()
 
 
 def _counters_by_hash(chain: Chain, *, octets: bool) -> Mapping[str, int]:
