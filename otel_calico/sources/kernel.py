@@ -38,6 +38,12 @@ _QUOTED = 80
 _NO_SUCH_TABLE = "Error: No such file or directory"
 """What `nft` says of a table that does not exist."""
 
+_SET_IS_GONE = "in kernel doesn't exist"
+"""What `iptables-nft-save` says when it gives up: Felix destroyed an IP set before its rule was printed."""
+
+_ATTEMPTS = 3
+"""How often a table is saved at most where that happens."""
+
 
 @dataclass(frozen=True, slots=True)
 class KernelSettings:
@@ -193,15 +199,20 @@ class KernelSource:
 
     def _save(self, backend: Backend, command: Sequence[str]) -> str | None:
         if backend is not Backend.LEGACY:  # one transaction of the kernel: no lock needed
-            try:
-                return self._commands.run(command, self._limits())
-            except SourceError as error:
-                if _NO_SUCH_TABLE in str(error):
-                    return None
-                raise
+            return self._save_unlocked(command)
         with self._settings.lock.shared(at_most=self._limits().seconds) as locked:
             self._locked &= locked
             return self._commands.run(command, self._limits())
+
+    def _save_unlocked(self, command: Sequence[str], attempts: int = _ATTEMPTS) -> str | None:
+        try:
+            return self._commands.run(command, self._limits())
+        except SourceError as error:
+            if _NO_SUCH_TABLE in str(error):
+                return None
+            if _SET_IS_GONE in str(error) and attempts > 1:
+                return self._save_unlocked(command, attempts - 1)
+            raise
 
     def _limits(self) -> Limits:
         """What is left for this scan."""

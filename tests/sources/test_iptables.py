@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -222,3 +223,28 @@ def test_no_counter_falls_while_another_program_writes_all_the_time(
     finally:
         os.killpg(writer.pid, 9)
         writer.wait()
+
+
+@pytest.mark.parametrize(("failures", "told"), [(2, ""), (3, "exit_status")])
+def test_a_save_that_meets_a_rule_whose_ip_set_has_just_gone_is_run_again(
+    namespace: Namespace, readers: Callable[..., Reader], tmp_path: Path, failures: int, told: str
+) -> None:
+    load(namespace, RULESET.restore(), "nft")
+    reader = readers("nft", path=f"{tmp_path}:{os.environ['PATH']}")
+    assert reader.read()["backend"] == "nft"
+
+    (tmp_path / "failures").write_text("x" * failures)
+    save_program = tmp_path / "iptables-nft-save"
+    save_program.write_text(f"""#!/bin/sh
+read -r left < {tmp_path}/failures
+[ -z "$left" ] && exec {shutil.which("iptables-nft-save")} "$@"
+echo "${{left%x}}" > {tmp_path}/failures
+printf '*filter\n:cali-FORWARD - [0:0]\n[0:0] -A cali-FORWARD -m set'
+echo "iptables-nft-save v1.8.9 (nf_tables): Set with index 0 in kernel doesn't exist." >&2
+exit 2
+""")
+    save_program.chmod(0o755)
+    answer = reader.read()
+    assert answer.get("error", "") == told
+    if not told:
+        assert rules(answer["texts"]["4"]) == rules(save(namespace, "nft"))
