@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FIRST_PACKETS = "Policy rules see new connections, about one packet each; established traffic is accepted before them."
-KERNEL_VALUE = "Raw counter of one rule."
+RAW = "Raw counter of one rule."
+KERNEL_VALUE = "Raw counter of one rule; with eBPF counted since otel-calico started."
 SINCE_START = "Counted since otel-calico started."
 
 
@@ -127,11 +128,25 @@ WORKLOAD_DROPPED = _packets_and_bytes(
     "to or from a workload or host endpoint that no policy rule denied but something else dropped: see reason.",
     KERNEL_VALUE,
 )
+WORKLOAD_ACCEPTED = Metric(
+    "calico.workload.accepted.packets",
+    "calico_workload_accepted_packets_total",
+    "workload",
+    "{packet}",
+    "Packets to or from a workload or host endpoint that its policies and profiles together accepted; with eBPF alone. "
+    f"{SINCE_START} {FIRST_PACKETS}",
+)
 WORKLOAD_ESTABLISHED = _packets_and_bytes(
     "calico.workload.established",
     "workload",
     "of established connections, accepted before any policy. Between two pods of one node only the sender counts them.",
-    KERNEL_VALUE,
+    RAW,
+)
+NODE_DROPPED = _packets_and_bytes(
+    "calico.node.dropped",
+    "policy",
+    "that Calico dropped on this node and no policy rule denied: see reason.",
+    f"{KERNEL_VALUE} With eBPF packets alone, and ends of tiers are those of all endpoints.",
 )
 RULE = _packets_and_bytes(
     "calico.rule",
@@ -151,7 +166,9 @@ POLICY_METRICS = (
     POLICY_LAST_HIT,
     *WORKLOAD_POLICY,
     *WORKLOAD_DROPPED,
+    WORKLOAD_ACCEPTED,
     *WORKLOAD_ESTABLISHED,
+    *NODE_DROPPED,
     *RULE,
 )
 FAMILIES = ("accountant", "policy", "workload", "rule")

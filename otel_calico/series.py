@@ -62,7 +62,8 @@ FAILURE_KINDS = {
     "garbage": "counters of Calico's rules are no numbers",
     "missing_file": "the file of a saved ruleset does not exist",
     "no_calico_chains": "the table has no chains of Calico's",
-    "ebpf_dataplane": "Calico runs its eBPF dataplane, which has no policy rules to count",
+    "ebpf_dataplane": "Calico runs its eBPF dataplane, and its maps cannot be seen",
+    "unknown_map": "a map of Calico's eBPF dataplane has a form that is not known",
     "stopped": "the service was stopping",
     "internal_error": "a fault of otel-calico's own; the log has the traceback",
 }
@@ -70,9 +71,9 @@ FAILURE_KINDS = {
 
 
 EBPF_DATAPLANE = (
-    "Calico runs its eBPF dataplane on this node: policies are decided by programs in the kernel, and no rule counts "
-    "their packets. Keep otel-calico off such nodes (nodeSelector), or let Calico use iptables or nftables "
-    "(linuxDataplane); `calico-node -bpf policy dump INTERFACE all` shows what eBPF counts"
+    "Calico runs its eBPF dataplane on this node, whose programs count in maps that cannot be seen here: mount the "
+    "host's /sys/fs/bpf and /var/run/calico, and add the capabilities BPF and DAC_READ_SEARCH (the chart's value "
+    "ebpf.enabled). Calico before v3.25 has no such maps"
 )
 """Says of a node with the eBPF dataplane what can be done."""
 
@@ -83,6 +84,21 @@ class ScanFailure:
 
     kind: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class EbpfReport:
+    """What a scan of the eBPF dataplane found beside its series.
+
+    `entries` of `capacity` rules have counted; `unknown_ids` of them are nobody's. `incomplete_files` are debug files
+    that could not be understood; `debug_files` is `read`, `removed` (policy debug is off) or `unreadable`.
+    """
+
+    entries: int = 0
+    capacity: int = 0
+    unknown_ids: int = 0
+    incomplete_files: int = 0
+    debug_files: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +117,7 @@ class ScanReport:
     series_left_out: Mapping[Metric, int] = field(default_factory=dict)  # by the limit on series
     unlocked: bool = False  # legacy tables were read without the xtables lock
     unreadable: Mapping[str, str] = field(default_factory=dict)  # by IP version: why it was left out
+    ebpf: EbpfReport | None = None  # of a node with the eBPF dataplane
     failed_parts: tuple[FailedPart, ...] = ()  # left out because of a fault of otel-calico's own
     notes: tuple[str, ...] = ()  # what else people must know of how the rules were read
 

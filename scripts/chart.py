@@ -27,7 +27,7 @@ NAME = "otel-calico"
 """Release and namespace of the plain manifest."""
 
 _SET_BY_CHART = {"node.name", "node.name_file", "web.config_file"}
-_NOT_FOR_A_DAEMON = {"datastore.file", "iptables.ruleset_file"}
+_NOT_FOR_A_DAEMON = {"datastore.file", "ebpf.state_directory", "iptables.ruleset_file"}
 _DURATION = {"pattern": r"^[0-9]+(\.[0-9]+)? *(ms|s|m|h)?$"}
 _HELM_LABELS = ("app.kubernetes.io/managed-by:", "helm.sh/chart:")
 

@@ -79,7 +79,7 @@ def test_the_demo_reads_no_config_file() -> None:
         ),
         (
             ["report", "--ruleset", "-", "--interval", "1s"],
-            "Error: a saved ruleset does not move: leave out --interval",
+            "Error: what was saved does not move: leave out --interval and --watch, or --ruleset",
         ),
         (
             ["report", "--ruleset", "-", "--kubeconfig", "k"],
@@ -115,7 +115,11 @@ def test_help_teaches_by_example_and_says_where_the_settings_are(command: str) -
 def test_every_flag_of_the_table_of_settings_is_a_flag_of_serve() -> None:
     flags = {flag for parameter in serve.params for flag in parameter.opts}
     assert flags == {option.flag for option in OPTIONS if option.flag} | {"--config"}
-    assert {flag for parameter in check.params for flag in parameter.opts} == flags - {"--ruleset", "--datastore-file"}
+    assert {flag for parameter in check.params for flag in parameter.opts} == flags - {
+        "--ruleset",
+        "--ebpf-state",
+        "--datastore-file",
+    }
     assert "--config" not in {flag for parameter in demo.params for flag in parameter.opts}
 
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from otel_calico.metrics import (
     NO_POLICY_DROP,
+    NODE_DROPPED,
     POLICY_ACCEPT,
     POLICY_ACCEPT_DROP,
     POLICY_BYTES,
@@ -39,6 +40,7 @@ _KEPT_FIRST = (
     NO_POLICY_DROP,
     POLICY_ACCEPT_DROP,
     POLICY_ACCEPT,
+    *NODE_DROPPED,
     *WORKLOAD_DROPPED,
     *WORKLOAD_POLICY,
 )

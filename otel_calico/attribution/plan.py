@@ -164,14 +164,11 @@ class PolicyPlan:
     @property
     def attributes(self) -> dict[str, str]:
         """What family `policy` and `rule` say of the policy in the direction of this chain."""
-        name = self.name
-        return {
-            "calico.policy.name": self.label,
-            "calico.policy.kind": name.kind.value if name else "",
-            "calico.policy.namespace": name.namespace if name else "",
-            "calico.policy.tier": name.tier if name else "",
-            "calico.direction": self.verdicts.direction.value,
-        }
+        direction = self.verdicts.direction
+        if self.name:
+            return self.name.attributes(direction)
+        unknown = dict.fromkeys(("calico.policy.kind", "calico.policy.namespace", "calico.policy.tier"), "")
+        return {"calico.policy.name": self.label, **unknown, "calico.direction": direction.value}
 
 
 @dataclass(frozen=True, slots=True)

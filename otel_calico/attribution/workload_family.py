@@ -46,8 +46,9 @@ def workload_attributes(workload: Workload, extra: ExtraAttributes) -> Labels:
         "k8s.namespace.name": endpoint.namespace,
         "calico.workload.name" if endpoint.workload else "k8s.pod.name": endpoint.name,
         "calico.direction": workload.direction.value,
-        "network.type": f"ipv{workload.ip_version.value}",
     }
+    if workload.ip_version is not None:
+        attributes["network.type"] = f"ipv{workload.ip_version.value}"
     if workload.shares_name:
         attributes["network.interface.name"] = endpoint.interface
     if extra.owner and endpoint.owner:

@@ -31,7 +31,7 @@ class WorkloadFilter:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Whose traffic a chain sees, which way and by which IP version.
+    """Whose traffic a chain sees, which way and by which IP version; None where both are counted together (eBPF).
 
     `shares_name` is true where another endpoint of the node is of the same workload (one with two interfaces, or one
     without a name), `shares_addresses` where it has the same addresses too: the interface has to tell them apart.
@@ -39,13 +39,13 @@ class Workload:
 
     endpoint: WorkloadEndpoint
     direction: Direction
-    ip_version: IPVersion
+    ip_version: IPVersion | None
     shares_name: bool = False
     shares_addresses: bool = False
 
 
 def workloads_of(
-    interfaces: Iterable[str], lookups: Lookups, ip_version: IPVersion
+    interfaces: Iterable[str], lookups: Lookups, ip_version: IPVersion | None
 ) -> Mapping[tuple[Direction, str], Workload]:
     """Workloads by direction and interface, for the interfaces that have an endpoint."""
     found = {interface: lookups.endpoint(interface) for interface in interfaces}

@@ -88,6 +88,10 @@ class Lookups:
         claims = self._policies.get(scheme) or self._index(scheme)
         return claims.owner(_suffix(chain))
 
+    def kinds(self) -> Iterable[str]:
+        """Kinds of which anything was ever held."""
+        return tuple(self._resources)
+
     def held(self, kind: str) -> Mapping[str, Resource]:
         """What is held of one kind, by its key. A datastore's thread may change it at any time."""
         return self._resources.get(kind, {})

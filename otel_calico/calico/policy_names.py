@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 
 from otel_calico.calico.chains import KIND_CODES, IdScheme, tier_of_name
-from otel_calico.calico.model import Policy, PolicyKind
+from otel_calico.calico.model import Direction, Policy, PolicyKind
 
 _COMMENT = re.compile(r"([A-Z][A-Za-z]*) (?:([^/ ]+)/)?([^/ ]+) (?:ingress|egress)")
 _NFLOG = re.compile(r"[ADP]P[IE]\d+\|(.+)")
@@ -38,6 +38,16 @@ class PolicyName:
     kind: PolicyKind
     namespace: str
     tier: str
+
+    def attributes(self, direction: Direction) -> dict[str, str]:
+        """What metrics say of the policy in one direction."""
+        return {
+            "calico.policy.name": self.name,
+            "calico.policy.kind": self.kind.value,
+            "calico.policy.namespace": self.namespace,
+            "calico.policy.tier": self.tier,
+            "calico.direction": direction.value,
+        }
 
 
 @dataclass(frozen=True, slots=True)

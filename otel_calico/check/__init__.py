@@ -20,8 +20,7 @@ from otel_calico.check.rules import check_datastore, check_names, check_rules
 from otel_calico.config import Settings
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.scanning.collector import Collector
-from otel_calico.scanning.node_scanner import NodeScanner
-from otel_calico.service.wiring import StartError, build_datastore, build_source, scan_settings
+from otel_calico.service.wiring import StartError, build_datastore, build_scanner, scan_settings
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 
@@ -40,7 +39,7 @@ def run(settings: Settings) -> int:
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
-    on_a_node = not settings.iptables.ruleset_file  # a saved ruleset needs no rights, no programs and no lock
+    on_a_node = not settings.is_saved  # what was saved needs no rights, no programs and no lock
     yield check_node_name(settings.node)
     if on_a_node:
         yield check_capabilities()
@@ -49,7 +48,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     lookups = Lookups()
     datastore = list(_check_datastore(settings, lookups))
     yield from datastore
-    scan = Collector(NodeScanner(build_source(settings.iptables), lookups, scan_settings(settings.metrics))).scan()
+    scan = Collector(build_scanner(settings, lookups, scan_settings(settings.metrics))).scan()
     snapshot = scan.snapshot
     yield check_rules(snapshot)
     if on_a_node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Literal
 
 import click
@@ -12,7 +13,7 @@ from otel_calico.cli.starting import load_settings
 from otel_calico.config import Settings
 from otel_calico.config.kinds import duration
 
-_RULESET = "iptables__ruleset_file"
+_SAVED = {"iptables__ruleset_file": "--ruleset", "ebpf__state_directory": "--ebpf-state"}
 _SERVERS = {
     "datastore__type": "--datastore-type",
     "etcd__endpoints": "--etcd-endpoints",
@@ -118,14 +119,20 @@ def explain(*, target: str, interval: float, output: Literal["text", "json"], **
 
 
 def _settings(parameters: CommandParameters, *, moving: bool) -> Settings:
-    """The settings. A saved ruleset neither moves nor has a server that knows its node."""
-    offline = parameters[_RULESET] is not None
-    if offline and (server := next((flag for key, flag in _SERVERS.items() if parameters[key] is not None), None)):
-        raise click.UsageError(f"with --ruleset no server is asked: leave out {server}, or give a --datastore-file")
-    settings = load_settings(parameters, on_a_node=not offline)
-    if moving and settings.iptables.ruleset_file:
-        raise click.UsageError("a saved ruleset does not move: leave out --interval and --watch, or --ruleset")
+    """The settings. What was saved neither moves nor has a server that knows its node."""
+    saved = _given(parameters, _SAVED)
+    if saved and (server := _given(parameters, _SERVERS)):
+        raise click.UsageError(f"with {saved} no server is asked: leave out {server}, or give a --datastore-file")
+    settings = load_settings(parameters, on_a_node=not saved)
+    if moving and settings.is_saved:
+        what = saved or "the saved one of the settings"
+        raise click.UsageError(f"what was saved does not move: leave out --interval and --watch, or {what}")
     from otel_calico import logs  # noqa: PLC0415 - structlog is not needed for help
 
     logs.configure("critical", settings.log.format)  # the command says itself what is wrong
     return settings
+
+
+def _given(parameters: CommandParameters, flags: Mapping[str, str]) -> str | None:
+    """The first of these flags that was given."""
+    return next((flag for key, flag in flags.items() if parameters[key] is not None), None)

@@ -16,7 +16,7 @@ CommandParameters = Mapping[str, str | None]
 NODE = ("node.name", "datastore.type", "etcd.endpoints", "kubernetes.kubeconfig", "iptables.backend")
 """Settings that say which node this is, and where its Calico keeps its data and its rules."""
 
-OFFLINE = ("iptables.ruleset_file", "datastore.file")
+OFFLINE = ("iptables.ruleset_file", "ebpf.state_directory", "datastore.file")
 """Settings that put files in the place of a live node."""
 
 config_option = click.option(

@@ -1,6 +1,7 @@
 """Settings: flags over environment over YAML file over defaults. The only place that reads the environment."""
 
 from otel_calico.config.calico import DatastoreSettings, EtcdSettings, KubernetesSettings, NodeSettings
+from otel_calico.config.ebpf import EbpfSettings
 from otel_calico.config.iptables import IptablesSettings
 from otel_calico.config.load import load, settings_file
 from otel_calico.config.metrics import MetricsSettings
@@ -19,6 +20,7 @@ __all__ = [
     "OPTIONS",
     "ConfigError",
     "DatastoreSettings",
+    "EbpfSettings",
     "EtcdSettings",
     "IptablesSettings",
     "KubernetesSettings",

@@ -29,7 +29,7 @@ def decide(
         datastore=_datastore(settings),
         etcd=_etcd(settings.etcd),
         kubernetes=_kubernetes(
-            settings.kubernetes, environ, offline=bool(settings.iptables.ruleset_file) and "datastore.type" not in given
+            settings.kubernetes, environ, offline=settings.is_saved and "datastore.type" not in given
         ),
         telemetry=_telemetry(settings.telemetry, pushes=settings.otlp.endpoint is not None),
         otlp=_otlp(settings.otlp),

@@ -28,6 +28,7 @@ def contradictions(settings: Settings, given: Mapping[str, Given]) -> Iterator[s
     yield from _etcd(settings, given)
     yield from _certificates(given)
     yield from _standard_input(settings, given)
+    yield from _saved(given)
     yield from _backend(settings, given)
     yield from _exporters(settings, given)
     yield from _otlp_endpoint(settings, given)
@@ -60,6 +61,11 @@ def _standard_input(settings: Settings, given: Mapping[str, Given]) -> Iterator[
             f"{_both(given, 'iptables.ruleset_file', 'datastore.file')}: standard input can be read once; "
             "give one of them a file"
         )
+
+
+def _saved(given: Mapping[str, Given]) -> Iterator[str]:
+    if "iptables.ruleset_file" in given and "ebpf.state_directory" in given:
+        yield f"{_both(given, 'iptables.ruleset_file', 'ebpf.state_directory')}: a node has rules or maps; keep one"
 
 
 def _backend(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:

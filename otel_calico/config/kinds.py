@@ -61,6 +61,15 @@ def _existing_file(given: str) -> str:
         raise ValueError(f"cannot be reached: {error.strerror}") from None
 
 
+def _existing_directory(given: str) -> str:
+    try:
+        if Path(given).is_dir():
+            return given
+    except OSError as error:
+        raise ValueError(f"cannot be reached: {error.strerror}") from None
+    raise ValueError("is no directory")
+
+
 def _file_or_stdin(given: str) -> str:
     try:
         return given if given == STANDARD_INPUT or Path(given).is_fifo() else _existing_file(given)
@@ -230,6 +239,7 @@ text = Kind(str.strip, "")
 verbatim = Kind(str, "")
 first_of_list = Kind(_first, "a name, or a comma list of which the first counts")
 existing_file = Kind(_existing_file, "a file that exists")
+existing_directory = Kind(_existing_directory, "a directory")
 file_or_stdin = Kind(_file_or_stdin, f"a file, or {STANDARD_INPUT} for standard input")
 path = Kind(str.strip, "")
 pem = Kind(_pem, "PEM text")

@@ -21,6 +21,7 @@ TITLES = {
     "etcd": "etcd",
     "kubernetes": "Kubernetes API",
     "iptables": "Reading the rules",
+    "ebpf": "Reading the eBPF dataplane",
     "metrics": "Which series",
     "prometheus": "HTTP and Prometheus",
     "web": "TLS, users and the page",

@@ -61,7 +61,7 @@ class NodeScanner:
         self._settings = settings
         self._cardinality = Cardinality(settings.cardinality)
         self._backend = ""
-        self._begin()
+        self.restart()
 
     @property
     def lookups_version(self) -> int:
@@ -84,7 +84,7 @@ class NodeScanner:
             log.exception("scan_crashed")
             return self._failed(taken, watch, "internal_error", f"{type(error).__name__}: {error}")
 
-    def _begin(self) -> None:
+    def restart(self) -> None:
         """Start every account anew."""
         self._rulesets = {version: self._begun(version) for version in IPVersion}
         self._policies = PolicyAccount()
@@ -144,7 +144,7 @@ class NodeScanner:
         backend = self._source.backend
         if self._backend and backend != self._backend:
             log.warning("backend_changed", former=self._backend, backend=backend)
-            self._begin()
+            self.restart()
         self._backend = backend
 
     def _account(self, intervals: Sequence[Interval], taken: int, failed: FailedParts) -> Sequence[Readings]:

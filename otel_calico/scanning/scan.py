@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from otel_calico.attribution.planned_ruleset import PlannedRuleset
+from otel_calico.ebpf.look import EbpfLook
 from otel_calico.series import Snapshot
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """What one scan found: its series, and the rules behind them, none where it failed.
+    """What one scan found: its series, and the rules or programs behind them, none where it failed.
 
     Holding a Scan keeps its parsed rules in memory.
     """
 
     snapshot: Snapshot
     rulesets: tuple[PlannedRuleset, ...] = ()
+    ebpf: EbpfLook | None = None
 
     @property
     def taken(self) -> float:

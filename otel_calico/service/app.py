@@ -23,7 +23,7 @@ from otel_calico.service.wiring import (
     StartError,
     build_datastore,
     build_protection,
-    build_source,
+    build_scanner,
     export_settings,
     scan_settings,
 )
@@ -46,7 +46,7 @@ def serve(settings: Settings) -> int:
     lookups = Lookups()
     try:
         datastore = build_datastore(settings, lookups)
-        scanner = NodeScanner(build_source(settings.iptables), lookups, scan_settings(settings.metrics))
+        scanner = build_scanner(settings, lookups, scan_settings(settings.metrics))
         collector = Collector(scanner, settings.metrics.freshness)
         return _run(settings, collector, datastore, lookups)
     except (StartError, DatastoreError, ListenError) as error:

@@ -14,9 +14,14 @@ from otel_calico.attribution.workloads import WorkloadFilter
 from otel_calico.calico.lookups import Lookups
 from otel_calico.config import IptablesSettings, MetricsSettings, Settings, WebSettings
 from otel_calico.datastores.datastore import Datastore, NoDatastore
-from otel_calico.scanning.node_scanner import ScanSettings
+from otel_calico.scanning.collector import Scanner
+from otel_calico.scanning.dataplane_scanner import DataplaneScanner
+from otel_calico.scanning.ebpf_scanner import EbpfScanner
+from otel_calico.scanning.node_scanner import NodeScanner, ScanSettings
 from otel_calico.sources.backends import Backend
 from otel_calico.sources.command import Limits
+from otel_calico.sources.ebpf import EbpfNode
+from otel_calico.sources.ebpf_state_directory import EbpfStateDirectory
 from otel_calico.sources.kernel import KernelSettings, KernelSource
 from otel_calico.sources.lock import XtablesLock
 from otel_calico.sources.ruleset_file import FileSource
@@ -46,6 +51,16 @@ def build_source(settings: IptablesSettings) -> RulesetSource:
     )
 
 
+def build_scanner(settings: Settings, lookups: Lookups, scan: ScanSettings) -> Scanner:
+    """What scans the node, or what was saved of one."""
+    if settings.ebpf.state_directory:
+        return EbpfScanner(EbpfStateDirectory(settings.ebpf.state_directory), lookups, scan)
+    rulesets = NodeScanner(build_source(settings.iptables), lookups, scan)
+    if settings.is_saved:
+        return rulesets
+    return DataplaneScanner(rulesets, EbpfScanner(EbpfNode(), lookups, scan))
+
+
 def felix_backends(settings: IptablesSettings) -> list[Backend]:
     """Where Felix may write, as far as its settings say."""
     if settings.nftables_mode == "Enabled" or settings.backend == "nftables":
@@ -60,11 +75,11 @@ def build_datastore(settings: Settings, lookups: Lookups) -> Datastore:
     if settings.datastore.type == "file":
         from otel_calico.datastores.file_datastore import FileDatastore  # noqa: PLC0415 - no other datastore needs YAML, 1 MB
 
-        node_name = None if settings.iptables.ruleset_file else node.name
+        node_name = None if settings.is_saved else node.name
         return FileDatastore(settings.datastore.file, node_name, node.interface_prefix, lookups)
     if settings.datastore.type == "etcdv3":
         return _etcd(settings, lookups)
-    if settings.iptables.ruleset_file and not settings.kubernetes.names_a_server:
+    if settings.is_saved and not settings.kubernetes.names_a_server:
         return NoDatastore()
     return _kubernetes(settings, lookups)
 

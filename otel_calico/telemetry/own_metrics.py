@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from otel_calico import __version__
 from otel_calico.datastores.status import KindStatus
 from otel_calico.failed_parts import ScanPart
-from otel_calico.series import Readings, ScanReport
+from otel_calico.series import EbpfReport, Readings, ScanReport
 from otel_calico.telemetry.own_metric import OwnMetric, Value
 from otel_calico.telemetry.service_state import ServiceState
 
@@ -59,6 +59,16 @@ def _report(name: str, text: str, value: Callable[[ScanReport], float]) -> OwnMe
     return OwnMetric(name, text, lambda state: _one(value(state.snapshot.report)))
 
 
+def _ebpf(name: str, text: str, value: Callable[[EbpfReport], float]) -> OwnMetric:
+    """Of nodes with the eBPF dataplane alone."""
+
+    def observe(state: ServiceState) -> Iterable[Value]:
+        report = state.snapshot.report.ebpf
+        return _one(value(report)) if report else ()
+
+    return OwnMetric(f"ebpf.{name}", text, observe)
+
+
 def _datastore(name: str, text: str, pick: Callable[[KindStatus], int], *, counter: bool = False) -> OwnMetric:
     def observe(state: ServiceState) -> Iterable[Value]:
         return _each("kind", {kind: int(pick(status)) for kind, status in state.datastore.kinds.items()})
@@ -96,7 +106,7 @@ OWN_METRICS = (
     ),
     OwnMetric(
         "backend.info",
-        "Always 1; where the rules are read: legacy, nft or nftables.",
+        "Always 1; where the rules are read: legacy, nft or nftables, or bpf where there are none.",
         lambda state: _info("backend", state.snapshot.report.backend),
     ),
     OwnMetric(
@@ -130,6 +140,23 @@ OWN_METRICS = (
         "chains.without_name",
         "Policy chains in the ruleset that neither rules nor datastore name.",
         lambda report: len(report.chains_without_name),
+    ),
+    _ebpf(
+        "rule_counters",
+        "Rules that have counted since Felix started; the map is full at otel_calico_ebpf_rule_counters_limit.",
+        lambda report: report.entries,
+    ),
+    _ebpf("rule_counters.limit", "Rules that Felix's map can count; 0 if unknown.", lambda report: report.capacity),
+    _ebpf("unknown_ids", "Rules that count and that nobody can name.", lambda report: report.unknown_ids),
+    _ebpf(
+        "incomplete_debug_files",
+        "Debug files of Felix that could not be understood.",
+        lambda report: report.incomplete_files,
+    ),
+    _ebpf(
+        "debug_files.readable",
+        "0 if Felix's debug files are not there or cannot be read: then policies are not told, or in part.",
+        lambda report: report.debug_files == "read",
     ),
     OwnMetric(
         "series",

@@ -13,9 +13,9 @@ from otel_calico.datastores.waiting import wait_in_sync
 from otel_calico.explain.node_view import NodeView
 from otel_calico.readiness import unread_rules
 from otel_calico.scanning.collector import Collector
-from otel_calico.scanning.node_scanner import NodeScanner, ScanSettings
+from otel_calico.scanning.node_scanner import ScanSettings
 from otel_calico.scanning.scan import Scan
-from otel_calico.service.wiring import StartError, build_datastore, build_source
+from otel_calico.service.wiring import StartError, build_datastore, build_scanner
 
 _PATIENCE = 5.0
 """Seconds to wait for a datastore; without it the rules tell the names they hold."""
@@ -59,8 +59,7 @@ def open_node(settings: Settings) -> Iterator[Node]:
     lookups = Lookups()
     notes: list[str] = []
     datastore = _datastore(settings, lookups, notes)
-    choice = ScanSettings(SeriesChoice(families=()))
-    collector = Collector(NodeScanner(build_source(settings.iptables), lookups, choice), freshness=0.0)
+    collector = Collector(build_scanner(settings, lookups, ScanSettings(SeriesChoice(families=()))), freshness=0.0)
     try:
         _wait_for(datastore, notes)
         yield Node(collector, lookups, settings.node.interface_prefix, notes)
@@ -71,7 +70,7 @@ def open_node(settings: Settings) -> Iterator[Node]:
 
 def _datastore(settings: Settings, lookups: Lookups, notes: list[str]) -> Datastore:
     is_file = settings.datastore.type == "file"
-    if settings.iptables.ruleset_file and not is_file:
+    if settings.is_saved and not is_file:
         return NoDatastore()
     try:
         datastore = build_datastore(settings, lookups)

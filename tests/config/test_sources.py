@@ -46,6 +46,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "iptables.backend": ("NFT", "nft"),
     "iptables.nftables_mode": ("enabled", "Enabled"),
     "iptables.ruleset_file": ("{file}", "{file}"),
+    "ebpf.state_directory": ("{directory}", "{directory}"),
     "iptables.lock_file": ("/run/other.lock", "/run/other.lock"),
     "iptables.lock_wait": ("500ms", 0.5),
     "iptables.time_limit": ("1m", 60.0),
@@ -96,7 +97,7 @@ OWN = {option.key: option.own.name for option in OPTIONS}
 @pytest.fixture
 def examples(tmp_path: Path) -> dict[str, tuple[str, Any]]:
     """EXAMPLES with files that exist."""
-    files = {"{file}": tmp_path / "some.pem", "{calico}": tmp_path / "calicoctl.cfg"}
+    files = {"{file}": tmp_path / "some.pem", "{calico}": tmp_path / "calicoctl.cfg", "{directory}": tmp_path}
     files["{file}"].write_text("x")
     files["{calico}"].write_text("kind: CalicoAPIConfig\nspec: {}\n")
 

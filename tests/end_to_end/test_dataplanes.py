@@ -84,7 +84,7 @@ def test_the_ebpf_dataplane_is_recognised_and_said_until_felix_writes_rules_agai
         ready = service.get("/readyz")
         assert ready.status == 503
         assert "eBPF dataplane" in ready.text
-        assert "nodeSelector" in ready.text
+        assert "ebpf.enabled" in ready.text
 
         for ip_version in IPVersion:
             node.namespace.run("ip6tables-nft" if ip_version is IPVersion.V6 else "iptables-nft", "-F")

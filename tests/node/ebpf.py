@@ -12,6 +12,7 @@ from pathlib import Path
 
 from otel_calico.ebpf.bpftool import read_entries, read_links
 from otel_calico.ebpf.map_entries import RULE_COUNTERS
+from otel_calico.sources.bpf_syscall import map_info, pinned_map
 from otel_calico.sources.ebpf import DEBUG_FILES, PINNED, EbpfPaths
 from otel_calico.sources.pinned_maps import possible_cpus
 from tests.node.bpf_maps import HASH, PER_CPU_HASH, BpfMap
@@ -58,10 +59,12 @@ class EbpfMachine:
         self.write_debug_files({path.name: path.read_bytes() for path in state.glob("run-calico-bpf-policy/*.json")})
         self.have_interfaces(read_links((state / "ip-link.txt").read_text()))
 
-    def pin(self, name: str, entries: Mapping[bytes, Sequence[bytes]]) -> None:
-        """Pin a map of Felix's with these entries."""
+    def pin(self, name: str, entries: Mapping[bytes, Sequence[bytes]], size: int = 8) -> None:
+        """Pin a map of Felix's with these entries; `size` is that of its values if there are none."""
         per_cpu = not name.startswith("cali_iface")
-        key_size, size = (len(next(iter(entries))), len(next(iter(entries.values()))[0])) if entries else (8, 8)
+        key_size = 8 if per_cpu else 4
+        if entries:
+            size = len(next(iter(entries.values()))[0])
         most = _RULES if name == RULE_COUNTERS else _INTERFACES if per_cpu else _STATES
         with BpfMap(PER_CPU_HASH if per_cpu else HASH, key_size, size, most) as made:
             made.update({key: _on_these_cpus(values) if per_cpu else values for key, values in entries.items()})
@@ -83,6 +86,22 @@ class EbpfMachine:
         for index, name in names.items():
             if index > 1 and have.get(index) != name:
                 self.namespace.run("ip", "link", "add", name, "index", str(index), "type", "bridge")
+
+    def forget_counters(self) -> None:
+        """Have maps as large as before, without entries."""
+        for path in list(self.pinned.iterdir()):
+            if not path.name.startswith("cali_iface"):
+                with pinned_map(path) as descriptor:
+                    size = map_info(descriptor).value_size
+                self.pin(path.name, {}, size)
+
+    def pin_stale_counters(self, dump: Path) -> None:
+        """Have the interface counters of a former release beside."""
+        self.pin(dump.stem, read_entries(dump.read_bytes()))
+
+    def remove_debug_files(self) -> None:
+        """As Felix does when it starts with policy debug off."""
+        shutil.rmtree(self.debug_files)
 
     def switch_off(self) -> None:
         """Be as Felix leaves a node when its eBPF dataplane is switched off: the debug files stay."""

@@ -12,10 +12,9 @@ from otel_calico.config import load
 from otel_calico.metrics import FAMILIES
 from otel_calico.prometheus.text_format import TextFormat
 from otel_calico.scanning.collector import Collector
-from otel_calico.scanning.node_scanner import NodeScanner
 from otel_calico.series import Snapshot
 from otel_calico.service.exporters import Exporters
-from otel_calico.service.wiring import build_datastore, build_source, export_settings, scan_settings
+from otel_calico.service.wiring import build_datastore, build_scanner, export_settings, scan_settings
 from tests.recordings.recording import Moment, Recording
 
 NODE_NAME = "node-1"
@@ -38,7 +37,7 @@ class Replay:
         settings = load({"NODENAME": NODE_NAME, **(env or {})}, flags)
         lookups = Lookups()
         datastore = build_datastore(settings, lookups)
-        scanner = NodeScanner(build_source(settings.iptables), lookups, scan_settings(settings.metrics))
+        scanner = build_scanner(settings, lookups, scan_settings(settings.metrics))
         self._collector = Collector(scanner, settings.metrics.freshness)
         page = Exporters(export_settings(settings), self._collector, datastore.status).page
         assert page is not None

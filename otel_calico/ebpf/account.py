@@ -1,0 +1,104 @@
+"""The account of a node with the eBPF dataplane: its series since the start, look after look. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from otel_calico.accounting.last_hits import LastHits, PolicyKey, policy_key
+from otel_calico.attribution.planner import SeriesChoice
+from otel_calico.calico.lookups import Lookups
+from otel_calico.ebpf.bookings import Bookings, bookings, drops
+from otel_calico.ebpf.counted import Counted, PolicyVerdict
+from otel_calico.ebpf.drop_reasons import POLICY
+from otel_calico.ebpf.gains import InterfaceCounterGains, RuleGains
+from otel_calico.ebpf.plan import EbpfPlan, ExactKey, InterfaceDrop, NodeDrop, RuleKey
+from otel_calico.ebpf.planner import EbpfPlanner
+from otel_calico.ebpf.since_start import SinceStart
+from otel_calico.ebpf.state import DebugFiles, EbpfState
+from otel_calico.metrics import (
+    NO_POLICY_DROP,
+    NODE_DROPPED,
+    POLICY_ACCEPT,
+    POLICY_ACCEPT_DROP,
+    POLICY_PACKETS,
+    RULE,
+    WORKLOAD_ACCEPTED,
+    WORKLOAD_DROPPED,
+)
+from otel_calico.series import Readings
+
+_EXACT = (NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP)
+
+
+class EbpfAccount:
+    """Follows one node. `plan` is that of the last look."""
+
+    def __init__(self, lookups: Lookups, choice: SeriesChoice) -> None:
+        self._families = choice.families
+        self._planner = EbpfPlanner(lookups, choice)
+        self._rule_gains = RuleGains()
+        self._interface_gains = InterfaceCounterGains()
+        self._other_drops: set[InterfaceDrop] = set()
+        self._looked_at: int | None = None
+        self._policy_keys: Mapping[PolicyVerdict, PolicyKey] = {}
+        self._last_hits = LastHits()
+        self._policies = SinceStart[PolicyVerdict](POLICY_PACKETS)
+        self._rules = SinceStart[RuleKey](RULE[0])
+        self._node_drops = SinceStart[NodeDrop](NODE_DROPPED[0])
+        self._accepted = SinceStart[tuple[str, int]](WORKLOAD_ACCEPTED)
+        self._dropped = SinceStart[InterfaceDrop](WORKLOAD_DROPPED[0])
+        self._exact = {metric: SinceStart[ExactKey](metric) for metric in _EXACT}
+        self.plan = EbpfPlan()
+
+    def unknown_ids(self, state: EbpfState) -> int:
+        """How many of the ids that count nobody can explain."""
+        return len(state.rules.keys() - self.plan.counted.keys())
+
+    def read(self, state: EbpfState, found: Mapping[int, Counted], taken: int) -> Sequence[Readings]:
+        """The readings of this look, taken at this Unix time in nanoseconds.
+
+        `found` says what ids count where the debug files cannot be read.
+        """
+        former, since = self.plan, taken if self._looked_at is None else self._looked_at
+        self._looked_at = taken
+        interface_gains = self._interface_gains.look(state)
+        self._follow_other_drops(state, {drop for drop, _ in drops(interface_gains)})
+        counted = self._planner.counted(state, found)
+        if state.programs.files is DebugFiles.REMOVED:
+            self._rule_gains.pass_over(state.rules)
+        rule_gains = self._rule_gains.look(state.rules, counted)
+        self.plan = self._planner.plan(state, counted, self._other_drops)
+        booked = bookings(self.plan, former, rule_gains, interface_gains)
+        return list(self._readings(booked, since, taken))
+
+    def _follow_other_drops(self, state: EbpfState, happened: set[InterfaceDrop]) -> None:
+        """Keep which drops for other reasons than policy ever happened, of the interfaces there are."""
+        interfaces = set(state.names.values())
+        self._other_drops = {
+            drop for drop in self._other_drops | happened if drop.reason != POLICY and drop.interface in interfaces
+        }
+
+    def _readings(self, booked: Bookings, since: int, taken: int) -> Sequence[Readings]:
+        plan = self.plan
+        readings: list[Readings] = []
+        if "accountant" in self._families:
+            readings += (
+                account.read(plan.exact_labels.get(metric, {}), booked.exact, since)
+                for metric, account in self._exact.items()
+            )
+        if "policy" in self._families:
+            readings.append(self._policies.read(plan.policies, booked.policies, since))
+            readings.append(self._read_last_hits(booked, taken))
+            readings.append(self._node_drops.read(plan.node_drops, booked.node_drops, since))
+        if "workload" in self._families:
+            readings.append(self._accepted.read(plan.accepted, booked.accepted, since))
+            readings.append(self._dropped.read(plan.dropped, booked.dropped, since))
+        if "rule" in self._families:
+            readings.append(self._rules.read(plan.rules, booked.rules, since))
+        return [one for one in readings if one.series.labels]
+
+    def _read_last_hits(self, booked: Bookings, taken: int) -> Readings:
+        if self._policy_keys.keys() != self.plan.policies.keys():
+            self._policy_keys = {decides: policy_key(labels) for decides, labels in self.plan.policies.items()}
+        hit = {self._policy_keys[decides] for decides in booked.policies if decides in self._policy_keys}
+        return self._last_hits.read(dict.fromkeys(self._policy_keys.values()), hit, taken)

@@ -1,0 +1,82 @@
+"""What the counters of the eBPF dataplane gained from look to look. Pure.
+
+An entry that is new counts in full: entries are made by the first packet, and Felix deletes those of rules that are
+gone. One that fell was deleted and made anew. What counted before the first look is history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from operator import add, lt, sub
+
+from otel_calico.ebpf.map_entries import InterfaceCounters, InterfaceHook, RuleCounters
+from otel_calico.ebpf.state import EbpfState
+
+InterfaceGains = Mapping[tuple[str, int], Sequence[int]]
+"""By interface and hook: what each counter gained."""
+
+
+class RuleGains:
+    """Rule counters, look after look."""
+
+    def __init__(self) -> None:
+        self._booked: dict[int, int] | None = None
+
+    def look(self, rules: RuleCounters, known: Container[int]) -> Mapping[int, int]:
+        """What each of the known ids gained since it was last told. The others are told of once they are known."""
+        if self._booked is None:
+            self._booked = dict(rules)
+            return {}
+        booked = self._booked
+        for gone in booked.keys() - rules.keys():
+            del booked[gone]
+        gains: dict[int, int] = {}
+        for match_id, packets in rules.items() - booked.items():
+            if match_id in known:
+                before = booked.get(match_id, 0)
+                if gained := packets - before if packets >= before else packets:
+                    gains[match_id] = gained
+                booked[match_id] = packets
+        return gains
+
+    def pass_over(self, rules: RuleCounters) -> None:
+        """Take what is counted now as history."""
+        self._booked = dict(rules)
+
+
+class InterfaceCounterGains:
+    """Interface counters of all maps, look after look: an upgrade of Calico leaves the former release's map."""
+
+    def __init__(self) -> None:
+        self._maps: Mapping[str, InterfaceCounters] | None = None
+        self._names: Mapping[int, str] = {}
+
+    def look(self, state: EbpfState) -> InterfaceGains:
+        """What the counters of interfaces that exist gained; those that gained nothing are left out."""
+        former, former_names = self._maps, self._names
+        self._maps, self._names = state.interfaces, state.names
+        if former is None:
+            return {}
+        gains: dict[tuple[str, int], Sequence[int]] = {}
+        for name, counters in state.interfaces.items():
+            before = former.get(name, {})
+            for place, numbers in _moved(counters, before):
+                interface = state.names.get(place.ifindex)
+                if interface is None:
+                    continue
+                known = before.get(place) if former_names.get(place.ifindex) == interface else None
+                gained = _gained(numbers, known)
+                key = interface, place.hook
+                gains[key] = list(map(add, gains[key], gained)) if key in gains else gained
+        return gains
+
+
+def _moved(counters: InterfaceCounters, before: InterfaceCounters) -> Iterable[tuple[InterfaceHook, Sequence[int]]]:
+    return ((place, numbers) for place, numbers in counters.items() if before.get(place) != numbers)
+
+
+def _gained(numbers: Sequence[int], before: Sequence[int] | None) -> Sequence[int]:
+    """All counters of an entry are deleted together: one that fell tells that all began anew."""
+    if before is None or len(before) != len(numbers) or any(map(lt, numbers, before)):
+        return numbers
+    return list(map(sub, numbers, before))
