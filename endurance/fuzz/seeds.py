@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 from endurance.fuzz.targets import KINDS
 from otel_calico.calico.model import IPVersion
@@ -27,6 +28,7 @@ tls_server_config: {cert_file: a.pem, key_file: b.pem, client_auth_type: NoClien
 http_server_config: {headers: {Strict-Transport-Security: max-age=1}}
 basic_auth_users: {prometheus: $2b$04$abcdefghijklmnopqrstuuVv3sNkR2UH0hTnIbsFzXyTqIY7mOZJO}
 """
+_CHOICES = 2000  # bytes that choose a history of some looks
 _LONGEST = 60_000  # bytes of a seed; a fuzzer does little with more
 
 
@@ -83,4 +85,5 @@ _WELL_FORMED: dict[str, Callable[[], list[bytes]]] = {
     "kubeconfig": lambda: [_KUBECONFIG.encode()],
     "settings": _settings,
     "web_config": lambda: [_WEB.encode()],
+    "scans": lambda: [Random(number).randbytes(_CHOICES) for number in range(3)],  # noqa: S311 - choices, no secrets
 }

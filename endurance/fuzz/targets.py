@@ -21,6 +21,9 @@ from otel_calico.ruleset.parse import parse
 from otel_calico.ruleset.ruleset import Ruleset
 from otel_calico.web.config_file import WebConfigError
 from otel_calico.web.config_file import read as read_web_config
+from tests.damage.test_damage import (
+    test_every_scan_of_a_damaged_history_is_good_or_fails_with_its_name as random_history,
+)
 
 Target = Callable[[bytes], None]
 
@@ -96,9 +99,14 @@ def web_config(data: bytes) -> None:
             read_web_config(Path(file.name))
 
 
+def scans(data: bytes) -> None:
+    """A history of a node whose rulesets are damaged, from their text to the page: the bytes choose what happens."""
+    random_history.hypothesis.fuzz_one_input(data)
+
+
 TARGETS: dict[str, Target] = {
     target.__name__: target
-    for target in (ruleset, nft_export, resource, export, api_list, kubeconfig, settings, web_config)
+    for target in (ruleset, nft_export, resource, export, api_list, kubeconfig, settings, web_config, scans)
 }
 
 

@@ -83,4 +83,6 @@ def _parted(plan: SharedSeries, gains: Sequence[int], chain: ChainInterval) -> l
             least = decisions.least(share.verdict, share.member, gain, octets=plan.metric.counts_bytes)
         rests[share.whole] -= least
         proven.append(least)
+    if min(rests) < 0:  # the lines contradict each other: a packet passed between the reading of two
+        return [*gains, *(0 for _ in proven)]
     return rests + proven

@@ -180,3 +180,16 @@ def test_a_policy_that_lost_its_allow_rule_is_not_cleared_of_what_it_allowed_bef
     shop.send("cali1", 53, 5)
     shop.kernel.write(render(node_with(WEB, replace(DNS, ingress=()))))
     assert shop.look() == {"cali1 web,dns allow": 5}
+
+
+def test_members_are_given_no_more_than_the_group_did_though_a_packet_passed_between_two_lines_of_the_dump() -> None:
+    web, dns = (replace(one, ingress=(*one.ingress, deny(UDP, 9))) for one in (WEB, DNS))
+    shop = Shop(node_with(web, dns))
+    shop.look()
+    shop.send("cali1", 80, 7)
+    lines = shop.kernel.dump().split("\n")
+    accepted = next(
+        place for place, line in enumerate(lines) if "-A cali-tw-cali1" in line and "Return if policy accepted" in line
+    )
+    lines[accepted] = lines[accepted].replace("[7:420]", "[6:360]")
+    assert shop.look("\n".join(lines)) == {"cali1 web,dns allow": 6, "cali1 web,dns deny": 1}

@@ -33,7 +33,7 @@ def test_seeds_and_kept_inputs_break_nothing(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", sorted(TARGETS.keys() - {"scans"}))  # which Hypothesis fuzzes in tests/damage
 def test_a_spoilt_text_breaks_nothing(name: str) -> None:
     @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(seeds(name)), EDITS)
