@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from otel_calico.calico.model import IPVersion, WorkloadEndpoint
 from tests.numbers.endpoint_count import EndpointCount, workloads
-from tests.numbers.endpoint_lines import POLICY_CHAINS, deciding, members, tiers
+from tests.numbers.endpoint_lines import POLICY_CHAINS, deciding, members
 from tests.numbers.look import DIRECTIONS, UNITS, Key, Labels, Look, Naming, Number, kernels_value, key
 
 
@@ -106,7 +106,7 @@ def _label(look: Look, naming: Naming) -> Callable[[str, str], str]:
 
 
 def _policy_labels(look: Look, chain: str, naming: Naming) -> Labels:
-    tier = _tier(look, chain)
+    tier = look.tier_of.get(chain, "default")
     name = naming(look.version, chain, tier)
     return {
         "calico.policy.name": name.label if name else chain,
@@ -115,15 +115,6 @@ def _policy_labels(look: Look, chain: str, naming: Naming) -> Labels:
         "calico.policy.tier": tier if name else "",
         "calico.direction": DIRECTIONS[chain[:8]],
     }
-
-
-def _tier(look: Look, policy: str) -> str:
-    for name, lines in look.now.items():
-        if name.startswith(("cali-tw-", "cali-fw-")):
-            for tier in tiers(lines):
-                if any(policy in members(look.now, jump.target) for jump, _ in tier.jumps):
-                    return tier.name
-    return "default"
 
 
 def _told_apart(look: Look, naming: Naming) -> dict[str, Labels]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from otel_calico.calico.model import IPVersion
 from tests.numbers.dump_reading import Chains, Line
+from tests.numbers.endpoint_lines import members, tiers
 
 DIRECTIONS = {"cali-tw-": "ingress", "cali-fw-": "egress", "cali-pi-": "ingress", "cali-po-": "egress"}
 UNITS = {"packets": False, "bytes": True}
@@ -48,6 +50,17 @@ class Look:
     now: Chains
     before: Chains | None
     previous: float
+
+    @cached_property
+    def tier_of(self) -> Mapping[str, str]:
+        """The tier in which some endpoint meets a policy, by the policy's chain."""
+        found: dict[str, str] = {}
+        for name, lines in self.now.items():
+            for tier in tiers(lines) if name.startswith(("cali-tw-", "cali-fw-")) else ():
+                for jump, _ in tier.jumps:
+                    for policy in members(self.now, jump.target):
+                        found.setdefault(policy, tier.name)
+        return found
 
     def old(self, chain: str) -> Mapping[str, Line]:
         return {line.hash: line for line in (self.before or {}).get(chain, ())}

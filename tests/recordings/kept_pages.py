@@ -24,8 +24,12 @@ _LAST_HIT = re.compile(r"^(calico_policy_last_hit_time_seconds\{.*\}) [1-9]\d*$"
 
 
 def page(recording: Recording) -> str:
-    """The page after all packets, without what the clock, the machine and our own version say."""
-    text = pages(recording)[Moment.AFTER]
+    """The page after all packets, as it is kept."""
+    return masked(pages(recording)[Moment.AFTER])
+
+
+def masked(text: str) -> str:
+    """A page without what the clock, the machine and our own version say."""
     text = _LAST_HIT.sub(r"\1 …", _VALUE_VARIES.sub(r"\1 …", text))
     about_us = ("target_info{", "otel_calico_build_info{")
     lines = (_LABELS_VARY.sub('"…"', line) if line.startswith(about_us) else line for line in text.splitlines())

@@ -51,6 +51,7 @@ def chains(sequence: DumpSequence, dump: str) -> Chains:
     return read_native(dump) if sequence.dataplane == NATIVE else read(dump)
 
 
+@cache
 def endpoints(sequence: DumpSequence) -> Mapping[str, WorkloadEndpoint]:
     """A pod for each interface of the sequence, named after it."""
     found = {name for dump in sequence.dumps for name in chains(sequence, dump)}
