@@ -8,6 +8,7 @@ import click
 
 from otel_calico import logs
 from otel_calico.calico.lookups import Lookups
+from otel_calico.check.ebpf import check_ebpf
 from otel_calico.check.finding import Finding, Level
 from otel_calico.check.machine import (
     check_capabilities,
@@ -50,8 +51,11 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield from datastore
     scan = Collector(build_scanner(settings, lookups, scan_settings(settings.metrics))).scan()
     snapshot = scan.snapshot
-    yield check_rules(snapshot)
-    if on_a_node:
+    if scan.ebpf:
+        yield from check_ebpf(snapshot, scan.ebpf)
+    else:
+        yield check_rules(snapshot)
+    if on_a_node and not scan.ebpf:
         yield check_lock(settings.iptables, snapshot.report.backend)
     if not snapshot.failure and all(finding.level is not Level.FAIL for finding in datastore):
         yield from check_names(scan, lookups, settings.node.name)

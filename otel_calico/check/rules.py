@@ -42,7 +42,7 @@ def check_rules(snapshot: Snapshot) -> Finding:
     report = snapshot.report
     if snapshot.failure:
         text = snapshot.failure.message
-        section = "eBPF" if snapshot.failure.kind == "ebpf_dataplane" else "Rules"
+        section = "eBPF" if report.dataplane == "ebpf" else "Rules"
         return Finding(Level.FAIL, "rules", text, f"see docs/troubleshooting.md, section {section}")
     rules = ", ".join(f"{count} {version} rules" for version, count in report.rules.items())
     text = f"{report.backend} backend, {rules}"
@@ -63,6 +63,8 @@ def check_names(scan: Scan, lookups: Lookups, node_name: str) -> Iterator[Findin
     unknown, unnamed = report.interfaces_without_workload, report.chains_without_name
     yield _check_workloads([name for name in unknown if name not in hosts], lookups, node_name)
     yield from _check_host_endpoints(hosts, hosts & set(unknown), lookups)
+    if scan.ebpf:
+        return  # its programs hold the names of all policies
     if unnamed:
         remedy = "their policies are not in the datastore (any more); series show the chain's name"
         yield Finding(Level.WARN, "policies", f"no name for {_some(unnamed)}", remedy)

@@ -28,9 +28,10 @@ class ProgramRule:
 
 @dataclass(frozen=True, slots=True)
 class ProgramPolicy:
-    """One policy in one direction."""
+    """One policy in one direction. `id_name` is what stands for its name in match ids."""
 
     name: PolicyName
+    id_name: str
     direction: Direction
     rules: tuple[ProgramRule, ...]
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from otel_calico.calico.chains import KIND_CODES
 from otel_calico.calico.model import Direction, PolicyKind, Verdict
 from otel_calico.calico.policy_names import PolicyName, ProgrammedName, canonical
 from otel_calico.ebpf.match_ids import NO_PROFILE
@@ -47,6 +48,7 @@ _LOCAL_POLICY = "to_or_from_host"
 @dataclass(slots=True)
 class _Policy:
     name: PolicyName
+    id_name: str
     rules: list[ProgramRule] = field(default_factory=list)
 
 
@@ -159,8 +161,10 @@ class ProgramReader:
 
     def _start_policy(self, kind: str | None, namespace: str | None, name: str) -> None:
         if self._tier:
-            programmed = ProgrammedName(namespace or "", name, _KINDS.get(kind or ""))
-            self._policy = _Policy(canonical(programmed, self._tier.name))
+            known = _KINDS.get(kind or "")
+            parts = (KIND_CODES.get(known, kind) if known else kind, namespace, name)
+            programmed = ProgrammedName(namespace or "", name, known)
+            self._policy = _Policy(canonical(programmed, self._tier.name), "/".join(part for part in parts if part))
             self._tier.policies.append(self._policy)
 
     def _end_tier(self, verdict: str | None) -> None:
@@ -204,7 +208,9 @@ def _frozen(tiers: Iterable[_Tier], direction: Direction) -> tuple[ProgramTier, 
         ProgramTier(
             tier.name,
             direction,
-            tuple(ProgramPolicy(policy.name, direction, tuple(policy.rules)) for policy in tier.policies),
+            tuple(
+                ProgramPolicy(policy.name, policy.id_name, direction, tuple(policy.rules)) for policy in tier.policies
+            ),
             tier.end,
         )
         for tier in tiers

@@ -1,8 +1,8 @@
 """A container as kubelet and runtime would make it from a rendered pod: its files, its environment, its rights.
 
 The image is this machine's root, under a layer of its own; volumes are mounted where the pod says. Of the host's paths
-/run is the node's, all others are below `Container.host`. What cannot be had without a runtime: the seccomp profile,
-and a /proc with parts masked.
+/run and /sys are the node's, all others are below `Container.host`. What cannot be had without a runtime: the seccomp
+profile, and a /proc with parts masked.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Container:
 
     def _mounted(self, mount: Mapping[str, Any]) -> list[str]:
         (volume,) = (one for one in self._pod["volumes"] if one["name"] == mount["name"])
-        inside = f"container{mount['mountPath']}"
+        inside = f"container{mount['mountPath']}".replace("/var/run/", "/run/")  # a link, which would lead out of it
         source = self._source(volume)
         make = f"mkdir -p $(dirname {inside}); touch {inside}" if _is_file(volume) else f"mkdir -p {inside}"
         read_only = [f"mount -o remount,bind,ro {inside}"] if mount.get("readOnly") else []
@@ -130,8 +130,8 @@ class Container:
         return [self._secrets[source["secret"]["name"]] for source in volume["projected"]["sources"]]
 
     def _on_host(self, volume: Mapping[str, Any]) -> str:
-        path = str(volume["hostPath"]["path"])
-        return path if path.startswith("/run/") else f"{self.host}{path}"
+        path = str(volume["hostPath"]["path"]).replace("/var/run/", "/run/")
+        return path if path.startswith(("/run/", "/sys/")) else f"{self.host}{path}"
 
     def _made_on_host(self, volume: Mapping[str, Any]) -> list[str]:
         made = {"FileOrCreate": "touch", "DirectoryOrCreate": "mkdir -p"}.get(

@@ -31,7 +31,12 @@ NEEDED = {
 ONLY_WITH = {
     "etcd-tls": {"reads /var/lib/calico of the host"},
     "etcd-from-calico": {"reads /var/lib/calico of the host"},
-    "kubernetes": {"reads /sys/fs/bpf of the host"},
+    "kubernetes": {
+        "reads /sys/fs/bpf of the host",
+        "reads /var/run/calico of the host",
+        "capability BPF",
+        "capability DAC_READ_SEARCH",
+    },
 }
 
 

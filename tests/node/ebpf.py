@@ -99,6 +99,11 @@ class EbpfMachine:
         """Have the interface counters of a former release beside."""
         self.pin(dump.stem, read_entries(dump.read_bytes()))
 
+    def close_directories(self) -> None:
+        """Let nobody search the directories of the debug files, as Felix makes them."""
+        for directory in (self.debug_files, self.debug_files.parent):
+            directory.chmod(0o600)
+
     def remove_debug_files(self) -> None:
         """As Felix does when it starts with policy debug off."""
         shutil.rmtree(self.debug_files)

@@ -110,9 +110,15 @@ httpGet:
   mountPath: /web
   readOnly: true
 {{- end }}
-{{- if .Values.ebpf.mountBpfFs }}
+{{- if .Values.ebpf.enabled }}
+# Propagated, so that a bpffs that the host mounts later is seen.
 - name: bpf
   mountPath: /sys/fs/bpf
+  mountPropagation: HostToContainer
+  readOnly: true
+- name: calico-run
+  mountPath: /var/run/calico
+  mountPropagation: HostToContainer
   readOnly: true
 {{- end }}
 {{- with .Values.extraVolumeMounts }}
@@ -165,11 +171,15 @@ httpGet:
           name: {{ . }}
       {{- end }}
 {{- end }}
-{{- if .Values.ebpf.mountBpfFs }}
+{{- if .Values.ebpf.enabled }}
 - name: bpf
   hostPath:
     path: /sys/fs/bpf
     type: Directory
+- name: calico-run
+  hostPath:
+    path: /var/run/calico
+    type: DirectoryOrCreate
 {{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
