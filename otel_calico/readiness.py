@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from otel_calico.datastores.status import DatastoreStatus
 from otel_calico.series import ScanReport, Snapshot
 
+_MOST_NAMES = 5
 _REMEDY = "`otel-calico check` tells what to do."
 
 
@@ -34,6 +35,8 @@ def unread_rules(report: ScanReport) -> Iterator[str]:
         yield f"{version} is left out: {reason}"
     if lines := report.malformed_lines:
         yield f"{lines} line{'' if lines == 1 else 's'} of the rules could not be read: what they counted is left out"
+    if missing := report.missing_chains:
+        yield f"rules jump to chains that are missing, whose own counts are left out: {some(missing)}"
     yield from report.notes
 
 
@@ -50,6 +53,13 @@ def _unwatched(status: DatastoreStatus) -> Iterator[str]:
     for name, kind in status.kinds.items():
         if kind.in_sync and not kind.connected:
             yield f"{name}: not watched now, the last known state is used. {kind.last_error}".rstrip()
+
+
+def some(names: Collection[str]) -> str:
+    """The first names in their order, and how many more there are."""
+    listed = ", ".join(sorted(names)[:_MOST_NAMES])
+    more = len(names) - _MOST_NAMES
+    return f"{listed} and {more} more" if more > 0 else listed
 
 
 def _with_remedy(reason: str) -> str:

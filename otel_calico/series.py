@@ -113,6 +113,8 @@ class ScanReport:
     malformed_lines: int = 0
     interfaces_without_workload: tuple[str, ...] = ()
     chains_without_name: tuple[str, ...] = ()
+    missing_chains: tuple[str, ...] = ()  # jumped to, and not in the dump
+    contradicted_tiers: tuple[str, ...] = ()  # chain, tier, and what the comment says instead
     below_minimum: bool = False  # MINIMUM_COUNTER left this scan out
     series_left_out: Mapping[Metric, int] = field(default_factory=dict)  # by the limit on series
     unlocked: bool = False  # legacy tables were read without the xtables lock

@@ -12,6 +12,7 @@ from otel_calico.attribution.endpoint_chain import DEFAULT_TIER, TierBlock
 from otel_calico.attribution.label_sets import columns, told_apart
 from otel_calico.attribution.plan import DifferenceSeries, EndpointPlan, RawSeries
 from otel_calico.attribution.targets import Targets, known_jumps
+from otel_calico.attribution.tiers import tier_of
 from otel_calico.attribution.workloads import Workload
 from otel_calico.calico.model import Direction, IPVersion
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP
@@ -23,7 +24,7 @@ TYPES = {Direction.INGRESS: "tw", Direction.EGRESS: "fw"}
 
 def plan_accountant(tiers: Sequence[TierBlock], targets: Targets) -> EndpointPlan:
     """The chain's series, without the labels that all of them share."""
-    drops = [(_drop_labels(tier.tier), "", tier.drop) for tier in tiers if tier.drop is not None]
+    drops = [(_drop_labels(tier_of(tier, targets)), "", tier.drop) for tier in tiers if tier.drop is not None]
     known = [(tier, jump, {"policy": target.label}) for tier in tiers for jump, target in known_jumps(tier, targets)]
     accepts = [(policy, jump.target, jump.accepted) for _, jump, policy in known]
     denies = [

@@ -56,13 +56,20 @@ class PolicyJump:
 class TierBlock:
     """The rules of one tier. `drop` is its end-of-tier drop, None where the tier passes packets on by default.
 
-    `leaving` is the first rule after the tier that every packet leaving it reaches.
+    `leaving` is the first rule after the tier that every packet leaving it reaches. `started` and `ended` are the names
+    in the comments of its first and last rule, empty where they have none; `tiers.py` tells which counts.
     """
 
-    tier: str
     jumps: tuple[PolicyJump, ...]
     drop: int | None
     leaving: int | None
+    started: str = ""
+    ended: str = ""
+
+    @property
+    def tier(self) -> str:
+        """What its comments say."""
+        return self.ended or self.started or DEFAULT_TIER
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,8 @@ class EndpointChain:
 class _OpenTier:
     """A tier whose end has not been reached yet."""
 
-    tier: str
+    started: str
+    ended: str = ""
     entered: list[tuple[str, int]] = field(default_factory=list)
     accepted: dict[int, int] = field(default_factory=dict)
     guard: int | None = None  # first rule after the jumps that only undecided packets reach
@@ -113,7 +121,7 @@ class _OpenTier:
             accepted = self.accepted.get(entered)
             if accepted is not None:
                 jumps.append(PolicyJump(target, entered, accepted, following))
-        return TierBlock(self.tier, tuple(jumps), self.drop, leaving)
+        return TierBlock(tuple(jumps), self.drop, leaving, self.started, self.ended)
 
 
 def read_endpoint_chain(rules: Sequence[Rule | None]) -> EndpointChain:
@@ -131,7 +139,7 @@ def read_endpoint_chain(rules: Sequence[Rule | None]) -> EndpointChain:
                 tiers.append(current.close(leaving=position))
             current = _OpenTier(started) if started else None
         elif rule.target and rule.target.startswith((*_POLICY_TARGETS, *_GROUP_TARGETS)):
-            current = current or _OpenTier(DEFAULT_TIER)  # v3.28 has no start line
+            current = current or _OpenTier("")  # v3.28 has no start line
             current.entered.append((rule.target, position))
             pass_mark = rule.mark.mask if rule.mark else pass_mark
         elif rule.target == "RETURN" and rule.mark and rule.mark.all_set:
@@ -177,7 +185,7 @@ def _read_end_of_tier(current: _OpenTier, rule: Rule, position: int) -> None:
         current.drop = position
         # The end line names its tier from v3.30; v3.28 has neither line and only the default tier.
         for match in filter(None, map(_END_OF_TIER.match, rule.comments)):
-            current.tier = match[1]
+            current.ended = match[1]
 
 
 def _established(rules: Sequence[Rule | None]) -> int | None:

@@ -14,6 +14,7 @@ from otel_calico.attribution.endpoint_chain import PolicyJump, TierBlock
 from otel_calico.attribution.label_sets import columns
 from otel_calico.attribution.plan import Difference, DifferenceSeries, GroupJump, Share, SharedSeries
 from otel_calico.attribution.targets import Target, Targets, known_jumps
+from otel_calico.attribution.tiers import tier_of
 from otel_calico.calico.model import Verdict
 from otel_calico.metrics import Metric
 from otel_calico.series import Labels
@@ -43,13 +44,14 @@ Count = Whole | Part
 def counts(tiers: Sequence[TierBlock], targets: Targets) -> Iterator[tuple[Labels, str, Count]]:
     """Labels of each count, and the chain of its policy or group. A group's parts follow it."""
     for tier in tiers:
+        name = tier_of(tier, targets)
         for jump, target in known_jumps(tier, targets):
             for whole in _wholes(tier, jump, target, targets):
-                yield _attributes(target.label, tier, whole.verdict), jump.target, whole
+                yield _attributes(target.label, name, whole.verdict), jump.target, whole
                 for place, member in enumerate(target.members):
                     if member.verdicts.can(whole.verdict):
                         part = Part(jump.target, place, whole.verdict)
-                        yield _attributes(member.label, tier, whole.verdict), member.chain, part
+                        yield _attributes(member.label, name, whole.verdict), member.chain, part
 
 
 def series(metric: Metric, counted: Sequence[tuple[Labels, Count]]) -> SharedSeries:
@@ -87,5 +89,5 @@ def _wholes(tier: TierBlock, jump: PolicyJump, target: Target, targets: Targets)
     return (Whole(jump.target, verdict, count) for verdict, count in found.items() if count is not None)
 
 
-def _attributes(policy: str, tier: TierBlock, verdict: Verdict) -> Labels:
-    return {"calico.policy.name": policy, "calico.tier": tier.tier, "calico.verdict": verdict.value}
+def _attributes(policy: str, tier: str, verdict: Verdict) -> Labels:
+    return {"calico.policy.name": policy, "calico.tier": tier, "calico.verdict": verdict.value}

@@ -150,11 +150,19 @@ class EndpointPlan:
 
 @dataclass(frozen=True, slots=True)
 class PolicyPlan:
-    """What one policy chain yields. `name` is canonical, or None where nothing tells whose chain it is."""
+    """What one policy chain yields. `name` is canonical, or None where nothing tells whose chain it is.
+
+    A chain that others jump to and that the dump does not have `is_missing`: what its rules can do nobody knows.
+    """
 
     chain: str
     name: PolicyName | None
     verdicts: PolicyChain
+    is_missing: bool = False
+
+    def may(self, verdict: Verdict) -> bool:
+        """True unless it is known that no rule of the policy gives this verdict."""
+        return self.is_missing or self.verdicts.unread > 0 or self.verdicts.can(verdict)
 
     @property
     def label(self) -> str:
@@ -173,11 +181,15 @@ class PolicyPlan:
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """A group chain, its members in order of evaluation, and in that order the positions of the jumps to them."""
+    """A group chain, its members in order of evaluation, and in that order the positions of the jumps to them.
+
+    One that `is_missing` is jumped to, and the dump does not have it.
+    """
 
     chain: str
     members: tuple[PolicyPlan, ...]
     jumps: tuple[int, ...]
+    is_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +197,8 @@ class RulesetPlan:
     """The plan of one ruleset, by chain. `rules` is family `rule`: what policy chains yield.
 
     `group_jumps` are those of every endpoint chain, for family `workload`. `chains_without_name` are policy chains.
+    `missing_chains` are chains that others jump to and that the dump does not have.
+    `tiers` has the tier of each policy or group chain, `contradicted_tiers` says which comments name another.
     `failed` are the chains that a fault of otel-calico's own left out.
     """
 
@@ -193,6 +207,9 @@ class RulesetPlan:
     policies: Mapping[str, PolicyPlan] = field(default_factory=dict)
     groups: Mapping[str, GroupPlan] = field(default_factory=dict)
     group_jumps: Mapping[str, tuple[GroupJump, ...]] = field(default_factory=dict)
+    tiers: Mapping[str, str] = field(default_factory=dict)
+    contradicted_tiers: tuple[str, ...] = ()
+    missing_chains: tuple[str, ...] = ()
     interfaces_without_workload: tuple[str, ...] = ()
     chains_without_name: tuple[str, ...] = ()
     failed: tuple[FailedPart, ...] = ()

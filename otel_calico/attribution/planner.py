@@ -8,8 +8,8 @@ What depends on what, and so what is planned anew:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
 from otel_calico.attribution.accountant import workload_labels
 from otel_calico.attribution.endpoint_chain import EndpointChain, read_endpoint_chain
@@ -20,6 +20,7 @@ from otel_calico.attribution.plan import EndpointPlan, GroupJump, RulesetPlan
 from otel_calico.attribution.rule_family import RulePlanner
 from otel_calico.attribution.shared_chains import SharedChains, read_shared_chains
 from otel_calico.attribution.targets import Target
+from otel_calico.attribution.tiers import contradicted, tier_of
 from otel_calico.attribution.workload_family import ExtraAttributes, workload_attributes
 from otel_calico.attribution.workloads import Workload, WorkloadFilter, workloads_of
 from otel_calico.calico.chains import GROUP_PREFIXES, HOST_ENDPOINT_PREFIXES, POLICY_PREFIXES, WORKLOAD_PREFIXES
@@ -107,7 +108,8 @@ class Planner:
             self._read_endpoints(endpoints, failed)
             chains = {id(chain): chain for _, chain in self._read.values()}  # pods of one kind share theirs
             self._shared = read_shared_chains(shared, list(chains.values()), self._lookups, failed)
-            self._plan = self._assemble(endpoints, shared, failed)
+            missing = ruleset.missing_chains().union(self._shared.missing)
+            self._plan = replace(self._assemble(endpoints, shared, failed), missing_chains=tuple(sorted(missing)))
             # What failed is tried again with the next scan.
             self._made_from = made_from if not failed.found else _NOTHING
         self._layouts = ruleset.layouts
@@ -163,6 +165,8 @@ class Planner:
             groups=self._shared.groups,
             group_jumps=jumps,
             interfaces_without_workload=self._owners.unknown,
+            tiers=self._shared.tiers,
+            contradicted_tiers=tuple(self._contradicted_tiers()),
             chains_without_name=tuple(chain for chain, policy in self._shared.policies.items() if policy.name is None),
             failed=tuple(failed.found),
         )
@@ -181,6 +185,13 @@ class Planner:
             unknown += [host.chain.interface for host in hosts.values() if not host.name]
             owners |= hosts
         return _Owners(frozenset(endpoints), owners, tuple(dict.fromkeys(unknown)))
+
+    def _contradicted_tiers(self) -> Iterator[str]:
+        """Where the comment of a tier's start names another tier than its policies: the chain and both names."""
+        for name, (_, chain) in self._read.items():
+            for block in chain.tiers:
+                if contradicted(block, self._shared.targets):
+                    yield f"{name}: {tier_of(block, self._shared.targets)}, not {block.started}"
 
     def _group_jumps(self, failed: FailedParts) -> Mapping[str, tuple[GroupJump, ...]]:
         """Jumps of every chain, known or not: the members of a group count what came through any of them."""

@@ -28,10 +28,11 @@ FELIX_DEFAULT_MARKS = Marks(accept=0x10000, pass_=0x20000)
 
 @dataclass(frozen=True, slots=True)
 class PolicyChain:
-    """What a policy chain says: the positions of the rules that decide, by verdict."""
+    """What a policy chain says: the positions of the rules that decide, by verdict, and how many could not be read."""
 
     direction: Direction
     deciding: tuple[tuple[Verdict, int], ...]
+    unread: int = 0
 
     def can(self, verdict: Verdict) -> bool:
         """True if some rule of the policy gives this verdict."""
@@ -59,17 +60,18 @@ def read_policy_chain(direction: Direction, rules: Sequence[Rule | None], marks:
     way the dropping rule counts.
     """
     deciding: list[tuple[Verdict, int]] = []
+    unread = 0
     for position, rule in enumerate(rules):
         if rule is None:
-            continue
-        if rule.drops:
+            unread += 1
+        elif rule.drops:
             deciding.append((Verdict.DENY, position))
         elif rule.set_mark and rule.set_mark.all_set:
             if rule.set_mark.mask == marks.accept:
                 deciding.append((Verdict.ALLOW, position))
             elif rule.set_mark.mask == marks.pass_:
                 deciding.append((Verdict.PASS, position))
-    return PolicyChain(direction, tuple(deciding))
+    return PolicyChain(direction, tuple(deciding), unread)
 
 
 def read_group_chain(rules: Sequence[Rule | None]) -> Mapping[str, int]:

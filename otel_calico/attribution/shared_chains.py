@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from otel_calico.attribution.endpoint_chain import EndpointChain
-from otel_calico.attribution.naming import PolicyNaming, id_scheme
+from otel_calico.attribution.naming import PolicyNaming, id_scheme, is_named
 from otel_calico.attribution.plan import GroupPlan, PolicyPlan
 from otel_calico.attribution.policy_chain import Marks, direction_of, infer_marks, read_group_chain, read_policy_chain
 from otel_calico.attribution.targets import Targets, targets_of
+from otel_calico.attribution.tiers import tiers_by_chain
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Direction
+from otel_calico.calico.policy_names import PolicyName, canonical
 from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.ruleset.ruleset import Layout
 
@@ -21,34 +23,64 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class SharedChains:
-    """Policies and groups by chain, and what endpoint chains need to know of them."""
+    """Policies and groups by chain, the tiers of both, and what endpoint chains need to know of them."""
 
     policies: Mapping[str, PolicyPlan] = field(default_factory=dict)
     groups: Mapping[str, GroupPlan] = field(default_factory=dict)
+    tiers: Mapping[str, str] = field(default_factory=dict)
     targets: Targets = field(default_factory=dict)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Chains that others jump to and that the dump does not have."""
+        return tuple(name for plans in (self.policies, self.groups) for name, one in plans.items() if one.is_missing)
 
 
 def read_shared_chains(
     layouts: Mapping[str, Layout], endpoints: Sequence[EndpointChain], lookups: Lookups, failed: FailedParts
 ) -> SharedChains:
     """Read policy and group chains. The endpoint chains tell the marks, the tiers and the scheme of ids."""
-    group_chains = {name: layout for name, layout in layouts.items() if not direction_of(name)}
-    policy_chains = {name: layout for name, layout in layouts.items() if direction_of(name)}
+    names_tiers = any(chain.names_tiers for chain in endpoints)
+    targets = {target for chain in endpoints for target in chain.targets}
+    group_chains = _of_kind(layouts, targets, of_policies=False)
     members = _read_each(group_chains, failed, lambda layout: read_group_chain(layout.rules))
-    naming = PolicyNaming(
-        scheme=id_scheme(policy_chains, names_tiers=any(chain.names_tiers for chain in endpoints)),
-        tiers=_tiers(endpoints, members),
-        lookups=lookups,
-    )
+    targets.update(member for jumps in members.values() for member in jumps)
+    policy_chains = _of_kind(layouts, targets, of_policies=True)
+    # From v3.22 on each policy chain has a rule, and each group chain ever: one without is left over from a cut.
+    cut = {name for name in targets if not _of(name, policy_chains, group_chains).rules}
+    if not (names_tiers or any(map(is_named, policy_chains.values()))):
+        cut -= layouts.keys()
+
+    naming = PolicyNaming(id_scheme(policy_chains, names_tiers=names_tiers), lookups)
+    named = _read_each(policy_chains, failed, lambda layout: (naming.name(layout),))
+    own = {name: found.tier for name, (found,) in named.items() if found}
+    tiers = tiers_by_chain(endpoints, members, own, naming.stored_tier)
     marks = infer_marks(
         (chain.accept_mark for chain in endpoints if chain.accept_mark),
         (chain.pass_mark for chain in endpoints if chain.pass_mark),
     )
-    policies = _read_each(policy_chains, failed, lambda layout: _plan_policy(layout, naming, marks))
-    # Of a group that jumps to what nobody knows, nobody can say what it did.
+
+    def plan_policy(layout: Layout) -> PolicyPlan:
+        (found,) = named[layout.name]
+        name = canonical(found.programmed, tiers.get(layout.name)) if found else None
+        return _plan_policy(layout, name, marks, is_missing=layout.name in cut)
+
+    policies = _read_each({name: policy_chains[name] for name in named}, failed, plan_policy)
+    # Of a group that jumps to what failed, nobody can say what it did.
     whole = {name: jumps for name, jumps in members.items() if jumps.keys() <= policies.keys()}
-    groups = {name: _plan_group(name, jumps, policies) for name, jumps in whole.items()}
-    return SharedChains(policies, groups, targets_of(policies, groups))
+    groups = {name: _plan_group(name, jumps, policies, is_missing=name in cut) for name, jumps in whole.items()}
+    return SharedChains(policies, groups, tiers, targets_of(policies, groups, tiers))
+
+
+def _of_kind(layouts: Mapping[str, Layout], targets: Iterable[str], *, of_policies: bool) -> Mapping[str, Layout]:
+    """The chains of policies, or those of groups, with an empty one for each target that the dump does not have."""
+    missing = {name: Layout(name) for name in sorted(targets) if name not in layouts}
+    found = {**layouts, **missing}
+    return {name: layout for name, layout in found.items() if (direction_of(name) is not None) == of_policies}
+
+
+def _of(name: str, *chains: Mapping[str, Layout]) -> Layout:
+    return next(layouts[name] for layouts in chains if name in layouts)
 
 
 def _read_each(layouts: Mapping[str, Layout], failed: FailedParts, read: Callable[[Layout], _T]) -> Mapping[str, _T]:
@@ -56,17 +88,12 @@ def _read_each(layouts: Mapping[str, Layout], failed: FailedParts, read: Callabl
     return {name: one for name, one in found.items() if one is not None}
 
 
-def _tiers(endpoints: Sequence[EndpointChain], members: Mapping[str, Iterable[str]]) -> Mapping[str, str]:
-    """The tier in which each policy chain is jumped to, directly or through a group."""
-    tiers = {jump.target: tier.tier for chain in endpoints for tier in chain.tiers for jump in tier.jumps}
-    inside = {member: tiers[group] for group, chains in members.items() if group in tiers for member in chains}
-    return tiers | inside
-
-
-def _plan_group(name: str, jumps: Mapping[str, int], policies: Mapping[str, PolicyPlan]) -> GroupPlan:
-    return GroupPlan(name, tuple(policies[member] for member in jumps), tuple(jumps.values()))
-
-
-def _plan_policy(layout: Layout, naming: PolicyNaming, marks: Marks) -> PolicyPlan:
+def _plan_policy(layout: Layout, name: PolicyName | None, marks: Marks, *, is_missing: bool) -> PolicyPlan:
     direction = direction_of(layout.name) or Direction.INGRESS
-    return PolicyPlan(layout.name, naming.name(layout), read_policy_chain(direction, layout.rules, marks))
+    return PolicyPlan(layout.name, name, read_policy_chain(direction, layout.rules, marks), is_missing)
+
+
+def _plan_group(
+    name: str, jumps: Mapping[str, int], policies: Mapping[str, PolicyPlan], *, is_missing: bool
+) -> GroupPlan:
+    return GroupPlan(name, tuple(policies[member] for member in jumps), tuple(jumps.values()), is_missing)

@@ -14,12 +14,13 @@ _LONGEST_GROUP_LABEL = 200  # characters; groups of dozens of policies would mak
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A policy or group chain: its value of `policy` labels, and what its rules can do.
+    """A policy or group chain: its value of `policy` labels, and what its rules can do; if nobody read them, anything.
 
-    `members` are those of a group, in order of evaluation.
+    `tier` is empty where no endpoint chain jumps to it. `members` are those of a group, in order of evaluation.
     """
 
     label: str
+    tier: str
     can_allow: bool
     can_deny: bool
     can_pass: bool
@@ -30,10 +31,12 @@ Targets = Mapping[str, Target]
 """Targets by chain."""
 
 
-def targets_of(policies: Mapping[str, PolicyPlan], groups: Mapping[str, GroupPlan]) -> Targets:
-    """The targets that these policies and groups are."""
-    return {name: _policy_target(policy) for name, policy in policies.items()} | {
-        name: _group_target(group) for name, group in groups.items()
+def targets_of(
+    policies: Mapping[str, PolicyPlan], groups: Mapping[str, GroupPlan], tiers: Mapping[str, str]
+) -> Targets:
+    """The targets that these policies and groups are, in the tiers of their chains."""
+    return {name: _policy_target(policy, tiers.get(name, "")) for name, policy in policies.items()} | {
+        name: _group_target(group, tiers.get(name, "")) for name, group in groups.items()
     }
 
 
@@ -44,26 +47,29 @@ def known_jumps(tier: TierBlock, targets: Targets) -> Iterator[tuple[PolicyJump,
             yield jump, target
 
 
-def _policy_target(policy: PolicyPlan) -> Target:
-    verdicts = policy.verdicts
-    can = verdicts.can
-    return Target(policy.label, can(Verdict.ALLOW), can(Verdict.DENY), can(Verdict.PASS))
+def _policy_target(policy: PolicyPlan, tier: str) -> Target:
+    may = policy.may
+    return Target(policy.label, tier, may(Verdict.ALLOW), may(Verdict.DENY), may(Verdict.PASS))
 
 
-def _group_target(group: GroupPlan) -> Target:
-    targets = [_policy_target(member) for member in group.members]
+def _group_target(group: GroupPlan, tier: str) -> Target:
+    targets = [_policy_target(member, tier) for member in group.members]
     return Target(
         label=_group_label(group),
-        can_allow=any(target.can_allow for target in targets),
-        can_deny=any(target.can_deny for target in targets),
-        can_pass=any(target.can_pass for target in targets),
+        tier=tier,
+        can_allow=group.is_missing or any(target.can_allow for target in targets),
+        can_deny=group.is_missing or any(target.can_deny for target in targets),
+        can_pass=group.is_missing or any(target.can_pass for target in targets),
         members=group.members,
     )
 
 
 def _group_label(group: GroupPlan) -> str:
-    """Members in order, joined with commas; a very long list is cut and ends with the chain's name."""
-    names = [member.label for member in group.members]
+    """Members in order, joined with commas; a very long list is cut and ends with the chain's name.
+
+    A group without members goes by its chain's name.
+    """
+    names = [member.label for member in group.members] or [group.chain]
     label = ",".join(names)
     if len(label) <= _LONGEST_GROUP_LABEL:
         return label

@@ -14,6 +14,7 @@ from otel_calico.attribution.endpoint_chain import EndpointChain
 from otel_calico.attribution.label_sets import columns, told_apart
 from otel_calico.attribution.plan import EndpointPlan, RawSeries
 from otel_calico.attribution.targets import Targets
+from otel_calico.attribution.tiers import tier_of
 from otel_calico.attribution.workloads import Workload
 from otel_calico.metrics import WORKLOAD_DROPPED, WORKLOAD_ESTABLISHED, WORKLOAD_POLICY
 from otel_calico.series import Labels
@@ -29,7 +30,7 @@ class ExtraAttributes:
 
 def plan_workload(chain: EndpointChain, targets: Targets) -> EndpointPlan:
     """The chain's series, without the attributes of the workload or host endpoint whose chain it is."""
-    dropped = told_apart(list(_drops(chain)))
+    dropped = told_apart(list(_drops(chain, targets)))
     established = told_apart([({}, "", chain.established)] if chain.established is not None else [])
     policies = told_apart(list(group_shares.counts(chain.tiers, targets)))
     raw = [(WORKLOAD_DROPPED, dropped), (WORKLOAD_ESTABLISHED, established)]
@@ -60,10 +61,10 @@ def workload_attributes(workload: Workload, extra: ExtraAttributes) -> Labels:
     return attributes
 
 
-def _drops(chain: EndpointChain) -> Iterator[tuple[Labels, str, int]]:
+def _drops(chain: EndpointChain, targets: Targets) -> Iterator[tuple[Labels, str, int]]:
     for tier in chain.tiers:
         if tier.drop is not None:
-            yield {"reason": "end_of_tier", "calico.tier": tier.tier}, "", tier.drop
+            yield {"reason": "end_of_tier", "calico.tier": tier_of(tier, targets)}, "", tier.drop
     for other in chain.other_drops:
         detail = {"calico.encapsulation": other.detail} if other.detail else {}
         yield {"reason": other.reason, **detail}, "", other.rule

@@ -18,10 +18,13 @@ from dataclasses import dataclass
 from otel_calico.calico.chains import KIND_CODES, IdScheme, tier_of_name
 from otel_calico.calico.model import Direction, Policy, PolicyKind
 
-_COMMENT = re.compile(r"([A-Z][A-Za-z]*) (?:([^/ ]+)/)?([^/ ]+) (?:ingress|egress)")
+# An annotation of a rule, which anybody may write, is a comment `KEY=VALUE`; no name has an equals sign.
+_COMMENT = re.compile(r"([A-Z][A-Za-z]*) (?:([^/ =]+)/)?([^/ =]+) (?:ingress|egress)")
+_ROOM = 256  # characters that Felix leaves of a comment of iptables
 _NFLOG = re.compile(r"[ADP]P[IE]\d+\|(.+)")
 _HASHED_NFLOG_LENGTH = 63
 _KIND_OF_CODE = {code: kind for kind, code in KIND_CODES.items()}
+_CLUSTER_WIDE_CODES = {"gnp", "kcnp"}
 _KIND_OF_NAME = {kind.value: kind for kind in PolicyKind}
 _PREFIX_OF_KIND = {
     PolicyKind.KUBERNETES_NETWORK_POLICY: "knp.default.",
@@ -81,10 +84,11 @@ def canonical(programmed: ProgrammedName, tier: str | None = None) -> PolicyName
 def from_comment(comment: str) -> ProgrammedName | None:
     """Read the naming comment of a policy chain's first rule (v3.22+, `felix/rules/policy.go`).
 
-    `Policy NAME ingress` up to v3.31, `KIND [NAMESPACE/]NAME ingress` from v3.32. None if it is another comment.
+    `Policy NAME ingress` up to v3.31, `KIND [NAMESPACE/]NAME ingress` from v3.32. None if it is another comment, or may
+    have been cut.
     """
     match = _COMMENT.fullmatch(comment)
-    if match is None:
+    if match is None or len(comment) >= _ROOM:
         return None
     word, namespace, name = match.groups()
     if word == "Policy":
@@ -111,6 +115,17 @@ def from_nflog_prefix(prefix: str, scheme: IdScheme) -> ProgrammedName | None:
         return None
     # v3.30 and v3.31 leave the tier out of the prefix though their chain ids have it.
     return from_id(match[1], IdScheme.KIND_NAME if scheme is IdScheme.KIND_NAME else IdScheme.NAME)
+
+
+def can_be_id(ident: str, scheme: IdScheme) -> bool:
+    """True if a policy can have this id under the scheme. Some ids can be of two: `default/default.a`."""
+    first, *rest = ident.split("/")
+    if scheme is IdScheme.NAME:
+        return len(rest) <= 1
+    if scheme is IdScheme.TIER_NAME:
+        name = rest[-1] if rest else ""
+        return len(rest) in {1, 2} and first in {tier_of_name(name), name.partition(".")[0]}
+    return first in _KIND_OF_CODE and len(rest) == (1 if first in _CLUSTER_WIDE_CODES else 2)
 
 
 def from_id(ident: str, scheme: IdScheme) -> ProgrammedName | None:

@@ -11,11 +11,13 @@ from otel_calico.check.finding import Finding, Level
 from otel_calico.datastores.datastore import Datastore
 from otel_calico.datastores.decode import HOST_ENDPOINTS
 from otel_calico.datastores.status import KindStatus
+from otel_calico.explain.interface_prefix import prefix_hint
+from otel_calico.readiness import some, unread_rules
 from otel_calico.scanning.scan import Scan
 from otel_calico.series import Snapshot
 
 _PATIENCE = 10.0  # seconds for the datastore to answer
-_MOST_NAMES = 5
+_RULES_REMEDY = "see docs/troubleshooting.md, section Rules"
 _RBAC_FILE = "config/kubernetes-rbac.yaml"
 
 
@@ -48,12 +50,12 @@ def check_rules(snapshot: Snapshot) -> Finding:
     text = f"{report.backend} backend, {rules}"
     if report.unreadable:
         reasons = "; ".join(f"{version} is left out: {reason}" for version, reason in report.unreadable.items())
-        return Finding(Level.WARN, "rules", f"{text}, {reasons}", "see docs/troubleshooting.md, section Rules")
+        return Finding(Level.WARN, "rules", f"{text}, {reasons}", _RULES_REMEDY)
     if report.malformed_lines:
         remedy = "please report them: no iptables or nftables version known prints such"
         return Finding(Level.WARN, "rules", f"{text}, {report.malformed_lines} unreadable lines", remedy)
-    if report.notes:
-        return Finding(Level.WARN, "rules", f"{text}; {'; '.join(report.notes)}", "is it the one that Felix keeps now?")
+    if notes := list(unread_rules(report)):
+        return Finding(Level.WARN, "rules", f"{text}; {'; '.join(notes)}", _RULES_REMEDY)
     return Finding(Level.OK, "rules", text)
 
 
@@ -67,19 +69,25 @@ def check_names(scan: Scan, lookups: Lookups, node_name: str) -> Iterator[Findin
         return  # its programs hold the names of all policies
     if unnamed:
         remedy = "their policies are not in the datastore (any more); series show the chain's name"
-        yield Finding(Level.WARN, "policies", f"no name for {_some(unnamed)}", remedy)
+        yield Finding(Level.WARN, "policies", f"no name for {some(unnamed)}", remedy)
     else:
         yield Finding(Level.OK, "policies", "every chain has a name")
+    if wrong := report.contradicted_tiers:
+        remedy = "Felix v3.29 leaves them in native nftables, v3.30 does not: what the policies' chains tell counts"
+        yield Finding(Level.WARN, "tiers", f"comments of other tiers: {some(wrong)}", remedy)
 
 
 def _check_workloads(unknown: Collection[str], lookups: Lookups, node_name: str) -> Finding:
-    known = len(tuple(lookups.interfaces()))
+    interfaces = tuple(lookups.interfaces())
+    known = len(interfaces)
     if unknown and not known:
         remedy = "is the node name the one in spec.node of the endpoints? Set NODENAME"
         return Finding(Level.FAIL, "workloads", f"the datastore has none on node {node_name!r}", remedy)
+    if hint := prefix_hint(unknown, filter(None, map(lookups.endpoint, interfaces))):
+        return Finding(Level.FAIL, "workloads", f"no workload behind {some(unknown)}", hint)
     if unknown:
         remedy = "pods that come or go now; if it stays, their WorkloadEndpoints are missing"
-        return Finding(Level.WARN, "workloads", f"no workload behind {_some(unknown)}", remedy)
+        return Finding(Level.WARN, "workloads", f"no workload behind {some(unknown)}", remedy)
     text = f"{known} endpoints, every interface has its own" if known else "none on this node, and no rules for any"
     return Finding(Level.OK, "workloads", text)
 
@@ -91,9 +99,9 @@ def _check_host_endpoints(interfaces: Iterable[str], unknown: Collection[str], l
         remedy = "the datastore has none of this node: is the node name the one in their spec.node? Set NODENAME"
         if lookups.held(HOST_ENDPOINTS):
             remedy = "set spec.interfaceName of this node's HostEndpoints: rules do not tell their addresses"
-        yield Finding(Level.WARN, "host endpoints", f"no name for the one of {_some(unknown)}", remedy)
+        yield Finding(Level.WARN, "host endpoints", f"no name for the one of {some(unknown)}", remedy)
     elif names:
-        yield Finding(Level.OK, "host endpoints", _some(names))
+        yield Finding(Level.OK, "host endpoints", some(names))
 
 
 def _host_interfaces(scan: Scan) -> Set[str]:
@@ -111,9 +119,3 @@ def _remedy(reason: str) -> str:
     if _RBAC_FILE in reason:
         return f"kubectl apply -f {_RBAC_FILE}, and give the pod its service account"
     return "compare the settings with calico-node's"
-
-
-def _some(names: Collection[str]) -> str:
-    listed = ", ".join(sorted(names)[:_MOST_NAMES])
-    more = len(names) - _MOST_NAMES
-    return f"{listed} and {more} more" if more > 0 else listed

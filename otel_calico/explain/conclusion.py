@@ -36,6 +36,9 @@ def conclusion(path: EndpointPath, since: str = "") -> str:
     elif possible:
         reason = "no rule counts those of one endpoint"
         sentence = f"up to {_number(possible)} {traffic} may have been denied by {suspect}: {reason}."
+    elif path.unread:
+        rules = f"{path.unread} rule{'' if path.unread == 1 else 's'} of chain {path.endpoint.chain} could not be read"
+        sentence = f"whether packets {traffic} were dropped is not known: {rules}."
     else:
         sentence = f"no packet {traffic} {_without_drops(path, in_all=in_all)}."
     return f"Since {since} {sentence}" if since else sentence[0].upper() + sentence[1:]
@@ -83,7 +86,10 @@ def _possible_denies(path: EndpointPath, *, in_all: bool) -> Iterator[tuple[int,
             denies = [member.verdicts[Verdict.DENY] for member in step.members if Verdict.DENY in member.verdicts]
             of_node = sum(_packets(count, in_all=in_all) for count in denies)
             not_accepted = _packets(step.entered, in_all=in_all) - _packets(step.accepted, in_all=in_all)
-            yield min(of_node, not_accepted), _policy(step)
+            if step.denied_or_passed and _is_known(step.denied_or_passed, in_all=in_all):
+                not_accepted = min(not_accepted, _packets(step.denied_or_passed, in_all=in_all))
+            is_whole = all(member.is_whole for member in step.members)
+            yield min(of_node, not_accepted) if is_whole else not_accepted, _policy(step)
 
 
 def _is_known(count: Count, *, in_all: bool) -> bool:

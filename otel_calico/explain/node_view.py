@@ -120,7 +120,8 @@ class _RulesetView:
 
     @cached_property
     def _targets(self) -> Targets:
-        return targets_of(self.planned.plan.policies, self.planned.plan.groups)
+        plan = self.planned.plan
+        return targets_of(plan.policies, plan.groups, plan.tiers)
 
     @cached_property
     def policies(self) -> Mapping[str, PolicyTotals]:
@@ -152,6 +153,8 @@ class _RulesetView:
                 for verdict in Verdict
                 if plan.verdicts.can(verdict)
             },
+            is_missing=plan.is_missing,
+            unread=plan.verdicts.unread,
         )
 
 

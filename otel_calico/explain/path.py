@@ -41,7 +41,8 @@ class PolicyTotals:
     """What one policy decided on this node, for all endpoints together, in one direction and IP version.
 
     `name` is canonical, or that of the chain where nothing tells whose it is; then `kind` is empty. `verdicts` has
-    those that some rule of the policy can give.
+    those that some rule of the policy can give; none where the chain `is_missing`, as in a file that was cut. `unread`
+    is how many of its rules could not be read.
     """
 
     name: str
@@ -52,6 +53,13 @@ class PolicyTotals:
     direction: Direction
     ip_version: IPVersion
     verdicts: Mapping[Verdict, Count]
+    is_missing: bool = False
+    unread: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """True if all that it decided is counted in `verdicts`."""
+        return not self.is_missing and not self.unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +130,8 @@ class DropStep:
 class EndpointPath:
     """All that one endpoint's chain tells, in the order in which a packet meets it.
 
-    `established` are packets of known connections, which meet no policy.
+    `established` are packets of known connections, which meet no policy. `unread` is how many rules of the chain could
+    not be read.
     """
 
     endpoint: EndpointTraffic
@@ -130,6 +139,7 @@ class EndpointPath:
     tiers: tuple[TierStep, ...]
     profiles: tuple[ProfileStep, ...]
     drops: tuple[DropStep, ...]
+    unread: int = 0
 
     @property
     def counts_anything(self) -> bool:

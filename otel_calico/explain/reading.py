@@ -9,6 +9,7 @@ from otel_calico.attribution.denies import denied, passed
 from otel_calico.attribution.endpoint_chain import PolicyJump, TierBlock, read_endpoint_chain
 from otel_calico.attribution.plan import Difference
 from otel_calico.attribution.targets import Targets, known_jumps
+from otel_calico.attribution.tiers import tier_of
 from otel_calico.calico.chains import GROUP_PREFIXES, PROFILE_PREFIXES
 from otel_calico.calico.model import Verdict
 from otel_calico.explain.counts import ChainCounts, Count, at_most
@@ -24,7 +25,7 @@ from otel_calico.explain.path import (
 from otel_calico.ruleset.rule import Rule
 from otel_calico.ruleset.ruleset import Chain
 
-_PROFILE_COMMENT = re.compile(r"Profile (\S+) (?:ingress|egress)")
+_PROFILE_COMMENT = re.compile(r"Profile ([^\s=]+) (?:ingress|egress)")
 _GROUP_TARGETS = tuple(GROUP_PREFIXES.values())
 _PROFILE_TARGETS = tuple(PROFILE_PREFIXES.values())
 
@@ -44,12 +45,13 @@ def read_path(
         tiers=tuple(_tier(tier, counts, targets, members) for tier in chain.tiers),
         profiles=tuple(_profiles(rules, chains, counts)),
         drops=tuple(DropStep(drop.reason, drop.detail, counts.rule(drop.rule)) for drop in chain.other_drops),
+        unread=rules.count(None),
     )
 
 
 def _tier(tier: TierBlock, counts: ChainCounts, targets: Targets, members: Members) -> TierStep:
     return TierStep(
-        name=tier.tier,
+        name=tier_of(tier, targets),
         policies=tuple(_policy(tier, jump, counts, targets, members) for jump, _ in known_jumps(tier, targets)),
         dropped=counts.rule(tier.drop) if tier.drop is not None else None,
         left=counts.rule(tier.leaving) if tier.leaving is not None else None,
@@ -78,9 +80,11 @@ def _policy(tier: TierBlock, jump: PolicyJump, counts: ChainCounts, targets: Tar
 def _part_of(
     policies: Sequence[PolicyTotals], verdict: Verdict, difference: Difference | None, counts: ChainCounts
 ) -> Count | None:
-    """The difference, which is part of what the policies' own rules counted for the whole node."""
+    """The difference, which is part of what the policies' own rules counted for the whole node where they are there."""
     if difference is None:
         return None
+    if not all(policy.is_whole for policy in policies):
+        return counts.difference(difference)
     node = sum(policy.verdicts[verdict].total.packets for policy in policies if verdict in policy.verdicts)
     return at_most(counts.difference(difference), node)
 
@@ -97,10 +101,10 @@ def _profiles(rules: Sequence[Rule | None], chains: Mapping[str, Chain], counts:
 
 
 def _profile_name(chain_name: str, chain: Chain | None) -> str:
-    """The name in the chain's first comment (v3.22+), else what the chain's own name holds."""
-    first = chain.layout.rules[0] if chain and chain.layout.rules else None
-    for comment in first.comments if first else ():
-        if match := _PROFILE_COMMENT.fullmatch(comment):
-            return match[1]
+    """What the chain's own name holds; where that is hashed, the name in the chain's first comment (v3.22+)."""
     prefix = next(prefix for prefix in _PROFILE_TARGETS if chain_name.startswith(prefix))
-    return chain_name if chain_name.startswith(prefix + "_") else chain_name.removeprefix(prefix)
+    if not chain_name.startswith(prefix + "_"):
+        return chain_name.removeprefix(prefix)
+    first = chain.layout.rules[0] if chain and chain.layout.rules else None
+    match = _PROFILE_COMMENT.fullmatch(first.comments[-1]) if first and first.comments else None
+    return match[1] if match else chain_name

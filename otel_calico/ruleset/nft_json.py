@@ -25,16 +25,28 @@ class CalicoList:
     position: int
     _objects: list[str] = field(default_factory=list)
     has_table: bool = False
+    _declares: bool = False
+    _with_rules: dict[str, None] = field(default_factory=dict)
 
     def add(self, kind: str, found: dict[str, object]) -> None:
         """Take one of its objects."""
         self.has_table |= kind == "table"
+        self._declares |= kind == "chain"
+        if kind == "rule":
+            self._with_rules[str(found.get("chain"))] = None
         self._objects.append(json.dumps({kind: _whole(kind, found)}, ensure_ascii=False))
+
+    def _chains(self) -> list[str]:
+        """Declarations of the chains with rules, where somebody left out all declarations."""
+        if self._declares:
+            return []
+        place = {"family": self.family, "table": "calico"}
+        return [json.dumps({"chain": {**place, "name": name, "handle": 0}}) for name in self._with_rules]
 
     @property
     def text(self) -> str:
         """The list as nft prints it. Rules come last, those of a chain together."""
-        objects = sorted(self._objects, key=lambda text: text.startswith('{"rule"'))
+        objects = sorted(self._chains() + self._objects, key=lambda text: text.startswith('{"rule"'))
         return '{"nftables": [' + ", ".join(['{"metainfo": {}}', *objects]) + "]}\n"
 
 

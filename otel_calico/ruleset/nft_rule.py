@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from otel_calico.ruleset.rule import MalformedRuleError, Mark, Rule
+from otel_calico.ruleset.rule import CUT, MalformedRuleError, Mark, Rule
 
 _ALL_BITS = 0xFFFFFFFF
 _VERDICTS = {"accept": "ACCEPT", "drop": "DROP", "reject": "REJECT", "return": "RETURN", "notrack": "NOTRACK"}
 _JUMPS = {"jump", "goto"}
 _LAYER = "filter-"
 _NAMING = re.compile(r"(.+) ((?:Policy|Profile|[A-Z]\w*Policy) \S+ (?:ingress|egress))")
-_ROOM = 105  # characters that a comment has after `cali:HASH; `
+_ROOM = 105  # bytes that a comment has after `cali:HASH; `
 
 _Expression = Mapping[str, Any]
 
@@ -86,18 +86,22 @@ class _Reader:
 
 
 def _comments(text: str, rule: Rule) -> tuple[str, ...]:
-    """The free texts that were joined, as far as their ends can be known, and without the cut."""
+    """The free texts that were joined, as far as their ends can be known.
+
+    A text that fills its room was cut, and ends with a sign of that: what is left of it may say what nobody meant.
+    """
     if not text:
         return ()
-    if len(text) >= _ROOM and text.startswith("End of tier ") and rule.drops:
-        return (_end_of_tier(text, rule),)
+    if len(text.encode()) >= _ROOM:
+        return (_end_of_tier(text, rule) if text.startswith("End of tier ") and rule.drops else text + CUT,)
     naming = _NAMING.fullmatch(text)
     return (naming[1], naming[2]) if naming else (text,)
 
 
 def _end_of_tier(text: str, rule: Rule) -> str:
-    """The comment of a long tier's drop, whole again; of a name that itself was cut, its beginning."""
-    tier = text.removeprefix("End of tier ").split(". ")[0].rstrip(".")
+    """The comment of a long tier's drop, whole again; of a name that was cut, its beginning and a sign of that."""
+    tier, whole, _ = text.removeprefix("End of tier ").partition(".")
+    tier += "" if whole else CUT
     return f"End of tier {tier}. {(rule.target or '').capitalize()} if no policies passed packet"
 
 

@@ -10,6 +10,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+CUT = "…"
+"""Ends a comment, or the name of a tier in it, that Felix had no room for."""
+
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+)', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _FELIX_HASH = re.compile(r"cali:[A-Za-z0-9_-]{16}")

@@ -9,7 +9,7 @@ computed from either can be cached by its identity.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import repeat
@@ -33,7 +33,7 @@ Cutter = Callable[[str], tuple[str, ...]]
 class Layout:
     """What the lines of one chain say, counters left off. Compared by identity."""
 
-    __slots__ = ("_first", "_frame", "_lines", "form", "hashes", "malformed", "name", "rules")
+    __slots__ = ("_first", "_frame", "_jumps", "_lines", "form", "hashes", "malformed", "name", "rules")
     form: Form
     """How the lines are written; not set of a chain without rules."""
 
@@ -46,6 +46,7 @@ class Layout:
         self._lines = 0
         self._first = ""  # the text that the frame is made of, when the chain moves for the first time
         self._frame: list[str] = [""]
+        self._jumps: frozenset[str] | None = None
 
     @classmethod
     def read(cls, name: str, text: str, form: Form, known: KnownRules) -> Layout:
@@ -65,6 +66,14 @@ class Layout:
 
     def __len__(self) -> int:
         return self._lines
+
+    @property
+    def jumps(self) -> frozenset[str]:
+        """Calico's chains that its rules jump or go to."""
+        if self._jumps is None:
+            targets = (rule.target for rule in self.rules if rule and rule.target)
+            self._jumps = frozenset(target for target in targets if target.startswith("cali-"))
+        return self._jumps
 
     def text(self, counters: Sequence[str]) -> str:
         """The chain's lines with these counters, one for each."""
@@ -180,8 +189,17 @@ class Ruleset:
 
     def empty_chains(self) -> list[str]:
         """Calico's chains without rules: up to v3.21 those of a policy without rules, such as a default deny."""
-        names = (found[1] or found[2] for found in _DECLARED.finditer(self.declared))
-        return [name for name in names if name not in self.chains]
+        return [name for name in _declared_names(self.declared) if name not in self.chains]
+
+    def missing_chains(self) -> set[str]:
+        """Calico's chains that others of its chains jump to, and that are not there: only a cut file lacks any."""
+        targets = frozenset[str]().union(*(layout.jumps for layout in self.layouts.values()))
+        missing = targets - self.chains.keys()
+        return set(missing.difference(_declared_names(self.declared))) if missing else set()
+
+
+def _declared_names(declared: str) -> Iterator[str]:
+    return (found[1] or found[2] for found in _DECLARED.finditer(declared))
 
 
 @lru_cache(maxsize=2 * len(IPVersion))

@@ -22,6 +22,7 @@ _OF_IPV6 = re.compile(r" -[sd] [0-9a-f]*:[0-9a-f:.]*/| ipv6-icmp |icmp6-|icmpv6"
 _OF_IPV4 = re.compile(r" -[sd] \d+\.\d+\.\d+\.\d+/| icmp-|--icmp-type")
 _JSON = re.compile(r'[\[{]\s*(?:\{\s*)?"[a-z ]+"\s*:\s*[\[{]')
 _CALICO_CHAIN = re.compile(r'^:cali-|-A cali-|"filter-cali-', re.MULTILINE)
+_RULE_OF_CALICO = re.compile(r"^\[\d+:\d+\] -A (cali-\S+)", re.MULTILINE)
 _ENTRY = re.compile(r'-A FORWARD [^\n]*-j cali-FORWARD\b|"jump": \{"target": "filter-cali-FORWARD"\}')
 _COUNTER = re.compile(r'^\[(\d+):\d+\] -A |"packets": (\d+),', re.MULTILINE)
 _MOST_LINES = 5  # named in a sentence
@@ -109,9 +110,16 @@ def _iptables(text: str) -> Iterator[SavedTable]:
         if first[1] == "filter":
             rules = text[first.end() : end]
             version = _version(text[before : first.start()], rules)
-            table = f"*filter\n{rules}{'COMMIT' if whole else ''}\n"
+            table = f"*filter\n{_declarations(rules)}{rules}{'COMMIT' if whole else ''}\n"
             yield SavedTable(version, table, lines.number(first.start()), whole)
         before = end
+
+
+def _declarations(rules: str) -> str:
+    """Declarations of the chains with rules, where somebody left out all declarations."""
+    if rules.startswith(":") or "\n:" in rules:
+        return ""
+    return "".join(f":{chain} - [0:0]\n" for chain in dict.fromkeys(_RULE_OF_CALICO.findall(rules)))
 
 
 def _version(before: str, rules: str) -> IPVersion:

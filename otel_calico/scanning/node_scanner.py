@@ -181,6 +181,8 @@ class NodeScanner:
             malformed_lines=sum(ruleset.ruleset.malformed for ruleset in planned),
             interfaces_without_workload=tuple({name for plan in plans for name in plan.interfaces_without_workload}),
             chains_without_name=tuple({chain for plan in plans for chain in plan.chains_without_name}),
+            missing_chains=tuple({chain: None for plan in plans for chain in plan.missing_chains}),
+            contradicted_tiers=tuple({told: None for plan in plans for told in plan.contradicted_tiers}),
             below_minimum=below_minimum,
             series_left_out=count_by_metric(left_out) if left_out else {},
             unlocked=self._source.unlocked,

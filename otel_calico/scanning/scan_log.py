@@ -37,6 +37,8 @@ class ScanLog:
         self._tell_failed_parts(report.failed_parts)
         self._tell_names("interfaces_without_workload", report.interfaces_without_workload)
         self._tell_names("chains_without_name", report.chains_without_name)
+        self._tell_names("missing_chains", report.missing_chains)
+        self._tell_names("tier_comments_contradicted", report.contradicted_tiers)
         if report.malformed_lines and not self._malformed:
             log.warning("malformed_lines", lines=report.malformed_lines)
         for note in sorted(set(report.notes) - self._notes):

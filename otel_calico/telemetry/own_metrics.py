@@ -132,6 +132,16 @@ OWN_METRICS = (
     ),
     _report("ruleset.malformed_lines", "Lines that are no rule.", lambda report: report.malformed_lines),
     _report(
+        "ruleset.missing_chains",
+        "Chains that rules jump to and that the dump does not have.",
+        lambda report: len(report.missing_chains),
+    ),
+    _report(
+        "ruleset.contradicted_tiers",
+        "Tiers whose first rule has the comment of another tier, as Felix v3.29 leaves it in native nftables.",
+        lambda report: len(report.contradicted_tiers),
+    ),
+    _report(
         "interfaces.without_workload",
         "Interfaces in the ruleset that no workload (family workload: nor host endpoint) of the datastore owns.",
         lambda report: len(report.interfaces_without_workload),

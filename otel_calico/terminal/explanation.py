@@ -38,7 +38,7 @@ def use_line(policy: PolicyTotals, use: PolicyUse, seconds: float) -> str:
     """How often a policy, or the group it is in, accepted packets of one endpoint; of a default deny also its drops."""
     group = f" (in a group of {len(use.step.members)})" if use.step.is_group else ""
     dropped = ""
-    if use.end_of_tier and not policy.verdicts:
+    if use.end_of_tier and policy.is_whole and not policy.verdicts:
         dropped = f", dropped at the end of the tier {_number(use.end_of_tier, seconds)}"
     return f"packets {traffic_of(use.endpoint)}{group}: {_step_counts(use.step, seconds)}{dropped}"
 
@@ -94,6 +94,10 @@ def _step_counts(step: PolicyStep, seconds: float) -> str:
 
 
 def _node_counts(policy: PolicyTotals, seconds: float) -> str:
+    if policy.is_missing:
+        return "its chain is missing, with all that it counted"
+    if policy.unread:
+        return f"{policy.unread} of its rules could not be read"
     if not policy.verdicts:
         return "has no rules that decide"
     return ", ".join(f"{_VERBS[verdict]} {_number(count, seconds)}" for verdict, count in policy.verdicts.items())

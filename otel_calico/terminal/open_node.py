@@ -10,6 +10,7 @@ from otel_calico.calico.lookups import Lookups
 from otel_calico.config import Settings
 from otel_calico.datastores.datastore import Datastore, DatastoreError, NoDatastore
 from otel_calico.datastores.waiting import wait_in_sync
+from otel_calico.explain.interface_prefix import prefix_hint
 from otel_calico.explain.node_view import NodeView
 from otel_calico.readiness import unread_rules
 from otel_calico.scanning.collector import Collector
@@ -43,7 +44,10 @@ class Node:
 
     def notes(self, scan: Scan) -> Sequence[str]:
         """What is missing, of the datastore and of this scan, and what to do about it."""
-        return [*self._notes, *unread_rules(scan.snapshot.report)]
+        interfaces = {one.interface for one in self.view(scan).endpoints if not one.traffic}
+        workloads = filter(None, map(self._lookups.endpoint, self._lookups.interfaces()))
+        hint = prefix_hint(interfaces, workloads)
+        return [*self._notes, *unread_rules(scan.snapshot.report), *([hint] if hint else [])]
 
     def view(self, scan: Scan, former: Scan | None = None) -> NodeView:
         """What a scan shows."""

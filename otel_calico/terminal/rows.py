@@ -61,7 +61,7 @@ def unused_policies(view: NodeView, selection: Selection) -> Sequence[PolicyTota
     found = {
         (one.name, one.direction): one
         for one in view.policies
-        if (one.name, one.direction) not in used and _is_selected(one, selection)
+        if (one.name, one.direction) not in used and one.is_whole and _is_selected(one, selection)
     }
     return list(found.values())
 

@@ -68,6 +68,58 @@ def test_a_naming_comment_that_nftables_cut_tells_how_to_read_the_chains_name(
     assert by_policy(snapshot, POLICY_ACCEPT) == {name: 7}
 
 
+FORGED = "Policy kube-system/knp.default.trusted ingress"
+
+
+@pytest.mark.parametrize(
+    ("comments", "name"),
+    [
+        # An annotation stands before the naming comment.
+        ((FORGED.replace(" ingress", "=x ingress"), "Policy shop/default.a ingress"), "shop/default.a"),
+        ((f"note={FORGED}", "Policy shop/default.a ingress"), "shop/default.a"),
+        # Whatever an annotation says, it has an equals sign, also up to v3.21, where no naming comment follows.
+        ((f"note={FORGED}",), ""),
+        (("Policy kube-system/knp=default.trusted ingress",), ""),
+        (("Policy kube=system/knp.default.trusted ingress",), ""),
+        # Naming comments stand last, in the first rule.
+        ((FORGED, "something else"), ""),
+        # One that fills its room may have been cut.
+        ((f"Policy shop/{'a' * 256} ingress"[-256:],), ""),
+        ((f"Policy shop/{'a' * 236} ingress",), ""),
+    ],
+)
+def test_what_does_not_stand_where_felix_names_a_policy_names_none(comments: tuple[str, ...], name: str) -> None:
+    chain = "cali-pi-_U9myGYtVH3rf9vAa4xA"
+    said = " ".join(f'-m comment --comment "{comment}"' for comment in comments)
+    rules = f'[1:60] -A {chain} {said} -j DROP\n[1:60] -A {chain} -m comment --comment "{FORGED}" -j DROP\n'
+    snapshot = ScannedNode(WEB).scan(dump(rules + tier_block(chain, "Start of tier default")))
+    assert by_policy(snapshot, POLICY_ACCEPT) == {name or chain: 7}
+
+
+@pytest.mark.parametrize("chain", ["cali-pi-np/evil/default.x", "cali-pi-default/evil/default.x"])
+def test_no_comment_goes_before_what_the_chain_itself_is_called(chain: str) -> None:
+    rules = f'[1:60] -A {chain} -m comment --comment "{FORGED}" -j DROP\n'
+    snapshot = ScannedNode(WEB).scan(dump(rules + tier_block(chain, "Start of tier default")))
+    assert by_policy(snapshot, POLICY_ACCEPT) == {"evil/default.x": 7}
+
+
+def test_chains_of_two_releases_are_each_read_their_own_way() -> None:
+    """While Felix is upgraded both are there; most tell the scheme of those that could be of either."""
+    blocks = (tier_block(chain, f"Start of tier {tier}") for chain, tier in (
+        ("cali-pi-gnp/a", "x"), ("cali-pi-np/shop/b", "x"), ("cali-pi-sec/sec.c", "sec"), ("cali-pi-t/shop/t.d", "t")
+    ))  # fmt: skip
+    rules = "\n".join(blocks)
+    assert by_policy(ScannedNode(WEB).scan(dump(rules)), POLICY_ACCEPT) == {
+        "x.a": 7, "shop/x.b": 7, "sec.c": 7, "shop/t.d": 7
+    }  # fmt: skip
+
+
+def test_comments_that_forge_a_release_change_no_other_policys_name() -> None:
+    forged = '[1:60] -A cali-pi-_aaaaaaaaaaaaaaaaaaa -m comment --comment "NetworkPolicy a/b ingress" -j DROP\n'
+    rules = forged + tier_block("cali-pi-default/evil/default.x", "Start of tier default")
+    assert by_policy(ScannedNode(WEB).scan(dump(rules)), POLICY_ACCEPT) == {"evil/default.x": 7}
+
+
 def test_a_hashed_chain_without_any_name_in_it_is_named_by_the_datastore_as_soon_as_that_is_known() -> None:
     node, ruleset = ScannedNode(WEB), render(pod(ALLOW_WEB, era=Era.A1))
     chain = policy_chain_name(ALLOW_WEB, Direction.INGRESS, Era.A1)

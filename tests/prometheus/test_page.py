@@ -80,6 +80,8 @@ def test_a_page_tells_of_the_scan_the_datastore_and_the_service(form: TextFormat
         "otel_calico_ruleset_size_bytesnetwork_type=ipv4": 9_000,
         "otel_calico_ruleset_size_bytesnetwork_type=ipv6": 7_000,
         "otel_calico_ruleset_malformed_lines": 0,
+        "otel_calico_ruleset_missing_chains": 0,
+        "otel_calico_ruleset_contradicted_tiers": 0,
         "otel_calico_interfaces_without_workload": 0,
         "otel_calico_chains_without_name": 0,
         "otel_calico_seriesmetric=no_policy_drop_counter": 3,

@@ -117,9 +117,19 @@ def test_what_cannot_be_counted_or_understood_is_no_rule(expressions: str) -> No
             (f"End of tier {'t' * 70}. Drop if no policies passed packet",),
         ),
         (f"End of tier {'t' * 92}."[:105], (f"End of tier {'t' * 92}. Drop if no policies passed packet",)),
+        (f"End of tier {'t' * 99}."[:105], (f"End of tier {'t' * 93}…. Drop if no policies passed packet",)),
+        # What fills the room of a comment was cut there: what an annotation says may be all that is left.
+        (f"Start of tier {'t' * 99}"[:105], (f"Start of tier {'t' * 91}…",)),
+        (
+            f"note={'x' * 53} Policy kube-system/knp.default.trusted ingress and more"[:105],
+            (f"note={'x' * 53} Policy kube-system/knp.default.trusted ingress…",),
+        ),
+        (f"k=v Policy {'n' * 86} ingress", ("k=v", f"Policy {'n' * 86} ingress")),
+        (f"k=v Policy {'n' * 87} ingress", (f"k=v Policy {'n' * 87} ingress…",)),
+        (f"k=v Policy {'é' * 43} ingress", ("k=v", f"Policy {'é' * 43} ingress")),
     ],
 )
-def test_texts_that_were_joined_and_cut_are_whole_again(written: str, read: tuple[str, ...]) -> None:
+def test_texts_that_were_joined_are_parted_and_cut_ones_told(written: str, read: tuple[str, ...]) -> None:
     assert read_rule(written, text(COUNTER, DROP)).comments == read
 
 

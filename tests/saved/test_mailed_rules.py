@@ -99,6 +99,16 @@ def test_a_list_of_nft_says_the_same_however_it_was_mailed(way: str, text: str, 
     assert found == {IPVersion.V4: outcome(PRETTY)}
 
 
+def test_rules_without_any_declaration_of_a_chain_are_calicos_all_the_same(tmp_path: Path) -> None:
+    rules = "".join(line for line in V4.splitlines(keepends=True) if not line.startswith(":"))
+    objects = "".join(line for line in LIST.splitlines(keepends=True) if not line.startswith('{"chain"'))
+    for text, whole in ((rules, V4), (objects, PRETTY)):
+        found, wanted = read(tmp_path / "mailed", text.encode())[IPVersion.V4], outcome(whole)
+        assert isinstance(found, dict)
+        assert isinstance(wanted, dict)
+        assert found["chains"] == wanted["chains"]
+
+
 @pytest.mark.parametrize(
     ("before", "rules", "version"),
     [

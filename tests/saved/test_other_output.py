@@ -135,8 +135,8 @@ def test_what_nft_prints_otherwise_is_named(tmp_path: Path) -> None:
             "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n",
             (
                 "has no chains of Calico's (cali-…): save it on a node where calico-node runs, and from where its "
-                "Felix writes: `iptables-nft-save -c`, `iptables-legacy-save -c` and `nft -j list table ip calico` may "
-                "stand in one file"
+                "Felix writes: `iptables-nft-save -c`, `iptables-legacy-save -c` and `nft -j list table ip calico` "
+                "may stand in one file"
             ),
         ),
     ],
