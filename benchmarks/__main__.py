@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from benchmarks import cache, churn, families, first, memory, native, profile, push, scrape, scrapers
+from benchmarks import cache, churn, families, first, memory, native, profile, push, scrape, scrapers, watches
 from benchmarks.shapes import Scale
 from benchmarks.table import Row, markdown, progress, quote, write
 
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[Scale], list[Row]]] = {
     "churn": churn.measure,
     "scrapers": scrapers.measure,
     "cache": cache.measure,
+    "watches": watches.measure,
 }
 
 

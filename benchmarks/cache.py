@@ -14,7 +14,7 @@ from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.etcd.etcd_access import EtcdAccess
 from otel_calico.datastores.etcd.etcd_datastore import EtcdDatastore
 from tests.end_to_end.cluster import NODE_NAME
-from tests.end_to_end.resources import cluster_information, endpoint, policy_entry, tier
+from tests.end_to_end.resources import cluster_information, endpoint, policy_entry
 from tests.node.etcd import Etcd
 from tests.node.programs import wait_until
 
@@ -55,7 +55,6 @@ def measure(scale: Scale) -> list[Row]:
 def _cluster(scale: Scale) -> Iterator[tuple[str, str]]:
     """All resources; the first pods are those of the node, the others of other nodes."""
     yield cluster_information(VERSION)
-    yield tier("default")
     yield from (policy_entry(policy(number), ERA) for number in range(scale.cluster_policies))
     for number in range(scale.cluster_endpoints):
         place = number // _PODS_PER_NODE

@@ -32,7 +32,7 @@ from otel_calico.sources.ruleset_source import Dump
 from otel_calico.telemetry.export_settings import ExportSettings
 from tests.felix import render
 
-_KINDS = ("workloadendpoints", "networkpolicies", "globalnetworkpolicies", "tiers", "clusterinformations")
+_KINDS = ("workloadendpoints", "networkpolicies", "globalnetworkpolicies")
 _STEPS = ("parse", "attribute", "account", "policy series as text", "own metrics", "gzip")
 _Samples = dict[str, list[float]]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from otel_calico.calico import model
 from otel_calico.calico.chains import veth_name
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import PolicyKind
-from tests.end_to_end.cluster import NAMESPACE, Workload
-from tests.end_to_end.resources import cluster_information, endpoint, policy_entry, tier
+from tests.end_to_end.cluster import NAMESPACE, Workload, stored_name
+from tests.end_to_end.resources import cluster_information, endpoint, policy_entry
 from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles
 
 ERA = Era.E
@@ -31,11 +31,12 @@ class Shape:
         """The pods; ten apps share them."""
         return tuple(workload(number) for number in range(self.pods))
 
-    def node(self) -> Node:
-        """The node as Felix programs it."""
-        policies = tuple(map(policy, range(self.policies)))
+    def node(self, era: Era = ERA) -> Node:
+        """The node as Felix of an era programs it."""
+        bare = map(policy, range(self.policies))
+        policies = tuple(replace(one, name=stored_name(one.name, era)) for one in bare)
         return Node(
-            ERA,
+            era,
             tuple(
                 Endpoint(each.interface, policies, policies, kubernetes_profiles(NAMESPACE)) for each in self.workloads
             ),
@@ -44,7 +45,7 @@ class Shape:
     def resources(self) -> dict[str, str]:
         """The same in Calico's etcd."""
         policies = (policy_entry(policy(number), ERA) for number in range(self.policies))
-        return dict([cluster_information(VERSION), tier("default"), *policies, *map(endpoint, self.workloads)])
+        return dict([cluster_information(VERSION), *policies, *map(endpoint, self.workloads)])
 
     def fill(self, lookups: Lookups) -> None:
         """The same as a datastore would put it into the lookups."""
@@ -72,6 +73,8 @@ class Scale:
     cluster_policies: int = 50_000
     cluster_endpoints: int = 5_000
     events: int = 100
+    watched_policies: int = 20_000
+    policy_changes: int = 3_600
 
     @property
     def largest(self) -> Shape:

@@ -23,7 +23,7 @@ class Readiness:
 def readiness(status: DatastoreStatus, snapshot: Snapshot | None) -> Readiness:
     """What the datastore and the latest scan, if there was one, let the service be."""
     unread = map(_with_remedy, unread_rules(snapshot.report)) if snapshot else ()
-    return Readiness(list(_missing(status, snapshot)), [*_unwatched(status), *unread])
+    return Readiness(list(_missing(status, snapshot)), [*_watched(status), *_interrupted(status), *unread])
 
 
 def unread_rules(report: ScanReport) -> Iterator[str]:
@@ -48,7 +48,15 @@ def _missing(status: DatastoreStatus, snapshot: Snapshot | None) -> Iterator[str
         yield _with_remedy(f"last scan failed ({failure.kind}): {failure.message}")
 
 
-def _unwatched(status: DatastoreStatus) -> Iterator[str]:
+def _watched(status: DatastoreStatus) -> Iterator[str]:
+    """Which kinds of the datastore are watched, and why the others are not; nothing if all are."""
+    if status.unwatched:
+        yield f"watched: {', '.join(status.kinds)}"
+    for reason, kinds in status.unwatched_by_reason.items():
+        yield f"not watched: {', '.join(kinds)} ({reason})"
+
+
+def _interrupted(status: DatastoreStatus) -> Iterator[str]:
     """Kinds whose changes do not arrive now: the service goes on with what it knew last."""
     for name, kind in status.kinds.items():
         if kind.in_sync and not kind.connected:

@@ -1,4 +1,4 @@
-"""Series and their values, as they travel from a scan to the exporters. Pure data; imports only the catalogue.
+"""Series and their values, as they travel from a scan to the exporters. Pure data.
 
 What may be relied on: a `SeriesSet` and a `Readings` are the *same objects* in the next snapshot as long as
 nothing about them changed. Exporters may therefore cache what they made of one, keyed by identity, and must
@@ -7,9 +7,10 @@ drop what the newest snapshot no longer holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
+from otel_calico.calico.model import PolicyKind
 from otel_calico.failed_parts import FailedPart
 from otel_calico.metrics import Metric
 
@@ -115,6 +116,7 @@ class ScanReport:
     chains_without_name: tuple[str, ...] = ()
     missing_chains: tuple[str, ...] = ()  # jumped to, and not in the dump
     contradicted_tiers: tuple[str, ...] = ()  # chain, tier, and what the comment says instead
+    kinds_needed: Set[PolicyKind] = frozenset()  # kinds of policy that the rules do not name
     below_minimum: bool = False  # MINIMUM_COUNTER left this scan out
     series_left_out: Mapping[Metric, int] = field(default_factory=dict)  # by the limit on series
     unlocked: bool = False  # legacy tables were read without the xtables lock

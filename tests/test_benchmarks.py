@@ -24,6 +24,8 @@ TINY = Scale(
     cluster_policies=20,
     cluster_endpoints=20,
     events=5,
+    watched_policies=20,
+    policy_changes=60,
 )
 ROWS = {
     "scrape": 8,
@@ -36,6 +38,7 @@ ROWS = {
     "churn": 3,
     "scrapers": 2,
     "cache": 2,
+    "watches": 9,
 }
 
 

@@ -49,7 +49,7 @@ def _none() -> list[bytes]:
 
 def _resources() -> list[bytes]:
     stored = {key.split("/")[5]: value.encode() for key, value in datastore(Era.E).items()}
-    texts = [bytes([KINDS.index(kind)]) + value for kind, value in stored.items()]
+    texts = [bytes([KINDS.index(kind)]) + value for kind, value in stored.items() if kind in KINDS]
     return [*texts, bytes([KINDS.index("pods")]) + json.dumps(pod("web-0")).encode()]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from otel_calico.config import ConfigError, load
 from otel_calico.datastores.datastore import DatastoreError
-from otel_calico.datastores.decode import CALICO_KINDS, PODS, POLICY_KINDS, Decoder
+from otel_calico.datastores.decode import CLUSTER_INFORMATIONS, HOST_ENDPOINTS, PODS, WORKLOAD_ENDPOINTS, Decoder
 from otel_calico.datastores.exports import ExportError, exported_objects
 from otel_calico.datastores.kubernetes.kubeconfig import KubeconfigError, access_from_text
 from otel_calico.datastores.kubernetes.list_stream import ItemStream
@@ -27,7 +27,7 @@ from tests.damage.test_damage import (
 
 Target = Callable[[bytes], None]
 
-KINDS = tuple(sorted({*CALICO_KINDS, PODS, *POLICY_KINDS}))
+KINDS = (WORKLOAD_ENDPOINTS, PODS, HOST_ENDPOINTS, CLUSTER_INFORMATIONS)
 _COUNTERS = re.compile(r"^\[(\d{1,15}):(\d{1,15})\]", re.MULTILINE)
 
 

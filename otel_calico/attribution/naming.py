@@ -8,7 +8,7 @@ policies hashed as this node's Felix hashes them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from otel_calico.calico.chains import IdScheme, programmed_name, tier_of_name
@@ -26,14 +26,27 @@ from otel_calico.calico.policy_names import (
 from otel_calico.ruleset.ruleset import Layout
 
 _PREFIX_LENGTH = len("cali-pi-")
+_CALICO_KINDS = frozenset({PolicyKind.NETWORK_POLICY, PolicyKind.GLOBAL_NETWORK_POLICY})
+_KUBERNETES_KINDS = {
+    "default": PolicyKind.KUBERNETES_NETWORK_POLICY,
+    "adminnetworkpolicy": PolicyKind.ADMIN_NETWORK_POLICY,
+    "baselineadminnetworkpolicy": PolicyKind.BASELINE_ADMIN_NETWORK_POLICY,
+    "kube-admin": PolicyKind.KUBERNETES_CLUSTER_NETWORK_POLICY,
+    "kube-baseline": PolicyKind.KUBERNETES_CLUSTER_NETWORK_POLICY,
+}
+"""Kinds of Kubernetes by their tier (`libcalico-go/lib/clientv3/client.go`); Calico's own kinds may be in any tier."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedChain:
-    """A policy as its chain names it, and the tier that the name itself tells; empty where it does not."""
+    """A policy as its chain names it, and the tier that the name itself tells; empty where it does not.
+
+    `is_stored`: the name is the datastore's, as the ruleset does not tell it.
+    """
 
     programmed: ProgrammedName
     tier: str
+    is_stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,12 @@ class PolicyNaming:
     def name(self, chain: Layout) -> NamedChain | None:
         """The policy of a chain, None if nothing tells."""
         return self._from_unhashed_name(chain.name) or self._from_rules(chain) or self._from_datastore(chain.name)
+
+    def possible_kinds(self, tier: str | None) -> Set[PolicyKind]:
+        """The kinds that a policy may be of whose name only the datastore can tell; its tier may be unknown."""
+        if self.scheme is IdScheme.NAME:
+            return _CALICO_KINDS | {PolicyKind.KUBERNETES_NETWORK_POLICY}
+        return _CALICO_KINDS | {kind for of, kind in _KUBERNETES_KINDS.items() if not tier or tier == of}
 
     def stored_tier(self, chain: str) -> str:
         """The tier that the datastore has for the policy of a chain; empty where it has none."""
@@ -73,7 +92,7 @@ class PolicyNaming:
         if policy is None:
             return None
         by_name = ProgrammedName(policy.namespace, programmed_name(policy, self.scheme), policy.kind)
-        return NamedChain(from_policy(policy), _tier(by_name, self.scheme))
+        return NamedChain(from_policy(policy), _tier(by_name, self.scheme), is_stored=True)
 
 
 def _tier(programmed: ProgrammedName, scheme: IdScheme) -> str:

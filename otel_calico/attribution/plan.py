@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from otel_calico.attribution.policy_chain import PolicyChain
-from otel_calico.calico.model import Verdict
+from otel_calico.calico.model import PolicyKind, Verdict
 from otel_calico.calico.policy_names import PolicyName
 from otel_calico.failed_parts import FailedPart
 from otel_calico.metrics import Metric
@@ -153,12 +153,14 @@ class PolicyPlan:
     """What one policy chain yields. `name` is canonical, or None where nothing tells whose chain it is.
 
     A chain that others jump to and that the dump does not have `is_missing`: what its rules can do nobody knows.
+    `possible_kinds` are the kinds that the policy may be of where only the datastore can name it.
     """
 
     chain: str
     name: PolicyName | None
     verdicts: PolicyChain
     is_missing: bool = False
+    possible_kinds: Set[PolicyKind] = frozenset()
 
     def may(self, verdict: Verdict) -> bool:
         """True unless it is known that no rule of the policy gives this verdict."""
@@ -200,6 +202,7 @@ class RulesetPlan:
     `missing_chains` are chains that others jump to and that the dump does not have.
     `tiers` has the tier of each policy or group chain, `contradicted_tiers` says which comments name another.
     `failed` are the chains that a fault of otel-calico's own left out.
+    `kinds_needed` are the kinds of policy that only the datastore can name for some chain.
     """
 
     endpoints: Mapping[str, EndpointPlan] = field(default_factory=dict)
@@ -213,6 +216,7 @@ class RulesetPlan:
     interfaces_without_workload: tuple[str, ...] = ()
     chains_without_name: tuple[str, ...] = ()
     failed: tuple[FailedPart, ...] = ()
+    kinds_needed: Set[PolicyKind] = frozenset()
 
     @property
     def series(self) -> Mapping[str, EndpointPlan]:

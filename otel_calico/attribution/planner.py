@@ -25,7 +25,7 @@ from otel_calico.attribution.workload_family import ExtraAttributes, workload_at
 from otel_calico.attribution.workloads import Workload, WorkloadFilter, workloads_of
 from otel_calico.calico.chains import GROUP_PREFIXES, HOST_ENDPOINT_PREFIXES, POLICY_PREFIXES, WORKLOAD_PREFIXES
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import Direction, IPVersion
+from otel_calico.calico.model import Direction, IPVersion, PolicyKind
 from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.metrics import DEFAULT_FAMILIES
 from otel_calico.ruleset.ruleset import Layout, Ruleset
@@ -169,6 +169,9 @@ class Planner:
             contradicted_tiers=tuple(self._contradicted_tiers()),
             chains_without_name=tuple(chain for chain, policy in self._shared.policies.items() if policy.name is None),
             failed=tuple(failed.found),
+            kinds_needed=frozenset[PolicyKind]().union(
+                *(policy.possible_kinds for policy in self._shared.policies.values())
+            ),
         )
 
     def _find_owners(self, endpoints: _Layouts) -> _Owners:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from otel_calico.attribution.endpoint_chain import EndpointChain
 from otel_calico.attribution.naming import PolicyNaming, id_scheme, is_named
 from otel_calico.attribution.plan import GroupPlan, PolicyPlan
-from otel_calico.attribution.policy_chain import Marks, direction_of, infer_marks, read_group_chain, read_policy_chain
+from otel_calico.attribution.policy_chain import (
+    Marks,
+    direction_of,
+    infer_marks,
+    read_group_chain,
+    read_policy_chain,
+)
 from otel_calico.attribution.targets import Targets, targets_of
 from otel_calico.attribution.tiers import tiers_by_chain
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import Direction
+from otel_calico.calico.model import Direction, PolicyKind
 from otel_calico.calico.policy_names import PolicyName, canonical
 from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.ruleset.ruleset import Layout
@@ -63,7 +69,9 @@ def read_shared_chains(
     def plan_policy(layout: Layout) -> PolicyPlan:
         (found,) = named[layout.name]
         name = canonical(found.programmed, tiers.get(layout.name)) if found else None
-        return _plan_policy(layout, name, marks, is_missing=layout.name in cut)
+        in_ruleset = found is not None and not found.is_stored
+        kinds: Set[PolicyKind] = frozenset() if in_ruleset else naming.possible_kinds(tiers.get(layout.name))
+        return replace(_plan_policy(layout, name, marks, is_missing=layout.name in cut), possible_kinds=kinds)
 
     policies = _read_each({name: policy_chains[name] for name in named}, failed, plan_policy)
     # Of a group that jumps to what failed, nobody can say what it did.

@@ -148,7 +148,7 @@ class Lookups:
                 claims.drop(text, former)
 
     def _claims_of(self, resource: Resource) -> list[tuple[_Claims[Any], str]]:
-        """Every index a resource stands in, with the text it claims there. No scan asks for a tier or the cluster."""
+        """Every index a resource stands in, with the text it claims there. No scan asks for the cluster."""
         if isinstance(resource, WorkloadEndpoint):
             return [(self._endpoints, resource.interface)]
         if isinstance(resource, HostEndpoint):

@@ -59,13 +59,6 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Tier:
-    """An ordered set of policies. What it orders and does is read from the rules."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class WorkloadEndpoint:
     """One interface of a workload on this node.
 
@@ -110,4 +103,4 @@ class ClusterInformation:
     calico_version: str = ""
 
 
-Resource = WorkloadEndpoint | HostEndpoint | Policy | Tier | ClusterInformation
+Resource = WorkloadEndpoint | HostEndpoint | Policy | ClusterInformation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -17,10 +17,12 @@ from otel_calico.check.machine import (
     check_programs,
     check_web_config,
 )
-from otel_calico.check.rules import check_datastore, check_names, check_rules
+from otel_calico.check.rules import check_datastore, check_names, check_rules, wait_for_answers
 from otel_calico.config import Settings
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.scanning.collector import Collector
+from otel_calico.scanning.scan import Scan
+from otel_calico.service.complete_scan import complete_scan
 from otel_calico.service.wiring import StartError, build_datastore, build_scanner, scan_settings
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
@@ -47,9 +49,9 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield check_programs()
     yield from check_web_config(settings.web)
     lookups = Lookups()
-    datastore = list(_check_datastore(settings, lookups))
+    collector = Collector(build_scanner(settings, lookups, scan_settings(settings.metrics)))
+    scan, datastore = _scan(settings, collector, lookups)
     yield from datastore
-    scan = Collector(build_scanner(settings, lookups, scan_settings(settings.metrics))).scan()
     snapshot = scan.snapshot
     if scan.ebpf:
         yield from check_ebpf(snapshot, scan.ebpf)
@@ -61,13 +63,17 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield from check_names(scan, lookups, settings.node.name)
 
 
-def _check_datastore(settings: Settings, lookups: Lookups) -> Iterable[Finding]:
+def _scan(settings: Settings, collector: Collector, lookups: Lookups) -> tuple[Scan, Sequence[Finding]]:
+    """A scan, and what was found about the datastore that names what it found."""
     try:
         datastore = build_datastore(settings, lookups)
         datastore.start()
     except (StartError, DatastoreError) as error:
-        return [Finding(Level.FAIL, "datastore", str(error), "give it the settings that calico-node has")]
+        problem = Finding(Level.FAIL, "datastore", str(error), "give it the settings that calico-node has")
+        return collector.scan(), [problem]
     try:
-        return list(check_datastore(datastore))
+        wait_for_answers(datastore)
+        scan = complete_scan(collector, datastore, lambda: wait_for_answers(datastore))
+        return scan, list(check_datastore(datastore.status()))
     finally:
         datastore.stop()

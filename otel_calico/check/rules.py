@@ -10,7 +10,7 @@ from otel_calico.calico.lookups import Lookups
 from otel_calico.check.finding import Finding, Level
 from otel_calico.datastores.datastore import Datastore
 from otel_calico.datastores.decode import HOST_ENDPOINTS
-from otel_calico.datastores.status import KindStatus
+from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.explain.interface_prefix import prefix_hint
 from otel_calico.readiness import some, unread_rules
 from otel_calico.scanning.scan import Scan
@@ -21,13 +21,17 @@ _RULES_REMEDY = "see docs/troubleshooting.md, section Rules"
 _RBAC_FILE = "config/kubernetes-rbac.yaml"
 
 
-def check_datastore(datastore: Datastore) -> Iterator[Finding]:
-    """Whether every kind of resource can be listed and watched."""
+def wait_for_answers(datastore: Datastore) -> None:
+    """Wait until every watched kind has an answer, good or bad."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline and not all(map(_has_answered, datastore.status().kinds.values())):
         time.sleep(0.05)
+
+
+def check_datastore(status: DatastoreStatus) -> Iterator[Finding]:
+    """Whether every watched kind can be listed and watched, and why the others are not watched."""
     refused: dict[str, list[str]] = {}
-    for name, kind in datastore.status().kinds.items():
+    for name, kind in status.kinds.items():
         if not (kind.in_sync and kind.connected):
             refused.setdefault(kind.last_error or f"no answer within {_PATIENCE:g} s", []).append(name)
         elif kind.decode_failures:
@@ -37,6 +41,8 @@ def check_datastore(datastore: Datastore) -> Iterator[Finding]:
             yield Finding(Level.OK, "datastore", f"{name}: {kind.held} held")
     for reason, names in refused.items():
         yield Finding(Level.FAIL, "datastore", f"{', '.join(names)}: {reason}", _remedy(reason))
+    for reason, kinds in status.unwatched_by_reason.items():
+        yield Finding(Level.OK, "datastore", f"{', '.join(kinds)}: not watched, {reason}")
 
 
 def check_rules(snapshot: Snapshot) -> Finding:
@@ -68,7 +74,7 @@ def check_names(scan: Scan, lookups: Lookups, node_name: str) -> Iterator[Findin
     if scan.ebpf:
         return  # its programs hold the names of all policies
     if unnamed:
-        remedy = "their policies are not in the datastore (any more); series show the chain's name"
+        remedy = "their policies are not in the datastore, or datastore.policies is never; series show the chain's name"
         yield Finding(Level.WARN, "policies", f"no name for {some(unnamed)}", remedy)
     else:
         yield Finding(Level.OK, "policies", "every chain has a name")

@@ -60,6 +60,12 @@ class DatastoreSettings:
         "`etcdctl get --prefix` output.",
         flag="--datastore-file",
     )
+    policies: Literal["auto", "always", "never"] = setting(
+        kinds.choice("auto", "always", "never"),
+        "auto",
+        "When policies are watched: with `auto`, a kind only while this node has a chain that its rules do not name "
+        "themselves; `never` needs no rights on policies, and shows such a chain by its own name.",
+    )
     config_file: str = setting(
         kinds.existing_file,
         "",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
+from otel_calico.calico.model import PolicyKind
 from otel_calico.datastores.status import DatastoreStatus
 
 
@@ -23,6 +25,9 @@ class Datastore(Protocol):
     def status(self) -> DatastoreStatus:
         """The state now. Thread-safe."""
 
+    def need(self, policies: Collection[PolicyKind]) -> None:
+        """Tell the kinds of policy that a scan needs to name its chains. Thread-safe; does not wait."""
+
 
 class NoDatastore:
     """For rulesets that are read without a datastore: all names come from the rules."""
@@ -36,3 +41,6 @@ class NoDatastore:
     def status(self) -> DatastoreStatus:
         """Always in sync: there are no kinds to list."""
         return DatastoreStatus()
+
+    def need(self, policies: Collection[PolicyKind]) -> None:
+        """Do nothing."""

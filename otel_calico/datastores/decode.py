@@ -14,7 +14,6 @@ from otel_calico.calico.model import (
     Policy,
     PolicyKind,
     Resource,
-    Tier,
     WorkloadEndpoint,
 )
 from otel_calico.datastores.pods import bare_address, pod_endpoint
@@ -25,7 +24,6 @@ from otel_calico.datastores.resources import (
     InvalidResourceError,
     PolicyResource,
     Raw,
-    TierResource,
     WorkloadEndpointResource,
     read,
 )
@@ -33,7 +31,6 @@ from otel_calico.datastores.resources import (
 WORKLOAD_ENDPOINTS = "workloadendpoints"
 PODS = "pods"
 HOST_ENDPOINTS = "hostendpoints"
-TIERS = "tiers"
 CLUSTER_INFORMATIONS = "clusterinformations"
 NETWORK_POLICIES = "networkpolicies"
 GLOBAL_NETWORK_POLICIES = "globalnetworkpolicies"
@@ -41,9 +38,6 @@ KUBERNETES_NETWORK_POLICIES = "kubernetesnetworkpolicies"
 ADMIN_NETWORK_POLICIES = "adminnetworkpolicies"
 BASELINE_ADMIN_NETWORK_POLICIES = "baselineadminnetworkpolicies"
 CLUSTER_NETWORK_POLICIES = "clusternetworkpolicies"
-
-CALICO_KINDS = (WORKLOAD_ENDPOINTS, NETWORK_POLICIES, GLOBAL_NETWORK_POLICIES, TIERS, CLUSTER_INFORMATIONS)
-"""The kinds that are watched in every etcd datastore."""
 
 POLICY_KINDS = {
     NETWORK_POLICIES: PolicyKind.NETWORK_POLICY,
@@ -54,10 +48,12 @@ POLICY_KINDS = {
     CLUSTER_NETWORK_POLICIES: PolicyKind.KUBERNETES_CLUSTER_NETWORK_POLICY,
 }
 
-_BUILT_IN_TIERS = {
+TIERS_OF_KINDS = {
+    KUBERNETES_NETWORK_POLICIES: "default",
     ADMIN_NETWORK_POLICIES: "adminnetworkpolicy",
     BASELINE_ADMIN_NETWORK_POLICIES: "baselineadminnetworkpolicy",
 }
+"""Kinds whose policies are all in one tier, so that their content is not needed."""
 _CLUSTER_POLICY_TIERS = {"Admin": "kube-admin", "Baseline": "kube-baseline"}
 
 
@@ -86,9 +82,6 @@ class Decoder:
             return pod_endpoint(raw, self.node_name, self.interface_prefix, self.release)
         if kind == HOST_ENDPOINTS:
             return self._host_endpoint(name, raw)
-        if kind == TIERS:
-            read(raw, TierResource)
-            return Tier(name)
         if kind == CLUSTER_INFORMATIONS:
             return _cluster_information(raw)
         raise InvalidResourceError(f"unknown kind {kind}")
@@ -117,17 +110,14 @@ class Decoder:
 
 
 def _policy(kind: str, namespace: str, name: str, raw: Raw) -> Policy | None:
-    spec = read(raw, PolicyResource).spec
-    tier = spec.tier or "default"
-    if kind == KUBERNETES_NETWORK_POLICIES:
-        tier = "default"
-    elif kind in _BUILT_IN_TIERS:
-        tier = _BUILT_IN_TIERS[kind]
-    elif kind == CLUSTER_NETWORK_POLICIES:
-        if spec.tier not in _CLUSTER_POLICY_TIERS:
+    if tier := TIERS_OF_KINDS.get(kind):
+        return Policy(POLICY_KINDS[kind], namespace, name, tier)
+    tier = read(raw, PolicyResource).spec.tier or "default"
+    if kind == CLUSTER_NETWORK_POLICIES:
+        if tier not in _CLUSTER_POLICY_TIERS:
             return None  # Calico ignores it
-        tier = _CLUSTER_POLICY_TIERS[spec.tier]
-    return Policy(kind=POLICY_KINDS[kind], namespace=namespace, stored_name=name, tier=tier)
+        tier = _CLUSTER_POLICY_TIERS[tier]
+    return Policy(POLICY_KINDS[kind], namespace, name, tier)
 
 
 def _cluster_information(raw: Raw) -> ClusterInformation:

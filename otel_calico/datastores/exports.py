@@ -17,7 +17,6 @@ import yaml
 from otel_calico.datastores.decode import (
     ADMIN_NETWORK_POLICIES,
     BASELINE_ADMIN_NETWORK_POLICIES,
-    CALICO_KINDS,
     CLUSTER_INFORMATIONS,
     CLUSTER_NETWORK_POLICIES,
     GLOBAL_NETWORK_POLICIES,
@@ -25,7 +24,6 @@ from otel_calico.datastores.decode import (
     KUBERNETES_NETWORK_POLICIES,
     NETWORK_POLICIES,
     PODS,
-    TIERS,
     WORKLOAD_ENDPOINTS,
 )
 from otel_calico.datastores.resources import Raw
@@ -39,7 +37,6 @@ _CALICO = {
     "HostEndpoint": HOST_ENDPOINTS,
     "NetworkPolicy": NETWORK_POLICIES,
     "GlobalNetworkPolicy": GLOBAL_NETWORK_POLICIES,
-    "Tier": TIERS,
     "ClusterInformation": CLUSTER_INFORMATIONS,
 }
 _KINDS = {
@@ -94,7 +91,7 @@ def _etcd_dump(text: str) -> Iterator[ExportedObject]:
             entries[-1][1].append(line)
     for key, value in entries:
         kind, _, name = key.removeprefix(ETCD_PREFIX).partition("/")
-        if key.startswith(ETCD_PREFIX) and kind in (*CALICO_KINDS, HOST_ENDPOINTS):
+        if key.startswith(ETCD_PREFIX) and kind in _CALICO.values():
             namespace, _, name = name.rpartition("/")
             yield ExportedObject(kind, namespace, name, "\n".join(value).encode())
 

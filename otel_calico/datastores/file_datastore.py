@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import structlog
 
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import ClusterInformation, Resource
+from otel_calico.calico.model import ClusterInformation, PolicyKind, Resource
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.decode import (
     CLUSTER_INFORMATIONS,
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 _HOW_TO_EXPORT = (
     "export one with `kubectl get pods,networkpolicies.networking.k8s.io,networkpolicies.crd.projectcalico.org,"
-    "globalnetworkpolicies.crd.projectcalico.org,tiers.crd.projectcalico.org,hostendpoints.crd.projectcalico.org,"
+    "globalnetworkpolicies.crd.projectcalico.org,hostendpoints.crd.projectcalico.org,"
     "clusterinformations.crd.projectcalico.org -A -o yaml`, or from etcd with "
     "`etcdctl get --prefix /calico/resources/v3/projectcalico.org/`"
 )
@@ -57,6 +57,9 @@ class FileDatastore:
 
     def stop(self) -> None:
         """Do nothing."""
+
+    def need(self, policies: Collection[PolicyKind]) -> None:
+        """Do nothing: the file is read completely."""
 
     def status(self) -> DatastoreStatus:
         """In sync after the start. `held` counts objects of the file, not the names tried for each."""

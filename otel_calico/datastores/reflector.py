@@ -46,6 +46,7 @@ class Reflector:
         self._backoff = backoff
         self._revision: str | None = None
         self._relist_requested = False
+        self._forgetting = False
         self._connected_before = False
         self._failures = 0
         self._current_watch: Watch | None = None
@@ -62,6 +63,11 @@ class Reflector:
         self._stopping.set()
         self._close_watch()
 
+    def forget(self) -> None:
+        """Ask the thread to end, and to remove the kind from the lookups."""
+        self._forgetting = True
+        self.stop()
+
     def relist(self) -> None:
         """List the kind again at once. Thread-safe."""
         self._relist_requested = True
@@ -70,6 +76,11 @@ class Reflector:
     def join(self, timeout: float) -> None:
         if self._thread.is_alive():
             self._thread.join(timeout)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread has not ended."""
+        return self._thread.is_alive()
 
     @property
     def status(self) -> KindStatus:
@@ -98,6 +109,8 @@ class Reflector:
                 if not self._stopping.is_set():
                     self._failed(error)
             self._stopping.wait(self._backoff.delay(self._failures, time.monotonic() - began))
+        if self._forgetting:
+            self._lookups.replace(self.kind, {})
 
     def _list(self) -> None:
         self._relist_requested = False

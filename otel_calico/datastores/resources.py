@@ -71,13 +71,7 @@ class PolicySpec(ResourceStruct, frozen=True):
 
 
 class PolicyResource(ResourceStruct, frozen=True):
-    metadata: Metadata = Metadata()
     spec: PolicySpec = PolicySpec()
-
-
-class TierResource(ResourceStruct, frozen=True):
-    metadata: Metadata = Metadata()
-    spec: ResourceStruct = ResourceStruct()
 
 
 class ClusterInformationSpec(ResourceStruct, frozen=True):

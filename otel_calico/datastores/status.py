@@ -25,14 +25,23 @@ class KindStatus:
 
 @dataclass(frozen=True, slots=True)
 class DatastoreStatus:
-    """State of every kind; without a datastore there is none, and the status is in sync."""
+    """State of every watched kind, and why the others are not watched. Without a datastore there are no kinds."""
 
     kinds: Mapping[str, KindStatus] = field(default_factory=dict)
+    unwatched: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def in_sync(self) -> bool:
-        """Whether every kind was listed once."""
+        """Whether every watched kind was listed once."""
         return all(kind.in_sync for kind in self.kinds.values())
+
+    @property
+    def unwatched_by_reason(self) -> Mapping[str, Sequence[str]]:
+        """Kinds that are not watched, by the reason."""
+        found: dict[str, list[str]] = {}
+        for name, reason in self.unwatched.items():
+            found.setdefault(reason, []).append(name)
+        return found
 
     @property
     def waiting_for(self) -> Mapping[str, Sequence[str]]:

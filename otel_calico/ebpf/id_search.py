@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import Direction, Policy, Tier, Verdict
+from otel_calico.calico.model import Direction, Policy, Verdict
 from otel_calico.calico.policy_names import canonical, from_policy
 from otel_calico.ebpf.counted import NO_PROFILE_ACCEPTED, UNTOLD, Counted, CountedEnd, CountedRule, PolicyVerdict
 from otel_calico.ebpf.map_entries import RuleCounters
@@ -71,10 +71,9 @@ def _candidates(state: EbpfState, lookups: Lookups) -> Iterator[tuple[int, Count
     """Every id that something of the datastore may have, with what it counts."""
     forms = (IdForm.KINDS, IdForm.LETTERS) if state.tells_ends else (IdForm.WORDS,)
     resources = [resource for kind in lookups.kinds() for resource in tuple(lookups.held(kind).values())]
-    tiers = [resource.name for resource in resources if isinstance(resource, Tier)]
     policies = [resource for resource in resources if isinstance(resource, Policy)]
     if state.tells_ends:
-        for tier in dict.fromkeys(["default", *tiers, *(policy.tier for policy in policies)]):
+        for tier in dict.fromkeys(["default", *(policy.tier for policy in policies)]):
             for direction in Direction:
                 for verdict in (Verdict.DENY, Verdict.PASS):
                     yield end_of_tier_id(IdForm.KINDS, tier, direction, verdict), CountedEnd(tier, direction, verdict)

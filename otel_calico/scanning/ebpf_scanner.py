@@ -9,6 +9,7 @@ import structlog
 
 from otel_calico.accounting.cardinality import Cardinality, count_by_metric
 from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import PolicyKind
 from otel_calico.ebpf.account import EbpfAccount
 from otel_calico.ebpf.counted import Counted
 from otel_calico.ebpf.id_search import IdSearch
@@ -78,6 +79,7 @@ class EbpfScanner:
             backend=self._source.backend,
             dataplane="ebpf",
             seconds=watch.seconds,
+            kinds_needed=frozenset(PolicyKind) if _searches(state) else frozenset(),
             interfaces_without_workload=self._account.plan.interfaces_without_workload,
             series_left_out=count_by_metric(left_out) if left_out else {},
             ebpf=self._report(state),
@@ -88,9 +90,7 @@ class EbpfScanner:
 
     def _found(self, state: EbpfState) -> Mapping[int, Counted]:
         """What ids count, computed from the datastore's policies where the programs cannot be read."""
-        if state.programs.files is not DebugFiles.UNREADABLE:
-            return {}
-        return self._search.look(state, self._lookups)
+        return self._search.look(state, self._lookups) if _searches(state) else {}
 
     def _report(self, state: EbpfState) -> EbpfReport:
         return EbpfReport(
@@ -100,3 +100,8 @@ class EbpfScanner:
             incomplete_files=state.programs.incomplete,
             debug_files=state.programs.files.value,
         )
+
+
+def _searches(state: EbpfState) -> bool:
+    """Whether the names of policies are found by computing ids, which needs all policies of the datastore."""
+    return state.programs.files is DebugFiles.UNREADABLE

@@ -15,7 +15,7 @@ from otel_calico.accounting.policies import PolicyAccount
 from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import IPVersion
+from otel_calico.calico.model import IPVersion, PolicyKind
 from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.ruleset import Ruleset
@@ -183,6 +183,7 @@ class NodeScanner:
             chains_without_name=tuple({chain for plan in plans for chain in plan.chains_without_name}),
             missing_chains=tuple({chain: None for plan in plans for chain in plan.missing_chains}),
             contradicted_tiers=tuple({told: None for plan in plans for told in plan.contradicted_tiers}),
+            kinds_needed=frozenset[PolicyKind]().union(*(plan.kinds_needed for plan in plans)),
             below_minimum=below_minimum,
             series_left_out=count_by_metric(left_out) if left_out else {},
             unlocked=self._source.unlocked,

@@ -20,6 +20,7 @@ class ScanLog:
     def __init__(self) -> None:
         self._failure: str | None = None
         self._told: dict[str, frozenset[str]] = {}
+        self._unnamed: frozenset[str] = frozenset()
         self._malformed = 0
         self._unreadable: Collection[str] = ()
         self._notes: frozenset[str] = frozenset()
@@ -36,9 +37,11 @@ class ScanLog:
         report = snapshot.report
         self._tell_failed_parts(report.failed_parts)
         self._tell_names("interfaces_without_workload", report.interfaces_without_workload)
-        self._tell_names("chains_without_name", report.chains_without_name)
         self._tell_names("missing_chains", report.missing_chains)
         self._tell_names("tier_comments_contradicted", report.contradicted_tiers)
+        unnamed, self._unnamed = self._unnamed, frozenset(report.chains_without_name)
+        # Only at the second scan: the first one makes the datastore watch the policies that it needs.
+        self._tell_names("chains_without_name", unnamed & self._unnamed)
         if report.malformed_lines and not self._malformed:
             log.warning("malformed_lines", lines=report.malformed_lines)
         for note in sorted(set(report.notes) - self._notes):
@@ -88,7 +91,7 @@ class ScanLog:
                     exception="".join(failed.error.format()).rstrip("\n"),
                 )
 
-    def _tell_names(self, event: str, names: tuple[str, ...]) -> None:
+    def _tell_names(self, event: str, names: Iterable[str]) -> None:
         found = frozenset(names)
         new = sorted(found - self._told.get(event, frozenset()))
         if new:

@@ -18,6 +18,7 @@ from otel_calico.node_page.pages import NodePages
 from otel_calico.scanning.collector import Collector
 from otel_calico.scanning.node_scanner import NodeScanner
 from otel_calico.service import memory
+from otel_calico.service.complete_scan import tell_needs
 from otel_calico.service.exporters import Exporters
 from otel_calico.service.wiring import (
     StartError,
@@ -87,6 +88,7 @@ def _run(settings: Settings, collector: Collector, datastore: Datastore, lookups
     if settings.web.page:
         pages = NodePages(settings.node.name, collector, datastore.status, lookups).routes
     exporters = Exporters(export_settings(settings), collector, datastore.status, protection, pages)
+    collector.subscribe(lambda snapshot: tell_needs(datastore, snapshot))
     datastore.start()
     first_scan = threading.Thread(target=_first_scan, args=(collector, datastore, stop), name="first-scan", daemon=True)
     try:

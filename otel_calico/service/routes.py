@@ -64,19 +64,20 @@ class Routes:
         return Response(HTTPStatus.OK, self._page.render(form, gzipped=gzipped), tuple(headers))
 
     def _ready(self, request: Request) -> Response:
-        status = self._datastore()
-        found = readiness(status, self._recent(status))
+        snapshot = self._recent()
+        found = readiness(self._datastore(), snapshot)  # after the scan, which may need more kinds
         code, word = (HTTPStatus.SERVICE_UNAVAILABLE, "not ready") if found.missing else (HTTPStatus.OK, "ready")
         # Why is told to those who may ask for everything else.
         return plain(code, "\n".join([word, *found.missing, *found.notes] if request.admitted else [word]))
 
-    def _recent(self, status: DatastoreStatus) -> Snapshot | None:
+    def _recent(self) -> Snapshot | None:
         """The last snapshot if it is good and recent, else a new one.
 
         Before the datastore is in sync none is taken: the answer is no anyway, and every workload would be unknown.
         """
         latest = self._collector.latest
         snapshot = latest.snapshot if latest else None
-        if not status.in_sync or (snapshot and not snapshot.failure and time.time() - snapshot.taken < RECENT_SECONDS):
+        recent = snapshot and not snapshot.failure and time.time() - snapshot.taken < RECENT_SECONDS
+        if recent or not self._datastore().in_sync:
             return snapshot
         return self._collector.scan().snapshot

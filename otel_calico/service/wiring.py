@@ -14,6 +14,7 @@ from otel_calico.attribution.workloads import WorkloadFilter
 from otel_calico.calico.lookups import Lookups
 from otel_calico.config import IptablesSettings, MetricsSettings, Settings, WebSettings
 from otel_calico.datastores.datastore import Datastore, NoDatastore
+from otel_calico.datastores.watched_kinds import PolicyWatch
 from otel_calico.scanning.collector import Scanner
 from otel_calico.scanning.dataplane_scanner import DataplaneScanner
 from otel_calico.scanning.ebpf_scanner import EbpfScanner
@@ -108,6 +109,7 @@ def _etcd(settings: Settings, lookups: Lookups) -> Datastore:
             settings.node.name,
             settings.node.interface_prefix,
             lookups,
+            policies=PolicyWatch(settings.datastore.policies),
             host_endpoints="workload" in settings.metrics.families,
         )
     except ValueError as error:
@@ -145,6 +147,7 @@ def _kubernetes(settings: Settings, lookups: Lookups) -> Datastore:
             settings.node.interface_prefix,
             lookups,
             native=given.api_group.startswith(api_resources.NATIVE_GROUP) if given.api_group else None,
+            policies=PolicyWatch(settings.datastore.policies),
             host_endpoints="workload" in settings.metrics.families,
             limits=api_client.ClientLimits(queries_per_second=given.client_qps, burst=given.client_burst),
         )

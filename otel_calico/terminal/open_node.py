@@ -16,6 +16,7 @@ from otel_calico.readiness import unread_rules
 from otel_calico.scanning.collector import Collector
 from otel_calico.scanning.node_scanner import ScanSettings
 from otel_calico.scanning.scan import Scan
+from otel_calico.service.complete_scan import complete_scan
 from otel_calico.service.wiring import StartError, build_datastore, build_scanner
 
 _PATIENCE = 5.0
@@ -29,15 +30,18 @@ class NodeError(Exception):
 class Node:
     """Its scans, and how to look at them."""
 
-    def __init__(self, collector: Collector, lookups: Lookups, interface_prefix: str, notes: list[str]) -> None:
+    def __init__(
+        self, collector: Collector, datastore: Datastore, lookups: Lookups, interface_prefix: str, notes: list[str]
+    ) -> None:
         self._collector = collector
+        self._datastore = datastore
         self._lookups = lookups
         self._interface_prefix = interface_prefix
         self._notes = notes
 
     def scan(self) -> Scan:
         """Read the rules now. Raises NodeError."""
-        scan = self._collector.scan()
+        scan = complete_scan(self._collector, self._datastore, lambda: wait_in_sync(self._datastore, _PATIENCE))
         if failure := scan.snapshot.failure:
             raise NodeError(failure.message)
         return scan
@@ -66,7 +70,7 @@ def open_node(settings: Settings) -> Iterator[Node]:
     collector = Collector(build_scanner(settings, lookups, ScanSettings(SeriesChoice(families=()))), freshness=0.0)
     try:
         _wait_for(datastore, notes)
-        yield Node(collector, lookups, settings.node.interface_prefix, notes)
+        yield Node(collector, datastore, lookups, settings.node.interface_prefix, notes)
     finally:
         datastore.stop()
         collector.close()

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from otel_calico.calico.chains import IdScheme, chain_name, policy_id
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import ClusterInformation, Policy, PolicyKind, Resource, Tier, WorkloadEndpoint
+from otel_calico.calico.model import ClusterInformation, Policy, PolicyKind, Resource, WorkloadEndpoint
 
-KINDS = ("workloadendpoints", "pods", "networkpolicies", "tiers", "clusterinformations")
+KINDS = ("workloadendpoints", "pods", "networkpolicies", "clusterinformations")
 KEYS = ("a", "b", "c")
 INTERFACES = ("cali1", "cali2")
 NAMES = ("default.a", "knp.default.a", "a")
@@ -24,13 +24,11 @@ policies = st.builds(
     st.sampled_from([PolicyKind.NETWORK_POLICY, PolicyKind.KUBERNETES_NETWORK_POLICY]),
     st.just("shop"),
     st.sampled_from(NAMES),
-    tier=st.sampled_from(["default", "security"]),
 )
 resources = {
     "workloadendpoints": endpoints,
     "pods": endpoints,
     "networkpolicies": policies,
-    "tiers": st.builds(Tier, st.sampled_from(KEYS)),
     "clusterinformations": st.builds(ClusterInformation, st.sampled_from(["v3.28.0", "v3.32.0"])),
 }
 

@@ -74,6 +74,12 @@ def test_the_account_may_do_what_the_published_role_grants() -> None:
     assert only("ClusterRole", manifests())["rules"] == only("ClusterRole", list(published))["rules"]
 
 
+def test_without_policies_the_account_may_not_read_them() -> None:
+    role = only("ClusterRole", manifests({"config": {"datastore": {"policies": "never"}}}))
+    granted = {resource for rule in role["rules"] for resource in rule["resources"]}
+    assert granted == {"pods", "clusterinformations", "hostendpoints"}
+
+
 @pytest.mark.parametrize("case", ["etcd-tls", "etcd-from-calico"])
 def test_with_etcd_the_pod_has_no_access_to_the_api_server(case: str) -> None:
     rendered = manifests(CASES[case])

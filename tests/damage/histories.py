@@ -13,7 +13,7 @@ from otel_calico.calico.chains import WORKLOAD_PREFIXES
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import IPVersion, Resource, WorkloadEndpoint
 from otel_calico.config import load
-from otel_calico.datastores.decode import CALICO_KINDS, POLICY_KINDS
+from otel_calico.datastores.decode import CLUSTER_INFORMATIONS, POLICY_KINDS, WORKLOAD_ENDPOINTS
 from otel_calico.metrics import FAMILIES
 from otel_calico.service.wiring import build_datastore
 from otel_calico.sources.ruleset_source import Dump
@@ -24,7 +24,7 @@ from tests.recordings import RECORDINGS, SEQUENCES, DumpSequence, Moment, Record
 Resources = Mapping[str, Mapping[str, Resource]]
 """What a datastore holds, by kind and key."""
 
-_KINDS = (*CALICO_KINDS, *POLICY_KINDS)
+_KINDS = (WORKLOAD_ENDPOINTS, CLUSTER_INFORMATIONS, *POLICY_KINDS)
 _MOST_LOOKS, _MOST_DAMAGES = 4, 3
 _BACKENDS = ("nft", "nft", "nft", "legacy", "nftables")
 

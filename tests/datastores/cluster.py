@@ -44,10 +44,6 @@ def policy(kind: str, name: str, namespace: str | None = None, **spec: object) -
     }
 
 
-def tier(name: str, order: float, **spec: object) -> Any:
-    return {"kind": "Tier", "metadata": {"name": name}, "spec": {"order": order, **spec}}
-
-
 def cluster_information(version: str) -> Any:
     return {
         "kind": "ClusterInformation",

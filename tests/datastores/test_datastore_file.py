@@ -14,18 +14,19 @@ import yaml
 
 from otel_calico.calico.chains import IdScheme
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import Policy, PolicyKind, Tier, WorkloadEndpoint
+from otel_calico.calico.model import Policy, PolicyKind, WorkloadEndpoint
 from otel_calico.datastores.datastore import Datastore, DatastoreError, NoDatastore
 from otel_calico.datastores.file_datastore import FileDatastore
 from otel_calico.datastores.status import KindStatus
 
-from .cluster import cluster_information, endpoint, endpoint_key, policy, tier
+from .cluster import cluster_information, endpoint, endpoint_key, policy
 from .test_decode import pod
 
 ENDPOINT = endpoint("web-1", "cali1")
 STORED = policy("NetworkPolicy", "default.allow-web", "shop")
 VISIBLE = policy("NetworkPolicy", "allow-web", "shop")
-OBJECTS = [ENDPOINT, VISIBLE, tier("security", 50) | {"apiVersion": "projectcalico.org/v3"}]
+TIER = {"kind": "Tier", "apiVersion": "projectcalico.org/v3", "metadata": {"name": "security"}, "spec": {"order": 50}}
+OBJECTS = [ENDPOINT, VISIBLE, TIER]
 WITHOUT_KIND = {key: value for key, value in ENDPOINT.items() if key not in ("kind", "apiVersion")}
 
 
@@ -53,7 +54,7 @@ SHAPES = {
             (endpoint_key("web-1"), ENDPOINT),
             ("networkpolicies/shop/default.allow-web", STORED),
             ("nodes/node-1", {"kind": "Node"}),
-            ("tiers/security", tier("security", 50)),
+            ("tiers/security", TIER),
         ]
     ),
 }
@@ -83,9 +84,8 @@ def test_every_shape_of_export_is_understood(shape: str, load: Load) -> None:
     assert lookups.policy("cali-pi-_Hs_N3uwH_2l4fuHH0LQ", IdScheme.NAME) == stored
     assert lookups.policy("cali-po-_Wnek3fb74yqWDiVSXjK", IdScheme.TIER_NAME) == stored
     assert lookups.policy("cali-po-_cIsgqKoIC0Rj9xMb85G", IdScheme.KIND_NAME) == stored
-    assert lookups.held("tiers") == {"security": Tier("security")}
     one = KindStatus(in_sync=True, connected=True, held=1)
-    assert datastore.status().kinds == {"workloadendpoints": one, "networkpolicies": one, "tiers": one}
+    assert datastore.status().kinds == {"workloadendpoints": one, "networkpolicies": one}
     assert datastore.status().in_sync
 
 

@@ -13,14 +13,13 @@ from otel_calico.calico.model import (
     Policy,
     PolicyKind,
     Resource,
-    Tier,
     WorkloadEndpoint,
 )
 from otel_calico.datastores.decode import Decoder
 from otel_calico.datastores.releases import stored_name_candidates
 from otel_calico.datastores.resources import InvalidResourceError
 
-from .cluster import cluster_information, endpoint, policy, tier
+from .cluster import cluster_information, endpoint, policy
 
 NODE_1 = Decoder("node-1")
 ADDED = {"projectcalico.org/namespace": "shop", "projectcalico.org/orchestrator": "k8s"}
@@ -136,8 +135,6 @@ WEB = WorkloadEndpoint("calid4242b28b9e", "shop", "web-7d4b9c6f5d-x2x8k", ("192.
         ),
         ("hostendpoints", "unnamed", {"spec": {"node": "node-1"}}, HostEndpoint("unnamed", "node-1", "")),
         ("hostendpoints", "other", {"spec": {"node": "node-2", "interfaceName": "eth0"}}, None),
-        ("tiers", "default", tier("default", 1e6), Tier("default")),
-        ("tiers", "security", tier("security", 5, defaultAction="Pass"), Tier("security")),
         ("clusterinformations", "default", cluster_information("v3.32.1"), ClusterInformation("v3.32.1")),
         ("clusterinformations", "default", {"spec": {"datastoreReady": False}}, ClusterInformation("")),
     ],
@@ -150,7 +147,7 @@ def test_a_resource_in_either_form(kind: str, key: str, resource: Any, expected:
 @pytest.mark.parametrize(
     "raw", [b"", b"null", b"[]", b"\xff", b'{"spec":', b'{"spec": []}', b'{"spec": null}', {"spec": 1}]
 )
-@pytest.mark.parametrize("kind", ["workloadendpoints", "pods", "networkpolicies", "tiers", "clusterinformations"])
+@pytest.mark.parametrize("kind", ["workloadendpoints", "pods", "networkpolicies", "clusterinformations"])
 def test_what_cannot_be_understood_is_invalid(kind: str, raw: Any) -> None:
     with pytest.raises(InvalidResourceError):
         NODE_1.decode(kind, "shop/a", raw)

@@ -11,8 +11,7 @@ import pytest
 
 from otel_calico.calico.chains import IdScheme
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import ClusterInformation, Policy, PolicyKind, Tier, WorkloadEndpoint
-from otel_calico.datastores.decode import CALICO_KINDS
+from otel_calico.calico.model import Policy, PolicyKind, WorkloadEndpoint
 from otel_calico.datastores.etcd.etcd_access import EtcdAccess
 from otel_calico.datastores.etcd.etcd_datastore import EtcdDatastore
 from otel_calico.datastores.etcd.etcd_list_watch import EtcdListWatch
@@ -21,7 +20,7 @@ from otel_calico.datastores.status import KindStatus
 from tests.node.etcd import Etcd
 from tests.node.programs import free_port, wait_until
 
-from .cluster import cluster_information, endpoint, endpoint_key, policy, tier
+from .cluster import cluster_information, endpoint, endpoint_key, policy
 from .conftest import NODE, Follow
 
 pytestmark = pytest.mark.slow
@@ -46,7 +45,7 @@ def test_what_etcd_holds_is_looked_up(etcd: Etcd, lookups: Lookups, follow: Foll
     etcd.put("networkpolicies/shop/knp.default.allow-web", policy("NetworkPolicy", "knp.default.allow-web", "shop"))
     etcd.put("globalnetworkpolicies/security.block", policy("GlobalNetworkPolicy", "security.block", tier="security"))
     etcd.put("globalnetworkpolicies/broken", {"spec": {"tier": ["first"]}})
-    etcd.put("tiers/security", tier("security", 50, defaultAction="Pass"))
+    etcd.put("tiers/security", {"kind": "Tier"})
     etcd.put("clusterinformations/default", cluster_information("v3.29.1"))
 
     datastore = follow(etcd.access, lookups)
@@ -59,16 +58,12 @@ def test_what_etcd_holds_is_looked_up(etcd: Etcd, lookups: Lookups, follow: Foll
         Policy(PolicyKind.NETWORK_POLICY, "shop", "knp.default.allow-web", "default"),
         Policy(PolicyKind.GLOBAL_NETWORK_POLICY, "", "security.block", "security"),
     ]
-    assert lookups.held("tiers") == {"security": Tier("security")}
-    assert lookups.held("clusterinformations") == {"default": ClusterInformation("v3.29.1")}
     wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
     listed = KindStatus(in_sync=True, connected=True, held=1)
     assert datastore.status().kinds == {
         "workloadendpoints": replace(listed, decode_failures=1),
         "networkpolicies": replace(listed, held=2),
         "globalnetworkpolicies": replace(listed, decode_failures=1),
-        "tiers": listed,
-        "clusterinformations": listed,
     }
     assert datastore.status().unready_reasons == ()
 
@@ -103,7 +98,7 @@ def test_the_cache_outlives_etcd_and_catches_up(etcd: Etcd, lookups: Lookups, fo
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     etcd.put(endpoint_key("web-2"), endpoint("web-2", "cali2"))
     datastore = follow(etcd.access, lookups)
-    in_sync(datastore)
+    wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
 
     etcd.kill()
     wait_until(lambda: all("connection refused" in kind.last_error for kind in datastore.status().kinds.values()))
@@ -149,26 +144,26 @@ def test_what_a_compaction_hid_is_found_by_listing_again(etcd: Etcd, lookups: Lo
 
 def test_a_watch_from_a_compacted_revision_tells_that_history_is_lost(etcd: Etcd) -> None:
     for number in range(3):
-        etcd.put("tiers/security", tier("security", number))
+        etcd.put("globalnetworkpolicies/a", policy("GlobalNetworkPolicy", "a", order=number))
     etcd.compact(etcd.revision)
-    source = EtcdListWatch(etcd.access)
+    list_watch = EtcdListWatch(etcd.access)
     try:
-        watch = source.watch("tiers", "1")
+        watch = list_watch.watch("globalnetworkpolicies", "1")
         with pytest.raises(RelistRequiredError, match="etcd has compacted its history up to revision 4"):
             list(watch)
         watch.close()
     finally:
-        source.close()
+        list_watch.close()
 
 
 def test_a_deletion_that_is_the_last_thing_before_a_compaction_is_not_missed(etcd: Etcd) -> None:
-    etcd.put("tiers/security", tier("security", 1))
-    source = EtcdListWatch(etcd.access)
-    listing = source.list("tiers")
-    assert [key for key, _ in listing.items] == ["security"]
-    etcd.delete("tiers/security")
+    etcd.put("globalnetworkpolicies/a", policy("GlobalNetworkPolicy", "a"))
+    list_watch = EtcdListWatch(etcd.access)
+    listing = list_watch.list("globalnetworkpolicies")
+    assert [key for key, _ in listing.items] == ["a"]
+    etcd.delete("globalnetworkpolicies/a")
     etcd.compact(etcd.revision)
-    watch = source.watch("tiers", listing.revision)
+    watch = list_watch.watch("globalnetworkpolicies", listing.revision)
     ending = threading.Timer(2, watch.close)
     ending.start()
     try:
@@ -177,7 +172,7 @@ def test_a_deletion_that_is_the_last_thing_before_a_compaction_is_not_missed(etc
     finally:
         ending.cancel()
         watch.close()
-        source.close()
+        list_watch.close()
 
 
 def test_an_etcd_that_lost_its_data_is_listed_again(lookups: Lookups, follow: Follow) -> None:
@@ -244,7 +239,7 @@ def test_fifty_thousand_policies_are_in_sync_within_5_s(etcd: Etcd, lookups: Loo
     wait_until(lambda: datastore.status().in_sync, seconds=30)
     seconds = time.monotonic() - began
     print(f"50,000 policies and 5,000 endpoints in sync after {seconds:.2f} s")  # noqa: T201 - a measure for the reader
-    assert {kind: len(lookups.held(kind)) for kind in CALICO_KINDS[:2]} == {
+    assert {kind: len(lookups.held(kind)) for kind in ("workloadendpoints", "networkpolicies")} == {
         "workloadendpoints": 110,
         "networkpolicies": 50_000,
     }

@@ -145,7 +145,7 @@ def test_a_rotated_ca_is_read_at_the_next_connection(
     rotated = tmp_path / "rotated.pem"
     trustme.CA().cert_pem.write_to_path(rotated)
     datastore = follow(replace(tls_etcd.access, ca_cert_file=str(rotated)), lookups)
-    wait_until(lambda: datastore.status().kinds["tiers"].errors > 0)
+    wait_until(lambda: datastore.status().kinds["networkpolicies"].errors > 0)
     rotated.write_text(authority_of(tls_etcd))
     wait_until(lambda: datastore.status().in_sync)
 
@@ -178,7 +178,7 @@ def test_a_password_over_tls(tls_etcd: Etcd, lookups: Lookups, follow: Follow) -
 def test_a_kind_that_may_not_be_read_is_named_and_the_others_work(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     etcd.put("globalnetworkpolicies/default.a", policy("GlobalNetworkPolicy", "default.a"))
-    etcd.require_password("workloadendpoints", "networkpolicies", "tiers", "clusterinformations")
+    etcd.require_password("workloadendpoints", "networkpolicies")
     datastore = follow(replace(etcd.access, username="reader", password=PASSWORD), lookups)
     remedy = "grant the user read on /calico/resources/v3/projectcalico.org/*"
     expected = f"globalnetworkpolicies: {etcd.endpoint}: etcd refused to read: {remedy}"
@@ -192,10 +192,10 @@ def test_a_kind_that_may_not_be_read_is_named_and_the_others_work(etcd: Etcd, lo
 
 
 def test_a_watch_that_is_refused_says_so(etcd: Etcd) -> None:
-    etcd.require_password("tiers")
+    etcd.require_password("workloadendpoints")
     source = EtcdListWatch(replace(etcd.access, username="reader", password=PASSWORD))
     try:
-        allowed, refused = source.watch("tiers", "1"), source.watch("networkpolicies", "1")
+        allowed, refused = source.watch("workloadendpoints", "1"), source.watch("networkpolicies", "1")
         assert next(iter(allowed)).revision == "1"
         with pytest.raises(DatastoreError, match="etcd refused to read: grant the user read on"):
             next(iter(refused))

@@ -14,10 +14,12 @@ from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.decode import Decoder
 from otel_calico.datastores.list_watch import Batch, Listing, RelistRequiredError
 from otel_calico.datastores.watched_datastore import WatchedDatastore
+from otel_calico.datastores.watched_kinds import WatchedKinds
 from tests.node.programs import wait_until
 
 from .cluster import endpoint
 
+WORKLOADS = WatchedKinds(["workloadendpoints"], [])
 Step = Callable[[], Batch]
 
 
@@ -66,7 +68,7 @@ def failing(error: Exception) -> Step:
 
 def run(list_watch: ScriptedListWatch, lookups: Lookups, asked: int) -> WatchedDatastore:
     """Run until the list_watch was asked that often and all is well again, then stop."""
-    datastore = WatchedDatastore(list_watch, ["workloadendpoints"], Decoder(None), lookups, Backoff(0.01, 0.02))
+    datastore = WatchedDatastore(list_watch, WORKLOADS, Decoder(None), lookups, Backoff(0.01, 0.02))
     datastore.start()
     try:
         wait_until(lambda: len(list_watch.asked) >= asked)
@@ -111,9 +113,7 @@ def test_a_watch_that_fails_five_times_lists_again(error: Exception) -> None:
 @pytest.mark.slow
 def test_attempts_keep_their_distance() -> None:
     list_watch = ScriptedListWatch(*[failing(DatastoreError("refused"))] * 50)
-    datastore = WatchedDatastore(
-        list_watch, ["workloadendpoints"], Decoder(None), Lookups(), Backoff(minimum=0.1, maximum=0.1)
-    )
+    datastore = WatchedDatastore(list_watch, WORKLOADS, Decoder(None), Lookups(), Backoff(minimum=0.1, maximum=0.1))
     datastore.start()
     time.sleep(0.55)
     datastore.stop()

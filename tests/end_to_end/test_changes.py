@@ -83,7 +83,7 @@ def test_a_policy_added_renamed_and_deleted_is_followed(dataplane: str) -> None:
         node.etcd.delete(policy_entry(mdns, era)[0])
         node.program(felix_node(era))
         assert policy_series(service) == expected(era, v4(kept), v4(since))
-        wait_held(service, "globalnetworkpolicies", 2)
+        assert set(by_kind(service, "resources")) == {"workloadendpoints"}  # the rules name all policies
 
 
 def test_a_pod_created_and_deleted_is_followed(backend: str) -> None:

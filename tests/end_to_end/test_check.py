@@ -25,10 +25,8 @@ ok    node name          node-1 (environment NODENAME)
 ok    permission         root with NET_ADMIN and NET_RAW
 ok    programs           iptables-legacy-save (legacy), iptables-nft-save (nft), nft (nftables)
 ok    datastore          workloadendpoints: 2 held
-ok    datastore          networkpolicies: 3 held
-ok    datastore          globalnetworkpolicies: 2 held
-ok    datastore          tiers: 2 held
-ok    datastore          clusterinformations: 1 held
+ok    datastore          networkpolicies, globalnetworkpolicies: not watched, not needed to name the chains of this node
+ok    datastore          hostendpoints: not watched, needed for the metrics family workload only
 ok    rules              {backend} backend, {rules}
 ok    lock file          {lock}
 ok    workloads          2 endpoints, every interface has its own
@@ -67,8 +65,8 @@ fail  workloads          the datastore has none on node 'node-2'
     ),
     "etcd elsewhere": Broken(
         """\
-fail  datastore          workloadendpoints, networkpolicies, globalnetworkpolicies, tiers, clusterinformations: \
-http://127.0.0.1:1: connection refused: is etcd running there, and is the port right?
+fail  datastore          workloadendpoints: http://127.0.0.1:1: connection refused: is etcd running there, \
+and is the port right?
                          → compare the settings with calico-node's
 """,
         {"ETCD_ENDPOINTS": "http://127.0.0.1:1"},

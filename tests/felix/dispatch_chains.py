@@ -24,10 +24,10 @@ def hooks(node: Node) -> tuple[Chain, ...]:
     accept = parts.mark_set(node.marks.accept)
     allowed = Rule(parts.allow(node.allow_action), (accept,), ("Policy explicitly accepted packet.",))
     return (
+        Chain("OUTPUT", (Rule(parts.jump("cali-OUTPUT")),)),
         Chain("INPUT", (Rule(parts.jump("cali-INPUT")),)),
         Chain("FORWARD", (Rule(parts.jump("cali-FORWARD")),)),
         Chain("FORWARD", (allowed, Rule(parts.set_mark(node.marks.accept))), appended=True),
-        Chain("OUTPUT", (Rule(parts.jump("cali-OUTPUT")),)),
     )
 
 

@@ -138,5 +138,5 @@ def _matches(match: str, packet: Packet) -> bool:
     if kind == "multiport":
         return str(packet.port) in words[-1].split(",")
     if kind == "conntrack":
-        return (packet.state in words[-1].split(",")) is not ("!" in words)
+        return packet.state in words[-1].split(",")
     raise ValueError(f"a match this kernel does not know: {match}")

@@ -24,7 +24,7 @@ from tests.kubernetes.handler import Handler
 from tests.kubernetes.store import Store
 
 CRD, NATIVE, POLICY = "crd.projectcalico.org", "projectcalico.org", "policy.networking.k8s.io"
-CALICO = ("networkpolicies", "globalnetworkpolicies", "hostendpoints", "tiers", "clusterinformations")
+CALICO = ("networkpolicies", "globalnetworkpolicies", "hostendpoints", "clusterinformations")
 RESOURCES = {
     "/api/v1/pods": "pods",
     "/apis/networking.k8s.io/v1/networkpolicies": "networkpolicies.networking.k8s.io",
@@ -71,6 +71,7 @@ class ApiServer:
         self.store = Store()
         self.behaviour = Behaviour()
         self.asked: list[Asked] = []
+        self.sent = 0  # bytes of bodies
         self.streams: list[Handler] = []
         self.stopping = threading.Event()
         self._tls = tls

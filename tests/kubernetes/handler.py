@@ -16,6 +16,7 @@ from tests.kubernetes.store import Change, Object
 if TYPE_CHECKING:
     from tests.kubernetes.api_server import ApiServer
 
+META = "meta.k8s.io/v1"
 USER = "system:serviceaccount:monitoring:otel-calico"
 
 
@@ -70,8 +71,8 @@ class Handler(BaseHTTPRequestHandler):
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if behaviour.tokens is not None and token not in behaviour.tokens:
             return _status(401, "Unauthorized")
-        if self.resource == "/apis":
-            return 200, {"kind": "APIGroupList", "groups": [{"name": name} for name in sorted(behaviour.groups)]}
+        if self.verb == "get":
+            return self._group()
         if not self.api.allows(self.verb, self.resource):
             plural = self.resource.partition(".")[0]
             text = f'{self.resource} is forbidden: User "{USER}" cannot {self.verb} resource "{plural}" in API group '
@@ -79,6 +80,11 @@ class Handler(BaseHTTPRequestHandler):
         if not known or (group and group not in behaviour.groups) or self.resource in behaviour.absent:
             return 404, b"404 page not found\n"
         return self._list() if self.verb == "list" else self._admit_watch()
+
+    def _group(self) -> tuple[int, Any]:
+        name = self.resource.removeprefix("/apis/")
+        known = name in self.api.behaviour.groups
+        return (200, {"kind": "APIGroup", "name": name}) if known else (404, b"404 page not found\n")
 
     def _list(self) -> tuple[int, Any]:
         store, behaviour = self.api.store, self.api.behaviour
@@ -99,11 +105,20 @@ class Handler(BaseHTTPRequestHandler):
 
     def _layout(self, found: list[Object], revision: int, more: str) -> Object:
         metadata = {"resourceVersion": str(revision)} | ({"continue": more} if more else {})
+        if self._metadata_only:
+            items = list(map(_partial, found))
+            return {"kind": "PartialObjectMetadataList", "apiVersion": META, "metadata": metadata, "items": items}
         if "projectcalico" in self.resource:  # objects of CRDs: keys in alphabetical order
             items = [dict(sorted(one.items())) for one in found]
             return {"apiVersion": "any/v1", "items": items, "kind": "AnyList", "metadata": metadata}
         items = [{key: value for key, value in one.items() if key not in ("kind", "apiVersion")} for one in found]
         return {"kind": "AnyList", "apiVersion": "v1", "metadata": metadata, "items": items}
+
+    @property
+    def _metadata_only(self) -> bool:
+        """Whether the client accepts metadata, and the server offers it."""
+        accepts = self.headers.get("Accept", "").split(",")[0]
+        return "as=PartialObjectMetadata" in accepts and "g=meta.k8s.io" in accepts
 
     def _admit_watch(self) -> tuple[int, Any]:
         too_old = int(self.parameters["resourceVersion"]) < self.api.store.compacted
@@ -126,6 +141,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
+        self.api.sent += len(text)
 
     # --- watch streams ---
 
@@ -174,16 +190,24 @@ class Handler(BaseHTTPRequestHandler):
     def _event(self, change: Change) -> Object | None:
         """What a change means to those who watch a selection."""
         was, becomes = self._selected(change.before), self._selected(change.after)
-        if becomes:
-            return {"type": "MODIFIED" if was else "ADDED", "object": change.after}
+        if becomes and change.after is not None:
+            return self._shown("MODIFIED" if was else "ADDED", change.after)
         if not was or change.before is None:
             return None
         metadata = change.before["metadata"] | {"resourceVersion": str(change.revision)}
-        return {"type": "DELETED", "object": change.before | {"metadata": metadata}}
+        return self._shown("DELETED", change.before | {"metadata": metadata})
+
+    def _shown(self, event: str, found: Object) -> Object:
+        return {"type": event, "object": _partial(found) if self._metadata_only else found}
 
     def _chunk(self, text: bytes) -> None:
+        self.api.sent += len(text)
         self.wfile.write(b"%x\r\n%s\r\n" % (len(text), text))
         self.wfile.flush()
+
+
+def _partial(found: Object) -> Object:
+    return {"kind": "PartialObjectMetadata", "apiVersion": META, "metadata": found["metadata"]}
 
 
 def _status(code: int, message: str) -> tuple[int, Object]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 Object = dict[str, Any]
@@ -29,7 +32,6 @@ class Change:
     """`before` and `after` are None where the object did not exist."""
 
     revision: int
-    resource: str
     before: Object | None
     after: Object | None
 
@@ -42,7 +44,7 @@ class Store:
         self.revision = 100
         self.compacted = 0  # changes up to this revision are forgotten
         self._objects: dict[str, dict[str, Object]] = {}
-        self._changes: list[Change] = []
+        self._changes: defaultdict[str, list[Change]] = defaultdict(list)
         self._listed: dict[tuple[str, int], list[Object]] = {}
 
     def put(self, *objects: Mapping[str, Any]) -> None:
@@ -52,7 +54,7 @@ class Store:
                 self.revision += 1
                 stored = {**given, "metadata": {**given["metadata"], "resourceVersion": str(self.revision)}}
                 held = self._objects.setdefault(resource_of(given), {})
-                self._changes.append(Change(self.revision, resource_of(given), held.get(key_of(given)), stored))
+                self._changes[resource_of(given)].append(Change(self.revision, held.get(key_of(given)), stored))
                 held[key_of(given)] = stored
             self.changed.notify_all()
 
@@ -63,7 +65,7 @@ class Store:
             if former is not None:
                 self.revision += 1
                 last = {**former, "metadata": {**former["metadata"], "resourceVersion": str(self.revision)}}
-                self._changes.append(Change(self.revision, resource_of(given), last, None))
+                self._changes[resource_of(given)].append(Change(self.revision, last, None))
                 self.changed.notify_all()
 
     def compact(self) -> None:
@@ -83,4 +85,5 @@ class Store:
     def after(self, resource: str, revision: int) -> list[Change]:
         """Changes of one resource after a revision."""
         with self.changed:
-            return [change for change in self._changes if change.revision > revision and change.resource == resource]
+            changes = self._changes[resource]
+            return changes[bisect_right(changes, revision, key=attrgetter("revision")) :]

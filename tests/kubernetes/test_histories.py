@@ -15,7 +15,7 @@ from otel_calico.calico.model import Direction, Policy, PolicyKind
 from otel_calico.datastores.backoff import Backoff
 from otel_calico.datastores.decode import Decoder
 from otel_calico.datastores.kubernetes.api_access import ApiAccess
-from otel_calico.datastores.kubernetes.api_resources import KUBERNETES_KINDS, api_resource
+from otel_calico.datastores.kubernetes.api_resources import KUBERNETES_KINDS, KUBERNETES_POLICY_KINDS, api_resource
 from otel_calico.datastores.kubernetes.kubernetes_datastore import KubernetesDatastore
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import CLIENT, NODE
@@ -44,8 +44,8 @@ UNIVERSE: list[Object] = [
     calico("NetworkPolicy", "default.a", "shop", order=1),
     calico("NetworkPolicy", "default.a", "shop", order=2),
     calico("GlobalNetworkPolicy", "security.b", tier="security"),
-    calico("Tier", "security", order=1),
-    calico("Tier", "security", order=2, defaultAction="Pass"),
+    calico("GlobalNetworkPolicy", "security"),
+    calico("GlobalNetworkPolicy", "security"),
     cluster_policy("AdminNetworkPolicy", "guard", priority=1),
     cluster_policy("ClusterNetworkPolicy", "guard", tier="Admin"),
     cluster_policy("ClusterNetworkPolicy", "guard", tier="Other"),
@@ -78,7 +78,9 @@ def test_any_way_of_changes_ends_in_the_same_lookups(
         api.store.put(*before)
         lookups = Lookups()
         backoff = Backoff(minimum=0.005, maximum=0.02)
-        datastore = KubernetesDatastore(ApiAccess(api.url), NODE, "cali", lookups, limits=CLIENT, backoff=backoff)
+        datastore = KubernetesDatastore(
+            ApiAccess(api.url), NODE, "cali", lookups, limits=CLIENT, backoff=backoff, relist_interval=0.05
+        )
         datastore.start()
         try:
             for what, about in changes:
@@ -89,7 +91,7 @@ def test_any_way_of_changes_ends_in_the_same_lookups(
 
 
 def take(api: ApiServer, what: str, about: Any) -> None:
-    event = json.dumps({"type": "ADDED", "object": calico("Tier", "never")}).encode()
+    event = json.dumps({"type": "ADDED", "object": calico("GlobalNetworkPolicy", "never")}).encode()
     if what == "put":
         api.store.put(about)
     elif what == "delete":
@@ -113,7 +115,7 @@ def take(api: ApiServer, what: str, about: Any) -> None:
 def reference(api: ApiServer) -> Lookups:
     """The last state, decoded in one go."""
     lookups = Lookups()
-    for kind in KUBERNETES_KINDS:
+    for kind in (*KUBERNETES_KINDS, *KUBERNETES_POLICY_KINDS):
         _, objects = api.store.listed(str(api_resource(kind, native=False)))
         decoded = {}
         for one in objects:
@@ -137,4 +139,4 @@ def seen(lookups: Lookups) -> Any:
         for scheme in IdScheme
     }
     endpoints = {name: lookups.endpoint(name) for name in lookups.interfaces()}
-    return endpoints, policies, lookups.held("tiers"), lookups.held("clusterinformations")
+    return endpoints, policies, lookups.held("clusterinformations")

@@ -10,7 +10,7 @@ import pytest
 
 from otel_calico.calico.chains import IdScheme
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import ClusterInformation, HostEndpoint, Policy, PolicyKind, Tier, WorkloadEndpoint
+from otel_calico.calico.model import ClusterInformation, HostEndpoint, Policy, PolicyKind, WorkloadEndpoint
 from otel_calico.datastores.kubernetes.api_access import ApiAccess
 from otel_calico.datastores.kubernetes.kubernetes_datastore import KubernetesDatastore
 from otel_calico.datastores.status import KindStatus
@@ -44,7 +44,6 @@ def test_what_the_cluster_holds_is_looked_up(api: ApiServer, lookups: Lookups, f
         kubernetes_policy("allow-web"),
         calico("NetworkPolicy", "default.allow-web", "shop", order=100),
         calico("GlobalNetworkPolicy", "security.block", tier="security"),
-        calico("Tier", "security", order=50, defaultAction="Pass"),
         cluster_information("v3.29.1"),
         cluster_policy("AdminNetworkPolicy", "cluster-guard", priority=7),
         cluster_policy("BaselineAdminNetworkPolicy", "default"),
@@ -57,12 +56,8 @@ def test_what_the_cluster_holds_is_looked_up(api: ApiServer, lookups: Lookups, f
     assert {name: lookups.endpoint(name) for name in lookups.interfaces()} == {WEB.interface: WEB}
     admin = Policy(PolicyKind.ADMIN_NETWORK_POLICY, "", "cluster-guard", "adminnetworkpolicy")
     chains = {
-        (IdScheme.NAME, "_bcoXpM4qG_3GX7j3jC1"): Policy(
-            PolicyKind.KUBERNETES_NETWORK_POLICY, "shop", "allow-web", "default"
-        ),
-        (IdScheme.NAME, "_Hs_N3uwH_2l4fuHH0LQ"): Policy(
-            PolicyKind.NETWORK_POLICY, "shop", "default.allow-web", "default"
-        ),
+        (IdScheme.NAME, "_bcoXpM4qG_3GX7j3jC1"): Policy(PolicyKind.KUBERNETES_NETWORK_POLICY, "shop", "allow-web"),
+        (IdScheme.NAME, "_Hs_N3uwH_2l4fuHH0LQ"): Policy(PolicyKind.NETWORK_POLICY, "shop", "default.allow-web"),
         (IdScheme.NAME, "security.block"): Policy(PolicyKind.GLOBAL_NETWORK_POLICY, "", "security.block", "security"),
         (IdScheme.TIER_NAME, "_MA1oSxdcIwnFWx0j3Z4"): admin,
         (IdScheme.KIND_NAME, "kcnp/guard"): Policy(
@@ -70,7 +65,6 @@ def test_what_the_cluster_holds_is_looked_up(api: ApiServer, lookups: Lookups, f
         ),
     }
     assert {(scheme, suffix): lookups.policy(f"cali-po-{suffix}", scheme) for scheme, suffix in chains} == chains
-    assert lookups.held("tiers") == {"security": Tier("security")}
     assert lookups.held("clusterinformations") == {"default": ClusterInformation("v3.29.1")}
     one = KindStatus(in_sync=True, connected=True, held=1)
     expected = dict.fromkeys(datastore.status().kinds, one)
@@ -132,14 +126,15 @@ def test_kinds_that_the_cluster_lacks_are_empty_and_asked_for_again(
     api: ApiServer, lookups: Lookups, follow: Follow
 ) -> None:
     api.behaviour.groups = {"networking.k8s.io"}
-    api.store.put(calico("Tier", "security", order=1), cluster_policy("AdminNetworkPolicy", "guard"))
-    datastore = follow(api.url, lookups, absent_retry=0.3)
+    api.store.put(calico("GlobalNetworkPolicy", "security"), cluster_policy("AdminNetworkPolicy", "guard"))
+    datastore = follow(api.url, lookups, relist_interval=0.3)
     connected(datastore)
-    assert lookups.held("tiers") == {}
+    assert lookups.held("globalnetworkpolicies") == {}
     assert {kind.errors for kind in datastore.status().kinds.values()} == {0}
     api.behaviour.groups |= {"crd.projectcalico.org", "policy.networking.k8s.io"}
     wait_until(
-        lambda: len(lookups.held("tiers")) == len(lookups.held("adminnetworkpolicies")) == 1, "the kinds that came"
+        lambda: len(lookups.held("globalnetworkpolicies")) == len(lookups.held("adminnetworkpolicies")) == 1,
+        "the kinds that came",
     )
 
 
@@ -168,16 +163,16 @@ def test_the_group_of_calicos_kinds(
 ) -> None:
     lookups = Lookups()
     api.behaviour.groups = {"networking.k8s.io"} | offered
-    api.store.put(calico("Tier", "crd"), calico("Tier", "native", group=NATIVE))
+    api.store.put(calico("GlobalNetworkPolicy", "crd"), calico("GlobalNetworkPolicy", "native", group=NATIVE))
     connected(follow(api.url, lookups, **setting))
-    assert set(lookups.held("tiers")) == ({tier} if tier else set())
+    assert set(lookups.held("globalnetworkpolicies")) == ({tier} if tier else set())
 
 
 def test_pods_follow_the_rules_of_the_clusters_release(api: ApiServer, lookups: Lookups, follow: Follow) -> None:
     """A pod being deleted without address annotation is finished on v3.17 to v3.19 only."""
     deleting = changed(pod("web"), metadata={"deletionTimestamp": "2024-05-02T09:11:12Z", "annotations": {}})
     api.store.put(deleting, cluster_information("v3.19.4"))
-    connected(follow(api.url, lookups))
+    connected(follow(api.url, lookups, relist_interval=0.1))
     wait_until(lambda: lookups.interfaces() == (), "the rules of v3.19")
     api.store.put(cluster_information("v3.20.0"))
     wait_until(lambda: len(tuple(lookups.interfaces())) == 1, "the rules of v3.20")

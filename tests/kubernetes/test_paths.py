@@ -91,7 +91,7 @@ def view(lookups: Lookups, programmed: Iterable[Policy], scheme: IdScheme) -> An
         name = found and canonical(from_policy(found))
         named[canonical(from_policy(policy)).name] = name
     endpoints = {name: lookups.endpoint(name) for name in lookups.interfaces()}
-    return endpoints, named, lookups.held("tiers"), lookups.held("clusterinformations")
+    return endpoints, named
 
 
 def programmed(entries: Mapping[str, Object], kinds: Mapping[str, PolicyKind]) -> list[Policy]:

@@ -70,7 +70,7 @@ def api_objects(era: Era) -> list[Object]:
             tier = {"tier": policy.tier} if era >= Era.C else {}
             objects.append(calico(policy.kind.value, policy.name, policy.namespace, order=1000, **tier))
     if era >= Era.C:
-        objects += [calico("Tier", "security", order=100), calico("Tier", "default", order=1e6)]
+        objects += [calico("GlobalNetworkPolicy", "security"), calico("GlobalNetworkPolicy", "default")]
     version = "v3.32.1" if era >= Era.E else "v3.25.0"
     return [*objects, cluster_information(version)]
 
@@ -157,7 +157,9 @@ class ApiProgram(Program):
         command = [sys.executable, "-m", "tests.kubernetes.api_server", str(self.port), str(file)]
         self.launch(command_in(namespace, [*command, *certificate_and_token]), {"PYTHONPATH": str(Path.cwd())})
         if not certificate_and_token:
-            self.wait(lambda: answers(f"{self.url}/apis", namespace=namespace), "the API server answers")
+            self.wait(
+                lambda: answers(f"{self.url}/apis/networking.k8s.io", namespace=namespace), "the API server answers"
+            )
 
 
 @pytest.fixture(params=[(Era.A2, "legacy"), (Era.E, "nft")], ids=lambda given: f"{given[0].name}-{given[1]}")

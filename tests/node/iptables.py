@@ -1,4 +1,4 @@
-"""Loading and reading the tables of a namespace with either backend of iptables."""
+"""Loading and reading the filter table of a namespace with either backend of iptables."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def set_counters(namespace: Namespace, dump: str, backend: str, ip_version: int 
     namespace.run(_program(ip_version, backend, "restore"), "--counters", text=dump)
 
 
-def save(namespace: Namespace, backend: str, ip_version: int = 4, table: str = "filter") -> str:
-    """A table as `iptables-save -c` prints it."""
-    return namespace.run(_program(ip_version, backend, "save"), "-c", "-t", table)
+def save(namespace: Namespace, backend: str, ip_version: int = 4) -> str:
+    """The filter table as `iptables-save -c` prints it."""
+    return namespace.run(_program(ip_version, backend, "save"), "-c", "-t", "filter")
 
 
 def rules(dump: str) -> dict[str, list[str]]:

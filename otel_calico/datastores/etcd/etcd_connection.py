@@ -66,7 +66,7 @@ class EtcdConnection:
             code, details = code_and_details(error)
             if code == "OUT_OF_RANGE":
                 raise RelistRequiredError(details) from error
-            if code != "PERMISSION_DENIED":
+            if code not in ("PERMISSION_DENIED", "CANCELLED"):  # CANCELLED: a watch that was closed
                 self._drop(client)
             raise DatastoreError(f"{client.endpoint}: {describe(code, details)}") from error
 

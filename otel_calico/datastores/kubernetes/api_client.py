@@ -27,7 +27,8 @@ from otel_calico.datastores.kubernetes.rate_limiter import RateLimiter
 from otel_calico.datastores.list_watch import RelistRequiredError
 
 CHUNK = 65536
-_HEADERS = {"Accept": "application/json", "User-Agent": f"otel-calico/{__version__}"}
+JSON = "application/json"
+_USER_AGENT = f"otel-calico/{__version__}"
 _CONNECTION_ERRORS = (OSError, http.client.HTTPException, ValueError)  # ValueError: another thread closed the file
 _MAX_RETRIES = 5
 _MAX_RETRY_AFTER = 60.0  # seconds, whatever Retry-After says
@@ -101,6 +102,7 @@ class ApiClient:
         request: ApiRequest,
         path: str,
         parameters: Mapping[str, str] | None = None,
+        accept: str = JSON,
         read_timeout: float | None = None,
     ) -> ResponseBody:
         """Send a request. `read_timeout`: seconds between two parts of the body, if not the usual.
@@ -114,7 +116,7 @@ class ApiClient:
             self._wait(self._rate.delay())
             token = self._token.current()
             with self.translated_errors():
-                connection, response = self._exchange(target, token)
+                connection, response = self._exchange(target, accept, token)
                 if response.status == 200:
                     connection.set_read_timeout(read_timeout or self._limits.timeout)
                     return ResponseBody(self, connection, response)
@@ -159,8 +161,10 @@ class ApiClient:
         while self._idle:
             self._idle.pop().close()
 
-    def _exchange(self, target: str, token: str) -> tuple[ApiConnection, http.client.HTTPResponse]:
-        headers = _HEADERS | ({"Authorization": f"Bearer {token}"} if token else {})
+    def _exchange(self, target: str, accept: str, token: str) -> tuple[ApiConnection, http.client.HTTPResponse]:
+        headers = {"Accept": accept, "User-Agent": _USER_AGENT}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         while True:
             kept = self._kept_connection()
             connection = kept or ApiConnection(self._access, self._limits.timeout)

@@ -5,7 +5,6 @@ Sources: `libcalico-go/lib/backend/syncersv1/felixsyncer/felixsyncerv1.go`, `lib
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from otel_calico.datastores.decode import (
@@ -18,7 +17,7 @@ from otel_calico.datastores.decode import (
     KUBERNETES_NETWORK_POLICIES,
     NETWORK_POLICIES,
     PODS,
-    TIERS,
+    POLICY_KINDS,
 )
 
 CRD_GROUP = "crd.projectcalico.org"
@@ -51,10 +50,10 @@ _KUBERNETES = {
     BASELINE_ADMIN_NETWORK_POLICIES: ApiResource(_POLICY_GROUP, "v1alpha1", "baselineadminnetworkpolicies"),
     CLUSTER_NETWORK_POLICIES: ApiResource(_POLICY_GROUP, "v1alpha2", "clusternetworkpolicies"),
 }
-_CALICO = (NETWORK_POLICIES, GLOBAL_NETWORK_POLICIES, TIERS, CLUSTER_INFORMATIONS)
+_CALICO = (NETWORK_POLICIES, GLOBAL_NETWORK_POLICIES, CLUSTER_INFORMATIONS)
 
-KUBERNETES_KINDS = (*_KUBERNETES, *_CALICO)
-"""The kinds that are watched in every cluster."""
+KUBERNETES_KINDS = (PODS, CLUSTER_INFORMATIONS)
+KUBERNETES_POLICY_KINDS = tuple(kind for kind in (*_KUBERNETES, *_CALICO) if kind in POLICY_KINDS)
 
 
 def is_calico(kind: str) -> bool:
@@ -67,11 +66,3 @@ def api_resource(kind: str, *, native: bool) -> ApiResource:
     if kind in _KUBERNETES:
         return _KUBERNETES[kind]
     return ApiResource(NATIVE_GROUP, "v3", kind) if native else ApiResource(CRD_GROUP, "v1", kind)
-
-
-def is_native(groups: Collection[str]) -> bool:
-    """Whether Calico's resources are in the native group, given the groups of the server.
-
-    If both groups exist, the native one is Calico's own API server, which shows other names than Felix uses.
-    """
-    return NATIVE_GROUP in groups and CRD_GROUP not in groups

@@ -7,15 +7,16 @@ from collections.abc import Callable
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import ClusterInformation, Resource
 from otel_calico.datastores.backoff import Backoff
-from otel_calico.datastores.decode import HOST_ENDPOINTS, PODS, Decoder
+from otel_calico.datastores.decode import PODS, Decoder
 from otel_calico.datastores.kubernetes.api_access import ApiAccess
 from otel_calico.datastores.kubernetes.api_client import ClientLimits
-from otel_calico.datastores.kubernetes.api_resources import KUBERNETES_KINDS
-from otel_calico.datastores.kubernetes.kubernetes_list_watch import ABSENT_RETRY, KubernetesListWatch
+from otel_calico.datastores.kubernetes.api_resources import KUBERNETES_KINDS, KUBERNETES_POLICY_KINDS
+from otel_calico.datastores.kubernetes.kubernetes_list_watch import RELIST_INTERVAL, KubernetesListWatch
 from otel_calico.datastores.pods import RULES_SETTLED
 from otel_calico.datastores.releases import parse_release
 from otel_calico.datastores.resources import Raw
 from otel_calico.datastores.watched_datastore import WatchedDatastore
+from otel_calico.datastores.watched_kinds import PolicyWatch, WatchedKinds
 
 BACKOFF = Backoff(spread=2)
 
@@ -23,8 +24,8 @@ BACKOFF = Backoff(spread=2)
 class KubernetesDatastore(WatchedDatastore):
     """Needs the rights in config/kubernetes-rbac.yaml.
 
-    `host_endpoints` adds that kind, which only family `workload` needs. Raises ValueError for wrong settings; errors of
-    the connection are reported in the status.
+    `policies` says when policies are watched; `host_endpoints` adds that kind, which only family `workload` needs.
+    Raises ValueError for wrong settings; errors of the connection are reported in the status.
     """
 
     def __init__(  # noqa: PLR0913 - server, node, target, timing
@@ -35,18 +36,19 @@ class KubernetesDatastore(WatchedDatastore):
         lookups: Lookups,
         *,
         native: bool | None = None,
+        policies: PolicyWatch = PolicyWatch.ALWAYS,
         host_endpoints: bool = False,
         limits: ClientLimits | None = None,
         backoff: Backoff = BACKOFF,
-        absent_retry: float = ABSENT_RETRY,
+        relist_interval: float = RELIST_INTERVAL,
     ) -> None:
         if problems := access.problems():
             raise ValueError("; ".join(problems))
         list_watch = KubernetesListWatch(
-            access, limits or ClientLimits(), node_name, native=native, absent_retry=absent_retry
+            access, limits or ClientLimits(), node_name, native=native, relist_interval=relist_interval
         )
         decoder = ReleaseDecoder(node_name, interface_prefix, lambda: self.relist(PODS))
-        kinds = (*KUBERNETES_KINDS, HOST_ENDPOINTS) if host_endpoints else KUBERNETES_KINDS
+        kinds = WatchedKinds(KUBERNETES_KINDS, KUBERNETES_POLICY_KINDS, policies, host_endpoints=host_endpoints)
         super().__init__(list_watch, kinds, decoder, lookups, backoff)
 
 

@@ -1,5 +1,8 @@
 """Lists and watches kinds through the Kubernetes API.
 
+Of policies whose tier is known from their kind only the metadata is requested (`PartialObjectMetadata`).
+ClusterInformation changes with upgrades of Calico only, so it is not watched but listed again from time to time.
+
 Lists come from the API server's cache, as in client-go's Reflector: the first one at any revision that the cache has,
 later ones not older than the last revision seen. Only if the server refuses that, the list comes from etcd.
 """
@@ -14,11 +17,17 @@ import msgspec
 import structlog
 
 from otel_calico.datastores.datastore import DatastoreError
-from otel_calico.datastores.decode import PODS
+from otel_calico.datastores.decode import CLUSTER_INFORMATIONS, PODS, TIERS_OF_KINDS
 from otel_calico.datastores.kubernetes.api_access import ApiAccess
-from otel_calico.datastores.kubernetes.api_client import ApiClient, ClientLimits, NotFoundError, ResponseBody
+from otel_calico.datastores.kubernetes.api_client import JSON, ApiClient, ClientLimits, NotFoundError, ResponseBody
 from otel_calico.datastores.kubernetes.api_errors import ApiRequest
-from otel_calico.datastores.kubernetes.api_resources import ApiResource, api_resource, is_calico, is_native
+from otel_calico.datastores.kubernetes.api_resources import (
+    CRD_GROUP,
+    NATIVE_GROUP,
+    ApiResource,
+    api_resource,
+    is_calico,
+)
 from otel_calico.datastores.kubernetes.list_stream import ItemStream, read_key
 from otel_calico.datastores.kubernetes.watch_stream import WatchStream
 from otel_calico.datastores.list_watch import Batch, Listing, RelistRequiredError, Watch
@@ -27,28 +36,21 @@ from otel_calico.datastores.resources import Raw
 log = structlog.get_logger(__name__)
 
 PAGE = "500"
-ABSENT_RETRY = 1800.0
-"""Seconds until a kind that the cluster does not have is listed again (`watchercache.go` of v3.30)."""
+RELIST_INTERVAL = 1800.0
+"""Seconds until a kind without a watch is listed again (`watchercache.go` of v3.30 for kinds that are absent)."""
 
 _ANY_REVISION = "0"
 _FROM_ETCD = ""
 _ABSENT = "absent"  # the revision of a kind that the cluster does not have
+_METADATA = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1,application/json"
 _WATCH_SECONDS = (300, 600)
 _GRACE = 30  # seconds that the server may be late to end a watch
-
-
-class _Group(msgspec.Struct, frozen=True):
-    name: str
-
-
-class _GroupList(msgspec.Struct, frozen=True):
-    groups: list[_Group] = []
 
 
 class KubernetesListWatch:
     """All kinds of one cluster; of pods those of one node.
 
-    `native`: whether Calico's kinds are in group `projectcalico.org`; None asks the server.
+    `native`: whether Calico's kinds are in group `projectcalico.org`; None asks the server, again after a 404.
     """
 
     def __init__(
@@ -58,12 +60,12 @@ class KubernetesListWatch:
         node_name: str | None,
         *,
         native: bool | None = None,
-        absent_retry: float = ABSENT_RETRY,
+        relist_interval: float = RELIST_INTERVAL,
     ) -> None:
         self._client = ApiClient(access, limits)
         self._node_name = node_name
-        self._native = native
-        self._absent_retry = absent_retry
+        self._native_setting = self._native = native
+        self._relist_interval = relist_interval
         self._resources: dict[str, ApiResource] = {}
         self._not_older_than: dict[str, str] = {}
 
@@ -72,21 +74,22 @@ class KubernetesListWatch:
         resource = self._resources[kind] = self._resource(kind)
         parameters = _age(self._not_older_than.get(kind, _ANY_REVISION))
         try:
-            first = self._page(resource, self._selection(kind) | parameters)
+            first = self._page(kind, resource, parameters)
         except RelistRequiredError:
             self._not_older_than[kind] = _FROM_ETCD
             raise
         except NotFoundError:
+            self._native = self._native_setting
             log.info("datastore_kind_absent", kind=kind, resource=str(resource))
             return Listing((), _ABSENT)
         listing = Listing(())
-        listing.items = self._items(listing, resource, self._selection(kind), first)
+        listing.items = self._items(listing, kind, resource, first)
         return listing
 
     def watch(self, kind: str, after: str) -> Watch:
         """Watch a kind until the server ends the watch, which the request limits to some minutes."""
-        if after == _ABSENT:
-            return _AbsentKindWatch(self._absent_retry)
+        if after == _ABSENT or kind == CLUSTER_INFORMATIONS:
+            return _Pause(after, self._relist_interval)
         self._not_older_than[kind] = after
         resource, seconds = self._resources[kind], random.randint(*_WATCH_SECONDS)  # noqa: S311 - spreads the nodes
         parameters = self._selection(kind) | {
@@ -97,7 +100,7 @@ class KubernetesListWatch:
         }
         request = ApiRequest("watch", str(resource))
         try:
-            body = self._client.get(request, resource.path, parameters, read_timeout=seconds + _GRACE)
+            body = self._client.get(request, resource.path, parameters, _accept(kind), seconds + _GRACE)
         except NotFoundError:
             raise RelistRequiredError(f"the cluster no longer has {resource}") from None
         return WatchStream(body, after)
@@ -107,7 +110,7 @@ class KubernetesListWatch:
         self._client.close()
 
     def _items(
-        self, listing: Listing, resource: ApiResource, selection: dict[str, str], page: ResponseBody
+        self, listing: Listing, kind: str, resource: ApiResource, page: ResponseBody
     ) -> Iterator[tuple[str, Raw]]:
         """The items of all pages; sets the revision of the listing after the last one."""
         while True:
@@ -121,29 +124,43 @@ class KubernetesListWatch:
             listing.revision = stream.metadata.resource_version
             if not stream.metadata.more:
                 return
-            page = self._page(resource, selection | {"limit": PAGE, "continue": stream.metadata.more})
+            page = self._page(kind, resource, {"limit": PAGE, "continue": stream.metadata.more})
 
-    def _page(self, resource: ApiResource, parameters: dict[str, str]) -> ResponseBody:
-        return self._client.get(ApiRequest("list", str(resource)), resource.path, parameters)
+    def _page(self, kind: str, resource: ApiResource, parameters: dict[str, str]) -> ResponseBody:
+        request = ApiRequest("list", str(resource))
+        return self._client.get(request, resource.path, self._selection(kind) | parameters, _accept(kind, "List"))
 
     def _resource(self, kind: str) -> ApiResource:
         if not is_calico(kind):
             return api_resource(kind, native=False)
-        native = self._discover_native() if self._native is None else self._native
-        return api_resource(kind, native=native)
+        if self._native is None:
+            self._native = self._is_native()
+        return api_resource(kind, native=self._native)
 
-    def _discover_native(self) -> bool:
+    def _is_native(self) -> bool:
+        """As `libcalico-go/lib/backend/k8s/discovery.go`: the native group exists, and the one of the CRDs does not.
+
+        If both exist, the native one is Calico's own API server, which shows other names than Felix uses.
+        """
+        return not self._has_group(CRD_GROUP) and self._has_group(NATIVE_GROUP)
+
+    def _has_group(self, group: str) -> bool:
+        path = f"/apis/{group}"
         try:
-            body = b"".join(self._client.get(ApiRequest("get", "/apis"), "/apis").chunks())
-            groups = msgspec.json.decode(body, type=_GroupList).groups
-        except (NotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
+            for _ in self._client.get(ApiRequest("get", path), path).chunks():
+                pass  # to the end, so that the connection can be kept
+        except NotFoundError:
             return False
-        return is_native({group.name for group in groups})
+        return True
 
     def _selection(self, kind: str) -> dict[str, str]:
         if kind == PODS and self._node_name is not None:
             return {"fieldSelector": f"spec.nodeName={self._node_name}"}
         return {}
+
+
+def _accept(kind: str, suffix: str = "") -> str:
+    return _METADATA.format(suffix) if kind in TIERS_OF_KINDS else JSON
 
 
 def _age(not_older_than: str) -> dict[str, str]:
@@ -154,17 +171,18 @@ def _age(not_older_than: str) -> dict[str, str]:
     return {"resourceVersion": not_older_than} | ({"limit": PAGE} if not_older_than == _ANY_REVISION else {})
 
 
-class _AbsentKindWatch:
-    """Waits until a kind that the cluster does not have is listed again."""
+class _Pause:
+    """Takes the place of a watch until a kind is listed again."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, revision: str, seconds: float) -> None:
+        self._revision = revision
         self._seconds = seconds
         self._closed = threading.Event()
 
     def __iter__(self) -> Iterator[Batch]:
-        yield Batch(_ABSENT)
+        yield Batch(self._revision)
         if not self._closed.wait(self._seconds):
-            raise RelistRequiredError("the cluster did not have this kind")
+            raise RelistRequiredError("not watched; listed again from time to time")
 
     def close(self) -> None:
         """End the wait."""
