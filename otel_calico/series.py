@@ -55,8 +55,10 @@ FAILURE_KINDS = {
     "missing_binary": "neither iptables-save nor nft is installed",
     "no_permission": "the kernel refused, or a program or file may not be used",
     "exit_status": "iptables-save or nft failed",
-    "time_limit": "iptables-save or nft took too long and was killed",
-    "too_large": "iptables-save or nft printed more than any table",
+    "time_limit": "the rules could not be read in time; iptables-save or nft was killed",
+    "too_large": "more was printed or read than any table has",
+    "changing": "nftables' rules changed faster than they could be read",
+    "netlink": "the kernel does not tell nftables' rules over netlink, and nft is not installed",
     "empty": "there is no table to read",
     "truncated": "the dump is not whole",
     "no_counters": "the dump has no counters",
@@ -124,6 +126,8 @@ class ScanReport:
     ebpf: EbpfReport | None = None  # of a node with the eBPF dataplane
     failed_parts: tuple[FailedPart, ...] = ()  # left out because of a fault of otel-calico's own
     notes: tuple[str, ...] = ()  # what else people must know of how the rules were read
+    reader: str = ""  # what read the rules: "iptables-save", "nft" or "netlink"; empty for saved ones
+    refusal: str = ""  # why nftables was not read over netlink, which costs least
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.nft_json import calico_tables
 from otel_calico.ruleset.parse import parse
 from otel_calico.ruleset.ruleset import Ruleset
+from otel_calico.ruleset.text_chain import TextChain
 from otel_calico.web.config_file import WebConfigError
 from otel_calico.web.config_file import read as read_web_config
 from tests.damage.test_damage import (
@@ -117,6 +118,7 @@ def _said(table: Ruleset) -> object:
 
 def _chain(table: Ruleset, name: str) -> object:
     chain = table.chains[name]
+    assert isinstance(chain, TextChain)  # noqa: S101 - a saved ruleset has no other
     everything = range(len(chain.layout)) if chain.layout.rules else ()
     counters = chain.counters(everything)
     return chain.text, counters, chain.layout.rules, chain.layout.hashes

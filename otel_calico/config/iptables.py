@@ -26,6 +26,11 @@ class IptablesSettings:
         "Whether Felix runs its native nftables dataplane; Auto looks for it, whichever iptables is set.",
         env=("FELIX_NFTABLESMODE",),
     )
+    nftables_reader: Literal["netlink", "nft"] = setting(
+        kinds.choice("netlink", "nft"),
+        "netlink",
+        "How native nftables is read: from the kernel itself, or as nft prints it, at many times the cost.",
+    )
     ruleset_file: str = setting(
         kinds.file_or_stdin,
         "",

@@ -5,28 +5,30 @@ There are two: `iptables-save -c` (`iptables_save`) and `nft -j list table ip ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from otel_calico.ruleset.rule import Rule
 
+_Text = TypeVar("_Text", bound=Hashable)
 
-class KnownRules:
+
+class KnownRules(Generic[_Text]):
     """Rules read before, by their text: pods of one kind have the same ones, and share what was read."""
 
-    def __init__(self, read: Callable[[str], Rule | None]) -> None:
+    def __init__(self, read: Callable[[_Text], Rule | None]) -> None:
         """`read` says what a text is; None for one that is no rule."""
         self._read = read
-        self._rules: dict[str, Rule | None] = {}
-        self._chains: dict[tuple[str, ...], tuple[Rule | None, ...]] = {}
+        self._rules: dict[_Text, Rule | None] = {}
+        self._chains: dict[tuple[_Text, ...], tuple[Rule | None, ...]] = {}
 
-    def of(self, texts: tuple[str, ...]) -> tuple[Rule | None, ...]:
+    def of(self, texts: tuple[_Text, ...]) -> tuple[Rule | None, ...]:
         """The rules of a chain. The same object for the same texts."""
         if texts not in self._chains:
             self._chains[texts] = tuple(map(self._rule, texts))
         return self._chains[texts]
 
-    def _rule(self, text: str) -> Rule | None:
+    def _rule(self, text: _Text) -> Rule | None:
         if text not in self._rules:
             self._rules[text] = self._read(text)
         return self._rules[text]
@@ -96,6 +98,10 @@ class Table(Protocol):
     @property
     def rules(self) -> int:
         """Where the first rule starts."""
+
+    @property
+    def identity(self) -> str:
+        """Tells the table from another that was made in its place; empty where nothing does."""
 
     @property
     def declared(self) -> str:

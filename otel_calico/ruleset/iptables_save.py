@@ -97,6 +97,7 @@ class IptablesTable:
     declared: str
     rules: int
     form: IptablesForm = FORM
+    identity: str = ""
 
     def ends_at(self, position: int) -> bool:
         """True if no rule comes here or later."""

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from otel_calico.ruleset.dump import DumpError, garbled
 from otel_calico.ruleset.nft_json import IPV4, calico_tables
-from otel_calico.ruleset.nft_rule import read_rule
+from otel_calico.ruleset.nft_rule import read_rule, split_comment
 from otel_calico.ruleset.rule import Rule, rule_or_none
 
 # A quote within a JSON string is escaped: none of these can stand inside a comment.
@@ -25,7 +25,7 @@ _CHAIN = re.compile(r', \{"rule": \{"family": "[^"]*", "table": "calico", "chain
 _RULE = re.compile(
     _CHAIN.pattern + r'"handle": \d+(?:, "comment": "((?:[^"\\]|\\.)*)")?(?:, "expr": (.*))?\}\}', re.DOTALL
 )
-_HASH_COMMENT = re.compile(r"cali:([A-Za-z0-9_-]{16}); ?")
+_TABLE = re.compile(r'\{"table": \{[^}]*\}\}')
 _LAYER = "filter-"
 _NOT_COUNTED = ""
 _COUNTER_OR_NONE = rf"(?:-?[0-9]{{1,20}}+{_BETWEEN}-?[0-9]{{1,20}}+)?"
@@ -103,6 +103,12 @@ class NftTable:
     rules: int
     end: int
     form: NftForm = FORM
+
+    @property
+    def identity(self) -> str:
+        """The table with its handle. Handles of its rules begin anew in another table."""
+        found = _TABLE.search(self.text, 0, self.rules)
+        return found[0] if found else ""
 
     @property
     def declared(self) -> str:
@@ -195,12 +201,11 @@ def _rule_text(position: int, line: str) -> tuple[str, str]:
     _, chain, comment, expressions = found.groups(default="")
     if not FORM.are_numbers([_counter(expressions)]):
         raise garbled(chain)
-    hashed = _HASH_COMMENT.match(comment)
-    free = comment[hashed.end() :] if hashed else comment
+    rule_hash, free = split_comment(comment)
     before, after = _parted(expressions)
     text = f"{free}\n{before}0{_BETWEEN}0{after}" if after else f"{free}\n{before}"
     # A rule without a hash is not Felix's: told apart by its place and text.
-    return hashed[1] if hashed else f"{position}{text}", text
+    return rule_hash or f"{position}{text}", text
 
 
 def _no_whole_rule(text: str) -> DumpError:

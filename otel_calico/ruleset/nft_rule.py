@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,17 +21,33 @@ _LAYER = "filter-"
 _NAMING = re.compile(r"(.+) ((?:Policy|Profile|[A-Z]\w*Policy) \S+ (?:ingress|egress))")
 _ROOM = 105  # bytes that a comment has after `cali:HASH; `
 
-_Expression = Mapping[str, Any]
+_HASH_COMMENT = re.compile(r"cali:([A-Za-z0-9_-]{16}); ?")
+
+Expression = Mapping[str, Any]
+"""One expression as nft's JSON has it: its kind, and what belongs to it."""
+
+
+def split_comment(comment: str) -> tuple[str, str]:
+    """A rule's hash, empty if it is not Felix's, and its free comment."""
+    hashed = _HASH_COMMENT.match(comment)
+    return (hashed[1], comment[hashed.end() :]) if hashed else ("", comment)
 
 
 def read_rule(comment: str, expressions: str) -> Rule:
     """Read a rule's free comment, as it stands in JSON, and its list of expressions. Raises MalformedRuleError."""
     try:
-        text = json.loads(f'"{comment}"')
-        rule = _Reader().read(json.loads(expressions))
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        return rule_of(json.loads(f'"{comment}"'), json.loads(expressions))
+    except (ValueError, RecursionError) as error:
         raise MalformedRuleError(f"no rule of nft: {expressions!r}") from error
-    return replace(rule, comments=_comments(text, rule))
+
+
+def rule_of(comment: str, expressions: Iterable[Expression]) -> Rule:
+    """Read a rule's free comment and its expressions in the words of nft's JSON. Raises MalformedRuleError."""
+    try:
+        rule = _Reader().read(expressions)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        raise MalformedRuleError(f"no rule of nft: {error}") from error
+    return replace(rule, comments=_comments(comment, rule))
 
 
 class _Reader:
@@ -42,7 +58,7 @@ class _Reader:
         self._counted = False
         self._limited = False  # by what comes after the counter: it counts more than the action is done to
 
-    def read(self, expressions: list[_Expression]) -> Rule:
+    def read(self, expressions: Iterable[Expression]) -> Rule:
         for expression in expressions:
             (kind, value), *_ = expression.items()
             if kind == "counter":
@@ -57,16 +73,15 @@ class _Reader:
                 self._limited |= self._counted
         return self._rule
 
-    def _match(self, match: _Expression) -> None:
-        left, right, inverted = match["left"], match["right"], match["op"] == "!="
-        if mask := _mark_mask(left):
-            self._rule = replace(self._rule, mark=Mark(int(right), mask), mark_inverted=inverted)
-        elif left == {"ct": {"key": "state"}} and not inverted:
+    def _match(self, match: Expression) -> None:
+        """A comparison with one mark, or with some states of a connection; any other says nothing that is asked for."""
+        left, right, operator = match["left"], match["right"], match["op"]
+        self._limited |= self._counted
+        if (mask := _mark_mask(left)) and operator in {"==", "!="} and isinstance(right, int):
+            self._rule = replace(self._rule, mark=Mark(right, mask), mark_inverted=operator == "!=")
+        elif left == {"ct": {"key": "state"}} and operator in {"==", "in"} and isinstance(right, str | list):
             states = [right] if isinstance(right, str) else right
-            self._limited |= self._counted
             self._rule = replace(self._rule, ctstates=frozenset(state.upper() for state in states))
-        else:
-            self._limited |= self._counted
 
     def _act(self, kind: str, value: Any) -> None:
         if not self._counted:
@@ -74,7 +89,7 @@ class _Reader:
         if self._limited:
             return
         if kind == "log":
-            nflog = "group" in value
+            nflog = bool(value) and "group" in value
             prefix = str(value["prefix"]) if nflog else None
             self._rule = replace(self._rule, target="NFLOG" if nflog else "LOG", nflog_prefix=prefix)
         elif kind == "mangle":

@@ -6,12 +6,15 @@ The text may be `iptables-save -t filter -c` or `nft -j list table ip calico`: w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import cast
 
 from otel_calico.ruleset.dump import DumpError, KnownRules, Table
 from otel_calico.ruleset.iptables_save import filter_table
 from otel_calico.ruleset.nft_list import calico_table
 from otel_calico.ruleset.repeated_rules import each_once
-from otel_calico.ruleset.ruleset import Chain, Layout, Ruleset
+from otel_calico.ruleset.ruleset import Ruleset
+from otel_calico.ruleset.text_chain import TextChain, TextLayout
 
 _GROWTH = 8  # characters by which the counters of a line may grow between scans before it is read anew
 
@@ -21,11 +24,12 @@ def parse(text: str, previous: Ruleset | None = None) -> Ruleset:
 
     A line that is no rule is skipped and counted. Raises DumpError.
     """
-    known, declared = (previous.chains, previous.declared) if previous else ({}, "")
+    declared = previous.declared if previous else ""
     table: Table = calico_table(text) if text.startswith("{") else filter_table(text, declared)
+    known = _text_chains(previous) if previous and previous.table == table.identity else {}
     chains, position = _followed(known, table)
-    if previous and len(chains) == len(known) and table.ends_at(position):
-        return Ruleset(chains, previous.layouts, table.declared, previous.rules, previous.unread)
+    if previous and len(chains) == len(previous.chains) and table.ends_at(position):
+        return replace(previous, chains=chains, declared=table.declared, skipped=0, repeated=0)
     rules = KnownRules(table.form.read_rule)
     scattered: dict[str, list[str]] = {}  # parts of chains whose lines do not stand together
     skipped = 0
@@ -63,15 +67,16 @@ def parse(text: str, previous: Ruleset | None = None) -> Ruleset:
     layouts = {name: chain.layout for name, chain in chains.items()}
     unread = sum(layout.malformed for layout in layouts.values())
     repeated = sum(chain.repeated for chain in chains.values())
-    return Ruleset(chains, layouts, table.declared, sum(map(len, layouts.values())), unread, skipped, repeated)
+    rules_in_all = sum(map(len, layouts.values()))
+    return Ruleset(chains, layouts, table.declared, rules_in_all, unread, skipped, repeated, table.identity)
 
 
-def _followed(known: Mapping[str, Chain], table: Table) -> tuple[dict[str, Chain], int]:
+def _followed(known: Mapping[str, TextChain], table: Table) -> tuple[dict[str, TextChain], int]:
     """The chains from the first on that say what they said and come as they came, and where they end: mostly all.
 
     A line that was added to one of them at its end is left to be found behind it.
     """
-    chains: dict[str, Chain] = {}
+    chains: dict[str, TextChain] = {}
     text, position = table.text, table.rules
     for name, former in known.items():
         chain = former
@@ -86,7 +91,7 @@ def _followed(known: Mapping[str, Chain], table: Table) -> tuple[dict[str, Chain
     return chains, position
 
 
-def _continued(former: Chain, table: Table, start: int) -> Chain | None:
+def _continued(former: TextChain, table: Table, start: int) -> TextChain | None:
     """The chain if it says what it said, and the former object if its counters are the same too."""
     text, layout = table.text, former.layout
     form = layout.form
@@ -98,7 +103,7 @@ def _continued(former: Chain, table: Table, start: int) -> Chain | None:
         # Most counters have as many digits as before, so they stand where they stood.
         counters: Sequence[str] = former.cut(now)
         if layout.text(counters) == now and form.are_numbers(counters):
-            return Chain(layout, now, counters, former.cut)
+            return TextChain(layout, now, counters, former.cut)
     # As many lines as the chain had stand in about as much text as it took.
     counters = form.counters_in(text[start : end + _GROWTH * len(layout)], len(layout))
     if len(counters) != len(layout):
@@ -106,15 +111,22 @@ def _continued(former: Chain, table: Table, start: int) -> Chain | None:
     now = layout.text(counters)
     if not text.startswith(now, start) or not form.are_numbers(counters):
         return None
-    return Chain(layout, now, counters, layout.cutter(counters) if len(now) == len(former.text) else None)
+    return TextChain(layout, now, counters, layout.cutter(counters) if len(now) == len(former.text) else None)
 
 
-def _chain(name: str, table: Table, text: str, rules: KnownRules) -> Chain:
+def _chain(name: str, table: Table, text: str, rules: KnownRules[str]) -> TextChain:
     form = table.form
-    chain = Chain(Layout.read(name, text, form, rules), text)
+    chain = TextChain(TextLayout(name, text, form, rules), text)
     hashes = chain.layout.hashes
     if len(set(hashes)) == len(hashes):
         return chain
     once, counters = each_once(text, form, chain.counters(range(len(hashes))))
-    layout = Layout.read(name, once, form, rules)
-    return Chain(layout, layout.text(counters), repeated=len(hashes) - len(layout))
+    layout = TextLayout(name, once, form, rules)
+    return TextChain(layout, layout.text(counters), repeated=len(hashes) - len(layout))
+
+
+def _text_chains(ruleset: Ruleset) -> Mapping[str, TextChain]:
+    """The chains of a ruleset that was read from text; none of one whose source read them otherwise."""
+    if isinstance(next(iter(ruleset.chains.values()), None), TextChain):  # one ruleset has chains of one kind
+        return cast("Mapping[str, TextChain]", ruleset.chains)
+    return {}

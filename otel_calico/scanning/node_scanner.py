@@ -130,7 +130,8 @@ class NodeScanner:
         self._rulesets |= {dump.ip_version: self._begun(dump.ip_version) for dump in dumps if dump.first_look}
         watch.lap("read")
         rulesets = {
-            dump.ip_version: self._rulesets[dump.ip_version].parse(dump.text, former.get(dump.ip_version))
+            dump.ip_version: dump.ruleset
+            or self._rulesets[dump.ip_version].parse(dump.text, former.get(dump.ip_version))
             for dump in dumps
         }
         for version, scan in self._rulesets.items():
@@ -177,7 +178,7 @@ class NodeScanner:
             dataplane=dataplane,
             seconds=watch.seconds,
             rules={_label(ruleset.ip_version): ruleset.ruleset.rules for ruleset in planned},
-            bytes={_label(dump.ip_version): len(dump.text) for dump in dumps},
+            bytes={_label(dump.ip_version): dump.size for dump in dumps},
             malformed_lines=sum(ruleset.ruleset.malformed for ruleset in planned),
             interfaces_without_workload=tuple({name for plan in plans for name in plan.interfaces_without_workload}),
             chains_without_name=tuple({chain for plan in plans for chain in plan.chains_without_name}),
@@ -190,6 +191,8 @@ class NodeScanner:
             unreadable={_label(version): reason for version, reason in self._source.unreadable},
             failed_parts=tuple(failed.found),
             notes=(*self._source.notes, *_repetitions(planned)),
+            reader=next((dump.reader for dump in dumps), ""),
+            refusal=next((dump.refusal for dump in dumps), ""),
         )
 
     def _failed(self, taken: int, watch: Stopwatch, kind: str, message: str) -> Scan:

@@ -48,6 +48,7 @@ def build_source(settings: IptablesSettings) -> RulesetSource:
             backends=felix_backends(settings),
             lock=XtablesLock(Path(settings.lock_file), settings.lock_wait),
             limits=Limits(settings.time_limit),
+            netlink=settings.nftables_reader == "netlink",
         )
     )
 

@@ -6,6 +6,7 @@ Felix chooses by its own rules, which changed thrice (`felix/environment/feature
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from enum import Enum
 from otel_calico.calico.model import IPVersion
 from otel_calico.files import read_kernel_file
 from otel_calico.sources.command import Commands, Limits
+from otel_calico.sources.netlink.native_table import NativeTable, native_entry
 from otel_calico.sources.ruleset_source import SourceError
 
 _TABLES_IN_USE = {IPVersion.V4: "/proc/net/ip_tables_names", IPVersion.V6: "/proc/net/ip6_tables_names"}
@@ -21,6 +23,11 @@ _IPTABLES = {IPVersion.V4: "iptables", IPVersion.V6: "ip6tables"}
 _NFTABLES = {IPVersion.V4: "ip", IPVersion.V6: "ip6"}
 _ENTRIES = (("-j cali-FORWARD", "\n"), ('{"jump": {"target": "filter-cali-FORWARD"}}', ', {"rule": '))
 """The jump that leads forwarded packets into Calico's chains and what its rule starts with, by form of the dump."""
+
+_COUNTED = re.compile(r'"packets": (\d+), "bytes": (\d+)')
+
+Contents = str | NativeTable
+"""A table as a program printed it, or as it was read from the kernel."""
 
 
 class Backend(Enum):
@@ -67,15 +74,15 @@ def _backend_of(program: str, commands: Commands) -> Backend:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What one backend shows of the IP versions that could be looked at: dumps, empty where the kernel has no table."""
+    """What one backend shows of the IP versions that could be looked at; empty texts where the kernel has no table."""
 
     backend: Backend
-    texts: Mapping[IPVersion, str]
+    tables: Mapping[IPVersion, Contents]
 
     @property
     def calico(self) -> tuple[IPVersion, ...]:
         """IP versions with Calico chains."""
-        return tuple(version for version, text in self.texts.items() if has_calico_chains(text))
+        return tuple(version for version, table in self.tables.items() if has_calico_chains(table))
 
     @property
     def entered(self) -> bool:
@@ -85,12 +92,12 @@ class Candidate:
     @property
     def size(self) -> tuple[bool, int]:
         """Orders candidates of which nothing else tells which is Felix's: native nftables is what it moves to."""
-        size = sum(map(len, self.texts.values()))
+        size = sum(table.octets if isinstance(table, NativeTable) else len(table) for table in self.tables.values())
         return self.backend is Backend.NFTABLES and size > 0, size
 
     def traffic(self) -> tuple[str, ...]:
         """The counted rules that lead into Calico's chains; they differ from an earlier look's if packets came."""
-        return tuple(map(_entry, self.texts.values()))
+        return tuple(map(_entry, self.tables.values()))
 
 
 def holds_table(text: str) -> bool:
@@ -98,14 +105,21 @@ def holds_table(text: str) -> bool:
     return text.startswith("{") or "*filter\n" in text
 
 
-def has_calico_chains(text: str) -> bool:
-    """True if a dump declares a chain of Calico's."""
+def has_calico_chains(table: Contents) -> bool:
+    """True if a table has a chain of Calico's."""
+    if isinstance(table, NativeTable):
+        return bool(table.ruleset.declared)
+    text = table
     return ('"name": "filter-cali-' if text.startswith("{") else "\n:cali-") in text
 
 
-def _entry(text: str) -> str:
+def _entry(table: Contents) -> str:
     """The rule that leads forwarded packets into Calico's chains, with its counters; empty if there is none."""
+    if isinstance(table, NativeTable):
+        return table.entry
     for jump, start in _ENTRIES:
-        if (end := text.find(jump)) >= 0:
-            return text[text.rfind(start, 0, end) + 1 : end]
+        if (end := table.find(jump)) >= 0:
+            rule = table[table.rfind(start, 0, end) + 1 : end]
+            counted = _COUNTED.search(rule)
+            return native_entry(int(counted[1]), int(counted[2])) if counted else rule
     return ""

@@ -7,18 +7,32 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from otel_calico.calico.model import IPVersion
+from otel_calico.ruleset.ruleset import Ruleset
 
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """The rules of one IP version, as `iptables-save -t filter -c` or `nft -j list table ip calico` prints them.
+    """The rules of one IP version.
 
+    `text` is what `iptables-save -t filter -c` or `nft -j list table ip calico` prints. A source that reads rules
+    otherwise gives the `ruleset`, made of `octets` bytes.
     `first_look` says that nobody could look at this table before: what its rules counted by now is history.
+    `reader` read it: `iptables-save`, `nft` or `netlink`; empty for what was saved. `refusal` says why `netlink`, which
+    costs least, could not.
     """
 
     ip_version: IPVersion
-    text: str
+    text: str = ""
     first_look: bool = False
+    ruleset: Ruleset | None = None
+    octets: int = 0
+    reader: str = ""
+    refusal: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes that were read."""
+        return self.octets or len(self.text)
 
 
 class SourceError(Exception):

@@ -26,6 +26,12 @@ def _info(attribute: str, name: str) -> Iterable[Value]:
     return [(1, {attribute: name})] if name else ()
 
 
+def _backend(state: ServiceState) -> Iterable[Value]:
+    report = state.snapshot.report
+    reader = {"reader": report.reader} if report.reader else {}
+    return [(1, {"backend": report.backend} | reader)] if report.backend else ()
+
+
 def _results(state: ServiceState) -> Iterable[Value]:
     for (result, reason), count in sorted(state.scans.items()):
         yield count, {"result": result, "reason": reason} if reason else {"result": result}
@@ -106,8 +112,8 @@ OWN_METRICS = (
     ),
     OwnMetric(
         "backend.info",
-        "Always 1; where the rules are read: legacy, nft or nftables, or bpf where there are none.",
-        lambda state: _info("backend", state.snapshot.report.backend),
+        "Always 1; where the rules are read (legacy, nft, nftables, or bpf where there are none), and by what.",
+        _backend,
     ),
     OwnMetric(
         "dataplane.info",

@@ -51,7 +51,7 @@ class Machine:
         self._now = 0.0
         lookups = Lookups()
         lookups.put("workloadendpoints", INTERFACE, WEB)
-        source = KernelSource(KernelSettings([Backend.NFTABLES, Backend.NFT]), lambda: self._now)
+        source = KernelSource(KernelSettings([Backend.NFTABLES, Backend.NFT], netlink=False), lambda: self._now)
         self._scanner = NodeScanner(source, lookups)
         self._looked = False
         self.sent = 0

@@ -34,16 +34,20 @@ spec: {{orchestrator: k8s, node: {node}, pod: {pod}, endpoint: eth0, interfaceNa
 
 @cache
 def play(sequence: DumpSequence) -> list[tuple[Chains, Snapshot]]:
-    """Each dump's lines, and what one collector shows of it. The datastore knows a pod behind every interface."""
-    pods = endpoints(sequence).values()
-    resources = (_ENDPOINT.format(node=NODE_NAME, pod=pod.pod, address=pod.addresses[0]) for pod in pods)
+    """Each dump's lines, and what one collector shows of it."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        replay = Replay(Path(folder), "---\n".join(resources))
+        replay = Replay(Path(folder), resources(sequence))
         for dump in sequence.dumps:
             replay.show(dump)
             found.append((chains(sequence, dump), replay.scan()))
     return found
+
+
+def resources(sequence: DumpSequence) -> str:
+    """The datastore's: a pod behind every interface."""
+    pods = endpoints(sequence).values()
+    return "---\n".join(_ENDPOINT.format(node=NODE_NAME, pod=pod.pod, address=pod.addresses[0]) for pod in pods)
 
 
 def chains(sequence: DumpSequence, dump: str) -> Chains:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import asdict
 
 from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.parse import parse
-from otel_calico.ruleset.ruleset import Ruleset
+from otel_calico.ruleset.ruleset import Chain, Ruleset
+from otel_calico.ruleset.text_chain import TextChain
 
 Contents = dict[str, object]
+
+_FELIX_HASH = re.compile(r"[A-Za-z0-9_-]{16}")
 
 
 def contents(ruleset: Ruleset) -> Contents:
@@ -22,20 +27,46 @@ def contents(ruleset: Ruleset) -> Contents:
     }
 
 
+def told(ruleset: Ruleset) -> Contents:
+    """What a ruleset tells however it was read, alike in every process.
+
+    Of chains that are not Calico's that is only how many rules they have.
+    """
+    return {
+        "chains": {name: _told(chain) for name, chain in ruleset.chains.items() if name.startswith("cali-")},
+        "lengths": {name: len(chain.layout) for name, chain in ruleset.chains.items()},
+        "order": list(ruleset.chains),
+        "empty": ruleset.empty_chains(),
+        "dataplane": ruleset.dataplane,
+        "rules": ruleset.rules,
+        "malformed": ruleset.malformed,
+    }
+
+
 def _chains(ruleset: Ruleset, prefix: str) -> Contents:
-    chains: Contents = {}
-    for name, chain in ruleset.chains.items():
-        if not name.startswith(prefix):
-            continue
-        everything = range(len(chain.layout))
-        chains[name] = {
-            "rules": chain.layout.rules,
-            "hashes": chain.layout.hashes,
-            "packets": chain.packets(everything),
-            "counters": chain.counters(everything),
-            "text": chain.layout.text([""] * len(chain.layout)),
-        }
-    return chains
+    chains = {name: chain for name, chain in ruleset.chains.items() if name.startswith(prefix)}
+    return {name: _chain(chain) | {"text": _text(chain)} for name, chain in chains.items()}
+
+
+def _chain(chain: Chain) -> Contents:
+    everything = range(len(chain.layout))
+    return {
+        "rules": chain.layout.rules,
+        "hashes": chain.layout.hashes,
+        "packets": chain.packets(everything),
+        "counters": chain.counters(everything),
+    }
+
+
+def _told(chain: Chain) -> Contents:
+    rules = [rule and {**asdict(rule), "ctstates": sorted(rule.ctstates)} for rule in chain.layout.rules]
+    hashes = [name if _FELIX_HASH.fullmatch(name) else "of others" for name in chain.layout.hashes]
+    return _chain(chain) | {"rules": rules, "hashes": hashes}
+
+
+def _text(chain: Chain) -> str:
+    assert isinstance(chain, TextChain)
+    return chain.layout.text([""] * len(chain.layout))
 
 
 def felix_outcome(text: str, previous: Ruleset | None = None) -> Contents | str:

@@ -1,14 +1,17 @@
 """Reads rulesets in a process of its own, so that it can live in another network namespace: one JSON line per order.
 
-    python -m tests.sources.reader [legacy|nft] [LOCK_WAIT]
+    python -m tests.sources.reader [legacy|nft|nftables] [LOCK_WAIT] [netlink|nft]
 
-Orders on standard input: `read`, or `wait SECONDS` to let the source's clock run ahead.
+Orders on standard input: `read`, `wait SECONDS` to let the source's clock run ahead, `renounce` to be without the right
+to ask the kernel (programs that it runs as root have it again), `regain` to have it back.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import struct
 import subprocess
 import sys
 import time
@@ -21,6 +24,7 @@ from otel_calico.sources.kernel import KernelSettings, KernelSource
 from otel_calico.sources.lock import XtablesLock
 from otel_calico.sources.ruleset_source import SourceError
 from tests.node.namespace import Namespace
+from tests.ruleset.contents import told
 
 
 class Reader:
@@ -54,18 +58,35 @@ class Reader:
         self._process.wait(timeout=5)
 
 
-def main(backend: str = "", wait: str = "2.0") -> None:
+def main(backend: str = "", wait: str = "2.0", nftables_reader: str = "netlink") -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     ahead = 0.0
-    settings = KernelSettings([Backend(backend)] if backend else list(Backend), XtablesLock(wait=float(wait)))
+    backends = [Backend(backend)] if backend else list(Backend)
+    settings = KernelSettings(backends, XtablesLock(wait=float(wait)), netlink=nftables_reader == "netlink")
     source = KernelSource(settings, clock=lambda: time.monotonic() + ahead)
     for line in sys.stdin:
         order, _, seconds = line.strip().partition(" ")
         if order == "wait":
             ahead += float(seconds)
             continue
+        if order in {"renounce", "regain"}:
+            set_effective(net_admin=order == "regain")
+            continue
         sys.stdout.write(json.dumps(_answer(source)) + "\n")
         sys.stdout.flush()
+
+
+def set_effective(*, net_admin: bool) -> None:
+    """Let the calling thread have or not have CAP_NET_ADMIN; it stays permitted (`capget(2)`)."""
+    header, sets = struct.pack("=Ii", 0x20080522, 0), ctypes.create_string_buffer(24)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.capget(header, sets):
+        raise OSError(ctypes.get_errno(), "capget")
+    effective, *others = struct.unpack("=6I", sets.raw)
+    bit = 1 << 12
+    wanted = struct.pack("=6I", effective | bit if net_admin else effective & ~bit, *others)
+    if libc.capset(header, wanted):
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def _answer(source: KernelSource) -> dict[str, Any]:
@@ -73,8 +94,9 @@ def _answer(source: KernelSource) -> dict[str, Any]:
         dumps = source.read()
     except SourceError as error:
         return {"error": error.kind, "message": str(error)}
-    texts = {str(dump.ip_version.value): dump.text for dump in dumps}
-    return {"backend": source.backend, "unlocked": source.unlocked, "texts": texts}
+    texts = {str(dump.ip_version.value): repr(told(dump.ruleset)) if dump.ruleset else dump.text for dump in dumps}
+    readers = {str(dump.ip_version.value): dump.reader for dump in dumps}
+    return {"backend": source.backend, "unlocked": source.unlocked, "texts": texts, "readers": readers}
 
 
 if __name__ == "__main__":

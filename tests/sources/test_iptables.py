@@ -131,6 +131,7 @@ def test_a_table_that_the_kernel_does_not_have_is_shown_without_rules(readers: C
         "backend": "",
         "unlocked": False,
         "texts": {"4": without_rules, "6": without_rules},
+        "readers": {"4": "iptables-save", "6": "iptables-save"},
     }
 
 

@@ -32,7 +32,7 @@ class Node:
     def __init__(self, install: Install, directory: Path) -> None:
         self._install, self._directory = install, directory
         self._now = 0.0
-        source = KernelSource(KernelSettings([Backend.NFTABLES, Backend.NFT]), clock=lambda: self._now)
+        source = KernelSource(KernelSettings([Backend.NFTABLES, Backend.NFT], netlink=False), clock=lambda: self._now)
         self.collector = Collector(NodeScanner(source, Lookups()), freshness=0.0)
 
     def nft(self, script: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from otel_calico.calico.model import IPVersion
 from otel_calico.config import IptablesSettings
+from otel_calico.ruleset.parse import parse
 from otel_calico.service.wiring import felix_backends
 from otel_calico.sources.backends import Backend
 from tests.felix import Era, render
@@ -19,12 +20,18 @@ from tests.felix.nftables import render_nftables
 from tests.node.iptables import BACKENDS, load, set_counters
 from tests.node.namespace import Namespace
 from tests.node.nftables import delete_table, list_table, load_table
+from tests.ruleset.contents import told
 from tests.sources.reader import Reader
 
 pytestmark = pytest.mark.node
 
 RULESET = render(example_node(Era.E))
 TABLE, TABLE6 = (render_nftables(example_node(Era.E), version) for version in IPVersion)
+
+
+def listed(namespace: Namespace, version: int = 4) -> str:
+    """What the kernel's table says, as nft lists it."""
+    return repr(told(parse(list_table(namespace, version))))
 
 
 @pytest.mark.parametrize("explicit", [(), ("nftables",)])
@@ -37,14 +44,14 @@ def test_both_ip_versions_of_the_native_table_are_read(
     for _ in range(2):
         answer = reader.read()
         assert (answer["backend"], answer["unlocked"]) == ("nftables", False)
-        assert answer["texts"] == {str(version): list_table(namespace, version) for version in (4, 6)}
+        assert answer["texts"] == {str(version): listed(namespace, version) for version in (4, 6)}
 
 
 def test_a_node_with_one_ip_version_is_read(namespace: Namespace, readers: Callable[..., Reader]) -> None:
     load_table(namespace, TABLE.restore())
     reader = readers()
     first, second = reader.read(), reader.read()
-    assert (first["backend"], first["texts"]["4"]) == ("nftables", list_table(namespace))
+    assert (first["backend"], first["texts"]["4"]) == ("nftables", listed(namespace))
     assert sorted(second["texts"]) == ["4"]
 
 
@@ -106,7 +113,7 @@ def test_an_ip_version_whose_table_goes_takes_nothing_from_the_other(
 
     delete_table(namespace, 6)
     for texts in (reader.read()["texts"] for _ in range(2)):
-        assert texts["4"] == list_table(namespace)
+        assert texts["4"] == listed(namespace)
         assert texts.get("6") != ""
 
 
@@ -173,5 +180,5 @@ def test_an_nft_that_fails_is_told(namespace: Namespace, readers: Callable[..., 
         "#!/bin/sh\necho 'nft: cannot open shared object file: No such file or directory' >&2\nexit 127\n"
     )
     broken.chmod(0o755)
-    answer = readers("nftables", path=f"{tmp_path}:{os.environ['PATH']}").read()
+    answer = readers("nftables", "2.0", "nft", path=f"{tmp_path}:{os.environ['PATH']}").read()
     assert (answer["error"], "shared object" in answer["message"]) == ("exit_status", True)
