@@ -112,7 +112,7 @@ OWN_METRICS = (
     ),
     OwnMetric(
         "backend.info",
-        "Always 1; where the rules are read (legacy, nft, nftables, or bpf where there are none), and by what.",
+        "Always 1; where the rules are read: legacy, nft or nftables, or bpf where there are none.",
         _backend,
     ),
     OwnMetric(

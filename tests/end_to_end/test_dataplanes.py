@@ -49,7 +49,8 @@ def test_the_pages_of_all_three_dataplanes_agree() -> None:
     assert pages["nftables"] == pages["nft"] == pages["legacy"]
     assert any("calico_workload_policy" in line for line in pages["legacy"])
     for backend in DATAPLANES:
-        assert found[backend]["otel_calico_backend_info"] == {frozenset({("backend", backend)}): 1}
+        reader = "netlink" if backend == "nftables" else "iptables-save"
+        assert found[backend]["otel_calico_backend_info"] == {frozenset({("backend", backend), ("reader", reader)}): 1}
         dataplane = "nftables" if backend == "nftables" else "iptables"
         assert found[backend]["otel_calico_dataplane_info"] == {frozenset({("dataplane", dataplane)}): 1}
 

@@ -26,6 +26,8 @@ from otel_calico.sources.ruleset_source import SourceError
 from tests.node.namespace import Namespace
 from tests.ruleset.contents import told
 
+_NET_ADMIN = 1 << 12
+
 
 class Reader:
     """A source at work inside a namespace, as its parent sees it."""
@@ -76,15 +78,15 @@ def main(backend: str = "", wait: str = "2.0", nftables_reader: str = "netlink")
         sys.stdout.flush()
 
 
-def set_effective(*, net_admin: bool) -> None:
-    """Let the calling thread have or not have CAP_NET_ADMIN; it stays permitted (`capget(2)`)."""
+def set_effective(*, net_admin: bool, others: bool = True) -> None:
+    """Let the calling thread have or not have CAP_NET_ADMIN and all others; they stay permitted (`capget(2)`)."""
     header, sets = struct.pack("=Ii", 0x20080522, 0), ctypes.create_string_buffer(24)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.capget(header, sets):
         raise OSError(ctypes.get_errno(), "capget")
-    effective, *others = struct.unpack("=6I", sets.raw)
-    bit = 1 << 12
-    wanted = struct.pack("=6I", effective | bit if net_admin else effective & ~bit, *others)
+    _, *permitted = struct.unpack("=6I", sets.raw)
+    effective = permitted[0] & (_NET_ADMIN if net_admin else 0) | permitted[0] & (~_NET_ADMIN if others else 0)
+    wanted = struct.pack("=6I", effective, *permitted)
     if libc.capset(header, wanted):
         raise OSError(ctypes.get_errno(), "capset")
 

