@@ -37,6 +37,8 @@ def unread_rules(report: ScanReport) -> Iterator[str]:
         yield f"{lines} line{'' if lines == 1 else 's'} of the rules could not be read: what they counted is left out"
     if missing := report.missing_chains:
         yield f"rules jump to chains that are missing, whose own counts are left out: {some(missing)}"
+    if failed := {one.chain or one.part.value for one in report.failed_parts}:
+        yield f"a fault of otel-calico's own leaves out {some(failed)}: file a bug with the traceback in the log"
     yield from report.notes
 
 

@@ -11,6 +11,7 @@ from otel_calico.accounting import groups, raw
 from otel_calico.calico.model import IPVersion
 from otel_calico.failed_parts import ScanPart
 from otel_calico.metrics import POLICY_LAST_HIT, POLICY_METRICS
+from otel_calico.readiness import unread_rules
 from otel_calico.scanning.collector import Collector
 from otel_calico.series import Snapshot
 from tests.attribution.node import page
@@ -85,3 +86,14 @@ def test_a_failure_is_counted_with_every_scan_and_logged_once_for_each_part_and_
     assert (told["part"], told["chain"]) == ("endpoint_chain", TO_POD)
     assert told["exception"].startswith("Traceback (most recent call last)")
     assert told["exception"].endswith("RuntimeError: a fault")
+    assert list(unread_rules(collector.scan().snapshot.report)) == []
+
+
+def test_whoever_looks_at_the_node_is_told_what_is_left_out() -> None:
+    shop = Shop()
+    fault = Fault(raw.RawAccount, "read", reading(TO_POD), ScanPart.ENDPOINT_CHAIN, (TO_POD,), lambda _: False)
+    with fault.broken():
+        report = shop.look().report
+    assert list(unread_rules(report)) == [
+        f"a fault of otel-calico's own leaves out {TO_POD}: file a bug with the traceback in the log"
+    ]
