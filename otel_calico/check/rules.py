@@ -18,6 +18,7 @@ from otel_calico.series import Snapshot
 
 _PATIENCE = 10.0  # seconds for the datastore to answer
 _RULES_REMEDY = "see docs/troubleshooting.md, section Rules"
+_NO_CREDENTIALS = "automountServiceAccountToken"
 _RBAC_FILE = "config/kubernetes-rbac.yaml"
 
 
@@ -128,4 +129,6 @@ def _has_answered(kind: KindStatus) -> bool:
 def _remedy(reason: str) -> str:
     if _RBAC_FILE in reason:
         return f"kubectl apply -f {_RBAC_FILE}, and give the pod its service account"
+    if _NO_CREDENTIALS in reason:
+        return "see docs/kubernetes.md, section Where the API server is"
     return "compare the settings with calico-node's"

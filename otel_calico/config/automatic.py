@@ -76,13 +76,15 @@ def _kubernetes(kubernetes: KubernetesSettings, environ: Mapping[str, str], *, o
     `offline`: a saved ruleset is read, so that only a server which somebody names is asked.
     """
     if kubernetes.kubeconfig or kubernetes.kubeconfig_inline:
-        return kubernetes
+        return replace(kubernetes, looked_for=tuple(filter(None, kubernetes.kubeconfig.split(":"))))
+    looked_for = [str(_SERVICE_ACCOUNT / "token")]
     if not kubernetes.api_endpoint:
         if offline:
             return kubernetes
         users_own = Path(environ["HOME"], ".kube", "config") if environ.get("HOME") else None
+        looked_for += [str(users_own)] if users_own else []
         if users_own and is_file(users_own):
-            return replace(kubernetes, kubeconfig=str(users_own))
+            return replace(kubernetes, kubeconfig=str(users_own), looked_for=(str(users_own),))
         if not environ.get("KUBERNETES_SERVICE_HOST"):
             return kubernetes
     token, ca = (
@@ -94,6 +96,7 @@ def _kubernetes(kubernetes: KubernetesSettings, environ: Mapping[str, str], *, o
         api_endpoint=kubernetes.api_endpoint or _own_api_server(environ),
         token_file=kubernetes.token_file or (token if anonymous else ""),
         ca_file=kubernetes.ca_file or ca,
+        looked_for=tuple(looked_for),
     )
 
 

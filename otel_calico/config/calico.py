@@ -140,7 +140,10 @@ class EtcdSettings:
 
 @dataclass(frozen=True, slots=True)
 class KubernetesSettings:
-    """How to reach the Kubernetes API server. Fields override those of the kubeconfig. Secrets stay out of `repr`."""
+    """How to reach the Kubernetes API server. Fields override those of the kubeconfig. Secrets stay out of `repr`.
+
+    Loading fills `looked_for`: files that were or would have been read for credentials, for people.
+    """
 
     kubeconfig: str = setting(
         kinds.path,
@@ -216,6 +219,7 @@ class KubernetesSettings:
         calico="K8S_INSECURE_SKIP_TLS_VERIFY",
         calico_field="k8sInsecureSkipTLSVerify",
     )
+    looked_for: tuple[str, ...] = ()
     client_qps: float = setting(
         kinds.number,
         5.0,

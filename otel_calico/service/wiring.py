@@ -135,6 +135,7 @@ def _kubernetes(settings: Settings, lookups: Lookups) -> Datastore:
         token_file=given.token_file,
         token=given.api_token,
         insecure=given.insecure_skip_tls_verify,
+        looked_for=given.looked_for,
     )
     try:
         base = api_access.ApiAccess()

@@ -54,6 +54,8 @@ class Behaviour:
     groups: set[str] = field(default_factory=lambda: {"networking.k8s.io", CRD, POLICY})
     absent: set[str] = field(default_factory=set)  # resources that answer 404 though their group is there
     tokens: set[str] | None = None  # those accepted; None: nobody is asked
+    discovery: bool = True  # everybody may see the groups, as ClusterRole system:discovery grants
+    anonymous: bool = False  # nobody without a token is let in, and all are answered as `system:anonymous`
     rules: list[dict[str, list[str]]] | None = None  # RBAC; None: all is allowed
     cache_ignores_limit: bool = True
     refuse_continue: int = 0  # so many continue tokens are expired when they are shown

@@ -68,15 +68,10 @@ class Handler(BaseHTTPRequestHandler):
         if behaviour.throttled > 0:
             behaviour.throttled -= 1
             return _status(429, "too many requests, please try again later")
-        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        if behaviour.tokens is not None and token not in behaviour.tokens:
-            return _status(401, "Unauthorized")
+        if refused := self._refused():
+            return refused
         if self.verb == "get":
             return self._group()
-        if not self.api.allows(self.verb, self.resource):
-            plural = self.resource.partition(".")[0]
-            text = f'{self.resource} is forbidden: User "{USER}" cannot {self.verb} resource "{plural}" in API group '
-            return _status(403, f'{text}"{group}" at the cluster scope')
         if not known or (group and group not in behaviour.groups) or self.resource in behaviour.absent:
             return 404, b"404 page not found\n"
         return self._list() if self.verb == "list" else self._admit_watch()
@@ -85,6 +80,18 @@ class Handler(BaseHTTPRequestHandler):
         name = self.resource.removeprefix("/apis/")
         known = name in self.api.behaviour.groups
         return (200, {"kind": "APIGroup", "name": name}) if known else (404, b"404 page not found\n")
+
+    def _refused(self) -> tuple[int, Any] | None:
+        """What a request gets that authentication or authorization does not let through."""
+        behaviour = self.api.behaviour
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if behaviour.tokens is not None and token not in behaviour.tokens:
+            return _status(401, "Unauthorized")
+        if behaviour.anonymous and not token:
+            return _forbidden("system:anonymous", self.verb, self.resource)
+        if self.verb == "get":
+            return None if behaviour.discovery else _forbidden(USER, self.verb, self.resource)
+        return None if self.api.allows(self.verb, self.resource) else _forbidden(USER, self.verb, self.resource)
 
     def _list(self) -> tuple[int, Any]:
         store, behaviour = self.api.store, self.api.behaviour
@@ -208,6 +215,15 @@ class Handler(BaseHTTPRequestHandler):
 
 def _partial(found: Object) -> Object:
     return {"kind": "PartialObjectMetadata", "apiVersion": META, "metadata": found["metadata"]}
+
+
+def _forbidden(user: str, verb: str, resource: str) -> tuple[int, Any]:
+    """In the words of the API server, which differ for a path."""
+    if resource.startswith("/"):
+        return _status(403, f'forbidden: User "{user}" cannot {verb} path "{resource}"')
+    plural, _, group = resource.partition(".")
+    text = f'{resource} is forbidden: User "{user}" cannot {verb} resource "{plural}" in API group '
+    return _status(403, f'{text}"{group}" at the cluster scope')
 
 
 def _status(code: int, message: str) -> tuple[int, Object]:

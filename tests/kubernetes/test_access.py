@@ -88,7 +88,6 @@ def test_a_refused_token_is_told_without_its_text(api: ApiServer, follow: Follow
     for access, credentials in [
         (ApiAccess(api.url, token_file=str(file)), f"token in {file}"),
         (ApiAccess(api.url, token="s3cret"), "token"),
-        (ApiAccess(api.url), "no credentials"),
     ]:
         datastore = follow(access, Lookups())
         expected = (

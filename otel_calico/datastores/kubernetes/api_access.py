@@ -18,7 +18,7 @@ class ApiAccess:
 
     Certificates (PEM) and token are files, which are read again when they may have changed, or texts. `server_name` is
     the name in the server's certificate, if it is not the host of `server`. Without a CA the system's certificate
-    authorities are trusted.
+    authorities are trusted. `looked_for` are the files in which credentials were not found, for messages.
     """
 
     server: str = ""
@@ -32,6 +32,7 @@ class ApiAccess:
     token_file: str = ""
     token: str = field(default="", repr=False)
     insecure: bool = False
+    looked_for: tuple[str, ...] = ()
 
     def overridden(self, by: ApiAccess) -> ApiAccess:
         """This access, with every field that `by` gives instead of its own."""
@@ -56,6 +57,11 @@ class ApiAccess:
         if bool(self.cert_file or self.cert) != bool(self.key_file or self.key):
             found.append("a client certificate for the Kubernetes API needs its key, and the key its certificate")
         return tuple(found)
+
+    @property
+    def has_credentials(self) -> bool:
+        """True if a token or a client certificate is sent."""
+        return bool(self.token_file or self.token or self.cert_file or self.cert)
 
     @property
     def credentials(self) -> str:

@@ -198,7 +198,7 @@ class ApiClient:
             return NotFoundError(f"{request.verb} {request.resource}")
         if error.status == 410 or (error.status == 504 and _TOO_NEW in error.message):
             return RelistRequiredError(error.message)
-        return DatastoreError(f"{self._access.server}: {describe_response(request, error, self._access.credentials)}")
+        return DatastoreError(f"{self._access.server}: {describe_response(request, error, self._access)}")
 
 
 def _error_response(response: http.client.HTTPResponse) -> ErrorResponse:

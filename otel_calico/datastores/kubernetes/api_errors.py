@@ -8,6 +8,17 @@ import socket
 import ssl
 from dataclasses import dataclass
 
+from otel_calico.datastores.kubernetes.api_access import ApiAccess
+
+ANONYMOUS = "system:anonymous"
+"""The user that the API server takes a request without credentials for."""
+
+_GIVE_CREDENTIALS = (
+    "give the pod its service account (automountServiceAccountToken), or set KUBECONFIG, kubernetes.token_file, or "
+    "K8S_CERT_FILE and K8S_KEY_FILE"
+)
+_OUR_ROLE = "config/kubernetes-rbac.yaml"
+_DISCOVERY_ROLE = "the cluster's own role system:discovery"
 _USER = re.compile(r'User "([^"]+)"')
 _CA = "check K8S_CA_FILE, or certificate-authority in the kubeconfig"
 _CLIENT_CERTIFICATE = "check K8S_CERT_FILE and K8S_KEY_FILE, or client-certificate in the kubeconfig"
@@ -56,23 +67,42 @@ class ErrorResponse:
     retry_after: float | None = None
 
 
-def describe_response(request: ApiRequest, response: ErrorResponse, credentials: str) -> str:
-    """Why the API server refused a request, and what to do."""
+def describe_response(request: ApiRequest, response: ErrorResponse, access: ApiAccess) -> str:
+    """Why the API server refused a request with these credentials, and what to do."""
     what = f"{request.verb} {request.resource}"
     if response.status == 401:
+        if not access.has_credentials:
+            return f"the API server wants credentials for {what} (401), and {_no_credentials(access)}"
         return (
-            f"the API server rejects our credentials ({credentials}) for {what} (401): "
+            f"the API server rejects our credentials ({access.credentials}) for {what} (401): "
             "are they for this cluster, and not expired?"
         )
     if response.status == 403:
         user = _USER.search(response.message)
+        if user and user[1] == ANONYMOUS:
+            return f"the API server forbids {ANONYMOUS}, whom it takes us for, to {what} (403): {_anonymous(access)}"
+        role = _DISCOVERY_ROLE if request.resource.startswith("/") else _OUR_ROLE
         return (
             f"the API server forbids {user[1] if user else 'us'} to {what} (403): grant "
-            f"the verb {request.verb} on {request.resource}, as config/kubernetes-rbac.yaml does"
+            f"the verb {request.verb} on {request.resource}, as {role} does"
         )
     if response.status == 429:
         return f"the API server is overloaded and refuses to {what} (429); retrying"
     return f"the API server cannot {what} ({response.status}): {response.message}"
+
+
+def _anonymous(access: ApiAccess) -> str:
+    if not access.has_credentials:
+        return _no_credentials(access)
+    return (
+        f"our credentials ({access.credentials}) do not reach it: does a proxy between take them off, or is the "
+        "server's URL another one's?"
+    )
+
+
+def _no_credentials(access: ApiAccess) -> str:
+    looked_for = f" (looked for {' and '.join(access.looked_for)})" if access.looked_for else ""
+    return f"we have none{looked_for}: {_GIVE_CREDENTIALS}"
 
 
 def describe_exception(error: Exception) -> str:

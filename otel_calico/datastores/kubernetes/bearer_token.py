@@ -41,7 +41,10 @@ class BearerToken:
 
     def _read(self) -> str:
         try:
-            return read_bounded(self._file, LARGEST_CONFIGURATION).decode("ascii").strip()
+            token = read_bounded(self._file, LARGEST_CONFIGURATION).decode("ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", "it is not text")
             raise DatastoreError(f"cannot read the token file {self._file}: {reason}") from error
+        if not token:
+            raise DatastoreError(f"the token file {self._file} is empty")
+        return token
