@@ -19,7 +19,18 @@ from endurance.table import markdown, progress, write
 
 ROOT = Path(__file__).parents[2]
 FOUND = ROOT / ".fuzz"
-TARGETS = ("ruleset", "nft_export", "resource", "export", "api_list", "kubeconfig", "settings", "web_config", "scans")
+TARGETS = (
+    "ruleset",
+    "nft_export",
+    "mailed",
+    "resource",
+    "export",
+    "api_list",
+    "kubeconfig",
+    "settings",
+    "web_config",
+    "scans",
+)
 HEAD = ("Target", "Inputs tried", "Edges reached", "Inputs kept", "Found")
 _SECONDS = 60
 _LIMITS = ("-max_len=65536", "-timeout=10", "-rss_limit_mb=2048")

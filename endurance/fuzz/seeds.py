@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,20 @@ def _rulesets() -> list[bytes]:
     return [dump.encode() for dump in dumps]
 
 
+def _mailed() -> list[bytes]:
+    """As a quotation, in UTF-16, with text around, from a terminal, and what is none."""
+    dump = render(example_node(Era.E)).dump()
+    listed = '{"nftables": [{"metainfo": {}}, {"table": {"family": "ip6", "name": "calico"}}]}\n'
+    quoted = "".join(f"> {line}\n" for line in dump.splitlines())
+    texts = [
+        quoted,
+        f"# ip6tables-save -c\n{dump}```\n{listed}",
+        "table ip calico {\n}\n",
+        "Chain FORWARD (policy DROP)\n",
+    ]
+    return [*(text.encode() for text in texts), dump.encode("utf-16"), gzip.compress(dump.encode())]
+
+
 def _none() -> list[bytes]:
     return []  # one printed by nft is among those that are kept
 
@@ -79,6 +94,7 @@ def _settings() -> list[bytes]:
 _WELL_FORMED: dict[str, Callable[[], list[bytes]]] = {
     "ruleset": _rulesets,
     "nft_export": _none,
+    "mailed": _mailed,
     "resource": _resources,
     "export": _exports,
     "api_list": _lists,

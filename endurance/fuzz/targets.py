@@ -20,6 +20,11 @@ from otel_calico.ruleset.nft_json import calico_tables
 from otel_calico.ruleset.parse import parse
 from otel_calico.ruleset.ruleset import Ruleset
 from otel_calico.ruleset.text_chain import TextChain
+from otel_calico.saved.decoding import UnreadableError, decoded
+from otel_calico.saved.exports import export_in
+from otel_calico.saved.other_output import described
+from otel_calico.saved.prefixes import without_prefixes
+from otel_calico.saved.tables import tables_in, those_that_count
 from otel_calico.web.config_file import WebConfigError
 from otel_calico.web.config_file import read as read_web_config
 from tests.damage.test_damage import (
@@ -54,6 +59,18 @@ def nft_export(data: bytes) -> None:
         pass
 
 
+def mailed(data: bytes) -> None:
+    """A saved ruleset as somebody mails it: its tables are found and can be parsed, or it is said what it is."""
+    try:
+        text = without_prefixes(decoded(data, len(data) << 4))
+        tables, _ = those_that_count(tables_in(text))
+        for table in tables:
+            parse(table.text)
+        described(text)
+    except (DumpError, UnreadableError):
+        pass
+
+
 def resource(data: bytes) -> None:
     """A stored resource; the first byte says of which kind."""
     kind = KINDS[data[0] % len(KINDS)] if data else KINDS[0]
@@ -64,7 +81,7 @@ def resource(data: bytes) -> None:
 def export(data: bytes) -> None:
     """A file that a user mails in, and each object in it."""
     try:
-        objects = exported_objects(data.decode("utf-8", "replace"))
+        objects = exported_objects(export_in(data.decode("utf-8", "replace")))
     except ExportError:
         return
     for one in objects:
@@ -107,7 +124,7 @@ def scans(data: bytes) -> None:
 
 TARGETS: dict[str, Target] = {
     target.__name__: target
-    for target in (ruleset, nft_export, resource, export, api_list, kubeconfig, settings, web_config, scans)
+    for target in (ruleset, nft_export, mailed, resource, export, api_list, kubeconfig, settings, web_config, scans)
 }
 
 

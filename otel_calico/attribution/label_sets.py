@@ -13,12 +13,16 @@ _T = TypeVar("_T")
 def told_apart(series: Sequence[tuple[Labels, str, _T]]) -> list[tuple[Labels, _T]]:
     """Label sets with their values. Of two policies with one canonical name the later shows its chain.
 
-    That happens while v3.32's policy-name migrator renames a policy: the old and the new one exist for a moment.
+    That happens while v3.32's policy-name migrator renames a policy: the old and the new one exist for a moment. Rules
+    that even their chain does not tell apart are numbered from the second on, so that none is lost.
     """
     found: dict[LabelKey, tuple[Labels, _T]] = {}
     for own, chain, value in series:
-        labels = {**own, "chain": chain} if label_key(own) in found else own
-        found.setdefault(label_key(labels), (labels, value))
+        labels, number = own, 1
+        while label_key(labels) in found:
+            named = {**own, "chain": chain} if chain else own
+            labels = named if label_key(named) not in found else {**named, "rule": str(number := number + 1)}
+        found[label_key(labels)] = labels, value
     return list(found.values())
 
 

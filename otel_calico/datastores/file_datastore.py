@@ -24,6 +24,8 @@ from otel_calico.datastores.releases import Release, parse_release, stored_name_
 from otel_calico.datastores.resources import InvalidResourceError
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.files import LARGEST_EXPORT, read_bounded
+from otel_calico.saved.decoding import UnreadableError, decoded
+from otel_calico.saved.exports import export_in
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +50,7 @@ class FileDatastore:
     def start(self) -> None:
         """Read the file. Raises DatastoreError if it cannot be read or has no workloads and policies."""
         try:
-            objects = exported_objects(self._read())
+            objects = exported_objects(export_in(self._read()))
         except ExportError as error:
             raise DatastoreError(f"{self._path} is no datastore export: {error}; {_HOW_TO_EXPORT}") from error
         if not any(one.kind in (WORKLOAD_ENDPOINTS, PODS, *POLICY_KINDS) for one in objects):
@@ -67,11 +69,11 @@ class FileDatastore:
 
     def _read(self) -> str:
         try:
-            return read_bounded(self._path, LARGEST_EXPORT).decode("utf-8-sig")
+            return decoded(read_bounded(self._path, LARGEST_EXPORT), LARGEST_EXPORT, strict=True)
         except OSError as error:
             raise DatastoreError(f"cannot read {self._path}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise DatastoreError(f"{self._path} is not text; {_HOW_TO_EXPORT}") from error
+        except UnreadableError as error:
+            raise DatastoreError(f"{self._path} {error}; {_HOW_TO_EXPORT}") from error
 
     def _load(self, objects: Sequence[ExportedObject]) -> None:
         release = _release(objects)

@@ -37,14 +37,20 @@ class UnreadableError(ValueError):
         self.too_large = too_large
 
 
-def decoded(data: bytes, most: int) -> str:
-    """The text of a file, which may be compressed to hold at most so many bytes. Raises UnreadableError."""
+def decoded(data: bytes, most: int, *, strict: bool = False) -> str:
+    """The text of a file, which may be compressed to hold at most so many bytes. Raises UnreadableError.
+
+    Bytes that are no text are replaced, or with `strict` refused.
+    """
     if data.startswith(_GZIP):
         data = _gunzipped(data, most)
     kind = next((kind for magic, kind in _ARCHIVES.items() if data.startswith(magic)), None)
     if kind or data.startswith(_TAR, _TAR_AT):
         raise UnreadableError(f"is {kind or 'a tar archive'}: unpack it, and give the file that it holds")
-    return _plain(data.decode(_encoding(data), "replace"))
+    try:
+        return _plain(data.decode(_encoding(data), "strict" if strict else "replace"))
+    except UnicodeDecodeError:
+        raise UnreadableError("is not text") from None
 
 
 def _gunzipped(data: bytes, most: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import sys
@@ -28,6 +29,20 @@ VISIBLE = policy("NetworkPolicy", "allow-web", "shop")
 TIER = {"kind": "Tier", "apiVersion": "projectcalico.org/v3", "metadata": {"name": "security"}, "spec": {"order": 50}}
 OBJECTS = [ENDPOINT, VISIBLE, TIER]
 WITHOUT_KIND = {key: value for key, value in ENDPOINT.items() if key not in ("kind", "apiVersion")}
+
+
+WAYS: dict[str, Callable[[str], bytes]] = {
+    "as printed": str.encode,
+    "CRLF": lambda text: text.replace("\n", "\r\n").encode(),
+    "UTF-16 of Windows": lambda text: text.replace("\n", "\r\n").encode("utf-16"),
+    "gzip": lambda text: gzip.compress(text.encode()),
+    "quoted": lambda text: "".join(f"> {line}\n" for line in text.splitlines()).encode(),
+    "Markdown": lambda text: f"Hi,\n\n```yaml\n{text.rstrip()}\n```\n\nand nothing else\n".encode(),
+    "a transcript": lambda text: (
+        f"root@node1:~# kubectl get pods -o yaml\n{text.rstrip()}\n[root@node1 ~]# \nroot@node1:~# exit\n".encode()
+    ),
+    "a command and its output": lambda text: f"$ calicoctl get wep -o yaml\n{text.rstrip()}\n$\n".encode(),
+}
 
 
 def as_list(kind: str, items: Sequence[Any]) -> Any:
@@ -87,6 +102,17 @@ def test_every_shape_of_export_is_understood(shape: str, load: Load) -> None:
     one = KindStatus(in_sync=True, connected=True, held=1)
     assert datastore.status().kinds == {"workloadendpoints": one, "networkpolicies": one}
     assert datastore.status().in_sync
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_export_says_the_same_however_it_was_mailed(shape: str, way: str, tmp_path: Path) -> None:
+    file, lookups = tmp_path / "export", Lookups()
+    file.write_bytes(WAYS[way](SHAPES[shape]))
+    FileDatastore(str(file), None, "cali", lookups).start()
+    assert tuple(lookups.interfaces()) == ("cali1",)
+    stored = Policy(PolicyKind.NETWORK_POLICY, "shop", "default.allow-web")
+    assert lookups.policy("cali-pi-_Hs_N3uwH_2l4fuHH0LQ", IdScheme.NAME) == stored
 
 
 def test_a_kubernetes_export_of_mixed_kinds(load: Load) -> None:
@@ -162,6 +188,7 @@ def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"&a [*a]", "nested too deeply"),
         (b"[" * 100_000, "nested too deeply"),
         (b"\xff\xfe\x00", "is not text"),
+        (b"PK\x03\x04 and more", "is a zip archive: unpack it, and give the file that it holds"),
         (b"d: 2024-13-45", "is neither YAML nor JSON"),
     ],
 )
