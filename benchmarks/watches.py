@@ -24,6 +24,7 @@ from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.objects import Object, calico, changed, cluster_information, pod
 from tests.node.programs import wait_until
 from tests.node.service import Service
+from tests.node.web import answers
 
 _NODE = Shape(110, 8)
 _HOUR = 6.0
@@ -115,7 +116,8 @@ def _cost(api: ApiServer, scale: Scale, era: Era, policies: str = "auto") -> _Co
         api.asked.clear()
         api.sent, api.behaviour.bookmark_every = 0, _HOUR / 60
         with Service(env, "--ruleset", str(rules)) as service:
-            service.start()
+            service.start("/healthz")
+            service.wait(lambda: answers(f"http://{service.address}/readyz"), "ready", seconds=60)
             service.scrape()
             wait_until(lambda: all(service.scrape()["otel_calico_datastore_connected"].values()), "all is watched", 60)
             listed, watches = api.sent, len(api.streams)

@@ -15,6 +15,7 @@ from helm_python import Chart
 ROOT = Path(__file__).parent.parent
 CHART = ROOT / "charts" / "otel-calico"
 FILE = ROOT / "config" / "prometheus-rules.yml"
+AGGREGATES_FILE = ROOT / "config" / "prometheus-aggregates.yml"
 
 EXAMPLE_POLICY = "shop/default.customers"
 """Stands where the user's key policies belong: without any, the chart leaves that alert out."""
@@ -24,6 +25,12 @@ _HEAD = f"""\
 # Check changes with: promtool check rules config/prometheus-rules.yml
 # Generated from the chart with its default thresholds: make monitoring. In place of {EXAMPLE_POLICY} name the policies
 # whose silence would mean trouble; of several the pattern is `one|other`. Each alert is explained in docs/runbooks.
+"""
+
+
+_AGGREGATES_HEAD = """\
+# Recording rules for large clusters, beside prometheus-rules.yml: sums over nodes and pods (docs/kubernetes.md).
+# Generated from the chart: make monitoring.
 """
 
 
@@ -46,6 +53,13 @@ def rule_file() -> str:
     """config/prometheus-rules.yml."""
     key_policies = {"alerts": {"CalicoKeyPolicyQuiet": {"policies": [EXAMPLE_POLICY]}}}
     return _HEAD + as_yaml({"groups": groups(key_policies)})
+
+
+def aggregates_file() -> str:
+    """config/prometheus-aggregates.yml."""
+    return _AGGREGATES_HEAD + as_yaml(
+        {"groups": [one for one in groups({"aggregates": True}) if "aggregates" in one["name"]]}
+    )
 
 
 def as_yaml(content: Any) -> str:

@@ -13,8 +13,9 @@ CHART = Path(__file__).parents[2] / "charts" / "otel-calico"
 CASES: dict[str, dict[str, Any]] = {
     "defaults": {},
     **{file.stem.removesuffix("-values"): yaml.safe_load(file.read_text()) for file in sorted(CHART.glob("ci/*.yaml"))},
+    "large-clusters": yaml.safe_load((CHART / "values-large-clusters.yaml").read_text()),
 }
-"""Values by name: the defaults, and every file of the chart's ci/."""
+"""Values by name: the defaults, every file of the chart's ci/, and the values for large clusters."""
 
 Manifest = dict[str, Any]
 

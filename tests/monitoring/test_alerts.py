@@ -130,4 +130,6 @@ def test_no_placeholder_is_left_in_the_rules() -> None:
 
 def test_the_plain_rule_file_is_up_to_date_and_prometheus_takes_it() -> None:
     assert rules.FILE.read_text() == rules.rule_file(), "run: make monitoring"
-    promtool("check", "rules", str(rules.FILE), folder=rules.ROOT)
+    assert rules.AGGREGATES_FILE.read_text() == rules.aggregates_file(), "run: make monitoring"
+    for file in (rules.FILE, rules.AGGREGATES_FILE):
+        promtool("check", "rules", str(file), folder=rules.ROOT)
