@@ -19,13 +19,14 @@ class ScanPart(StrEnum):
     """What can fail alone: the values of label `part` of `otel_calico_scan_failed_parts_total`.
 
     One endpoint's chain; the chain of one policy or group, with the series of family `rule`; the members' shares of
-    one group; family `policy` as a whole.
+    one group; family `policy` but for the node's drops; those.
     """
 
     ENDPOINT_CHAIN = "endpoint_chain"
     POLICY_CHAIN = "policy_chain"
     GROUP_SHARES = "group_shares"
     POLICY_FAMILY = "policy_family"
+    NODE_DROPS = "node_drops"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

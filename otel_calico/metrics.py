@@ -122,11 +122,17 @@ WORKLOAD_POLICY = _packets_and_bytes(
     "what is proven to be its own, and the rest is on their names joined with commas.",
     f"{SINCE_START} {FIRST_PACKETS}",
 )
+NODE_DROPPED = _packets_and_bytes(
+    "calico.node.dropped",
+    "policy",
+    "that Calico dropped on this node and that are no policy's and no known workload's or host endpoint's: see reason.",
+    f"{KERNEL_VALUE} With eBPF packets alone, and ends of tiers are those of all endpoints.",
+)
 WORKLOAD_DROPPED = _packets_and_bytes(
     "calico.workload.dropped",
     "workload",
     "to or from a workload or host endpoint that no policy rule denied but something else dropped: see reason.",
-    KERNEL_VALUE,
+    f"{KERNEL_VALUE} Reason profile is computed from several rules, and counted since otel-calico started.",
 )
 WORKLOAD_ACCEPTED = Metric(
     "calico.workload.accepted.packets",
@@ -141,12 +147,6 @@ WORKLOAD_ESTABLISHED = _packets_and_bytes(
     "workload",
     "of established connections, accepted before any policy. Between two pods of one node only the sender counts them.",
     RAW,
-)
-NODE_DROPPED = _packets_and_bytes(
-    "calico.node.dropped",
-    "policy",
-    "that Calico dropped on this node and no policy rule denied: see reason.",
-    f"{KERNEL_VALUE} With eBPF packets alone, and ends of tiers are those of all endpoints.",
 )
 RULE = _packets_and_bytes(
     "calico.rule",
@@ -164,11 +164,11 @@ POLICY_METRICS = (
     POLICY_BYTES,
     POLICY_GROUP_INFO,
     POLICY_LAST_HIT,
+    *NODE_DROPPED,
     *WORKLOAD_POLICY,
     *WORKLOAD_DROPPED,
     WORKLOAD_ACCEPTED,
     *WORKLOAD_ESTABLISHED,
-    *NODE_DROPPED,
     *RULE,
 )
 FAMILIES = ("accountant", "policy", "workload", "rule")

@@ -115,6 +115,7 @@ class ScanReport:
     bytes: Mapping[str, int] = field(default_factory=dict)  # by IP version: bytes read
     malformed_lines: int = 0
     interfaces_without_workload: tuple[str, ...] = ()
+    workloads_without_chains: tuple[str, ...] = ()  # NAMESPACE/NAME of those that no IP version has chains for
     chains_without_name: tuple[str, ...] = ()
     missing_chains: tuple[str, ...] = ()  # jumped to, and not in the dump
     contradicted_tiers: tuple[str, ...] = ()  # chain, tier, and what the comment says instead

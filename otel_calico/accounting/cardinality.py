@@ -110,6 +110,17 @@ def _pick(column: Sequence[_T], kept: _Kept) -> list[_T]:
     return list(compress(column, kept))
 
 
+class ShownOnceCounted:
+    """Leaves out series that never counted, scan after scan, whatever was asked for."""
+
+    def __init__(self) -> None:
+        self._nonzero = _Parts()
+
+    def of(self, readings: Sequence[Readings]) -> Sequence[Readings]:
+        """What is left of these readings."""
+        return self._nonzero.of(readings, _not_zero)
+
+
 @dataclass(slots=True)
 class Cardinality:
     """Chooses scan after scan. `left_out` is what the limit left out of the last one."""

@@ -16,12 +16,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from otel_calico.calico.chains import GROUP_PREFIXES, POLICY_PREFIXES, PROFILE_PREFIXES
+from otel_calico.attribution.profiles import PROFILE_TARGETS, ProfileJump, read_profile_jumps
+from otel_calico.calico.chains import GROUP_PREFIXES, POLICY_PREFIXES
 from otel_calico.ruleset.rule import Mark, Rule
 
 _POLICY_TARGETS = tuple(POLICY_PREFIXES.values())
 _GROUP_TARGETS = tuple(GROUP_PREFIXES.values())
-_PROFILE_TARGETS = tuple(PROFILE_PREFIXES.values())
 _START_OF_TIER = re.compile(r"Start of tier (\S+)")
 _END_OF_TIER = re.compile(r"End of tier (\S+)\. (?:Drop|Reject) ")
 _TIER_NFLOG = re.compile(r"[DP]P[IE]\|(.*)")
@@ -74,7 +74,10 @@ class TierBlock:
 
 @dataclass(frozen=True, slots=True)
 class OtherDrop:
-    """A rule outside the tiers that drops. `detail` tells apart the rules that share a reason."""
+    """A rule that drops and ends no tier. `detail` tells apart the rules that share a reason.
+
+    A rule that nothing is known of has reason `other`, and its number in the chain, from 1, as detail.
+    """
 
     reason: str
     rule: int
@@ -94,6 +97,7 @@ class EndpointChain:
     pass_mark: int | None
     names_tiers: bool
     established: int | None
+    profiles: tuple[ProfileJump, ...]
     other_drops: tuple[OtherDrop, ...]
 
     @property
@@ -151,8 +155,12 @@ def read_endpoint_chain(rules: Sequence[Rule | None]) -> EndpointChain:
     if current:
         tiers.append(current.close(leaving=None))
     names_tiers = any(rule is not None and rule.says("Start of tier ") for rule in rules)
-    others = tuple(found for place, rule in enumerate(rules) if rule and (found := _other_drop(rule, place)))
-    return EndpointChain(tuple(tiers), accept_mark, pass_mark, names_tiers, _established(rules), others)
+    ends = {tier.drop for tier in tiers}
+    others = tuple(
+        _other_drop(rule, place) for place, rule in enumerate(rules) if rule and rule.drops and place not in ends
+    )
+    profiles = read_profile_jumps(rules)
+    return EndpointChain(tuple(tiers), accept_mark, pass_mark, names_tiers, _established(rules), profiles, others)
 
 
 def _started_tier(rule: Rule) -> str | None:
@@ -166,7 +174,7 @@ def _started_tier(rule: Rule) -> str | None:
 
 def _leaves_tiers(rule: Rule) -> bool:
     """True for the first rule after the last tier: a profile jump, or the drop (or its NFLOG) where there is none."""
-    if rule.target and rule.target.startswith(_PROFILE_TARGETS):
+    if rule.target and rule.target.startswith(PROFILE_TARGETS):
         return True
     no_profile = rule.nflog_prefix in {"DRI", "DRE"} or (rule.drops and rule.says("if no profiles matched"))
     return no_profile and rule.mark is None
@@ -195,15 +203,13 @@ def _established(rules: Sequence[Rule | None]) -> int | None:
     return None
 
 
-def _other_drop(rule: Rule, position: int) -> OtherDrop | None:
-    if not rule.drops:
-        return None
+def _other_drop(rule: Rule, position: int) -> OtherDrop:
     if rule.ctstates == {"INVALID"}:
         return OtherDrop("conntrack_invalid", position)
     for text, reason, detail in _DROP_REASONS:
         if rule.says(text):
             return OtherDrop(reason, position, detail)
-    return None
+    return OtherDrop("other", position, str(position + 1))
 
 
 def _is_undecided(mark: Mark | None) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from otel_calico.attribution.policy_chain import PolicyChain
-from otel_calico.calico.model import PolicyKind, Verdict
+from otel_calico.calico.model import Direction, PolicyKind, Verdict
 from otel_calico.calico.policy_names import PolicyName
 from otel_calico.failed_parts import FailedPart
 from otel_calico.metrics import Metric
@@ -182,6 +182,34 @@ class PolicyPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfilePlan:
+    """What one profile's chain can do. `name` is the profile's, or the chain's where only a hash of it is left."""
+
+    name: str
+    verdicts: PolicyChain
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NodeDrops:
+    """The rules of one chain that drop for one reason, and are no policy's and no known endpoint's.
+
+    `direction` is None where the chain does not tell. `is_usual` is true for the one rule of a chain that every node
+    has.
+    """
+
+    chain: str
+    reason: str
+    direction: Direction | None
+    series: tuple[RawSeries, ...]
+    is_usual: bool
+
+    @property
+    def rules(self) -> tuple[int, ...]:
+        """Their positions in the chain."""
+        return self.series[0].rules
+
+
+@dataclass(frozen=True, slots=True)
 class GroupPlan:
     """A group chain, its members in order of evaluation, and in that order the positions of the jumps to them.
 
@@ -198,7 +226,9 @@ class GroupPlan:
 class RulesetPlan:
     """The plan of one ruleset, by chain. `rules` is family `rule`: what policy chains yield.
 
-    `group_jumps` are those of every endpoint chain, for family `workload`. `chains_without_name` are policy chains.
+    `group_jumps` are those of every endpoint chain, for family `workload`. `chains_without_name` are policy chains,
+    `workloads_without_chains` those of the datastore that Felix has written no chain for (yet).
+    `node_drops` are rules that drop packets of no known endpoint and no policy.
     `missing_chains` are chains that others jump to and that the dump does not have.
     `tiers` has the tier of each policy or group chain, `contradicted_tiers` says which comments name another.
     `failed` are the chains that a fault of otel-calico's own left out.
@@ -209,12 +239,15 @@ class RulesetPlan:
     rules: Mapping[str, EndpointPlan] = field(default_factory=dict)
     policies: Mapping[str, PolicyPlan] = field(default_factory=dict)
     groups: Mapping[str, GroupPlan] = field(default_factory=dict)
+    profiles: Mapping[str, ProfilePlan] = field(default_factory=dict)
     group_jumps: Mapping[str, tuple[GroupJump, ...]] = field(default_factory=dict)
     tiers: Mapping[str, str] = field(default_factory=dict)
     contradicted_tiers: tuple[str, ...] = ()
     missing_chains: tuple[str, ...] = ()
     interfaces_without_workload: tuple[str, ...] = ()
+    workloads_without_chains: tuple[str, ...] = ()
     chains_without_name: tuple[str, ...] = ()
+    node_drops: tuple[NodeDrops, ...] = ()
     failed: tuple[FailedPart, ...] = ()
     kinds_needed: Set[PolicyKind] = frozenset()
 

@@ -15,6 +15,7 @@ from otel_calico.attribution.accountant import workload_labels
 from otel_calico.attribution.endpoint_chain import EndpointChain, read_endpoint_chain
 from otel_calico.attribution.group_shares import group_jumps
 from otel_calico.attribution.host_endpoints import HostTraffic, host_attributes, host_traffic_of
+from otel_calico.attribution.node_drops import NodeDropsReader
 from otel_calico.attribution.patterns import Patterns
 from otel_calico.attribution.plan import EndpointPlan, GroupJump, RulesetPlan
 from otel_calico.attribution.rule_family import RulePlanner
@@ -23,7 +24,13 @@ from otel_calico.attribution.targets import Target
 from otel_calico.attribution.tiers import contradicted, tier_of
 from otel_calico.attribution.workload_family import ExtraAttributes, workload_attributes
 from otel_calico.attribution.workloads import Workload, WorkloadFilter, workloads_of
-from otel_calico.calico.chains import GROUP_PREFIXES, HOST_ENDPOINT_PREFIXES, POLICY_PREFIXES, WORKLOAD_PREFIXES
+from otel_calico.calico.chains import (
+    GROUP_PREFIXES,
+    HOST_ENDPOINT_PREFIXES,
+    POLICY_PREFIXES,
+    PROFILE_PREFIXES,
+    WORKLOAD_PREFIXES,
+)
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Direction, IPVersion, PolicyKind
 from otel_calico.failed_parts import FailedParts, ScanPart
@@ -31,11 +38,27 @@ from otel_calico.metrics import DEFAULT_FAMILIES
 from otel_calico.ruleset.ruleset import Layout, Ruleset
 
 _ENDPOINT_PREFIXES = (*WORKLOAD_PREFIXES.values(), *HOST_ENDPOINT_PREFIXES)
-_TARGET_PREFIXES = (*POLICY_PREFIXES.values(), *GROUP_PREFIXES.values())
+_TARGET_PREFIXES = (*POLICY_PREFIXES.values(), *GROUP_PREFIXES.values(), *PROFILE_PREFIXES.values())
+_GROUP_CHAINS = tuple(GROUP_PREFIXES.values())
+_CALICO_PREFIXES = ("cali-",)
 
 _Layouts = Mapping[str, Layout]
-_NOTHING: tuple[_Layouts, _Layouts, int] = ({}, {}, -1)
-"""Policy and group chains, endpoint chains and version of the lookups that no plan was made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What a plan is made from.
+
+    The chains that endpoint chains jump to, the endpoint chains, Calico's other chains; the version of the lookups.
+    """
+
+    shared: _Layouts = field(default_factory=dict)
+    endpoints: _Layouts = field(default_factory=dict)
+    others: _Layouts = field(default_factory=dict)
+    version: int = -1
+
+
+_NOTHING = _Basis()
 
 _TargetsInOrder = tuple[Target | None, ...]
 
@@ -70,11 +93,17 @@ class _Planned:
 
 @dataclass(frozen=True, slots=True)
 class _Owners:
-    """Who is behind which of the endpoint chains, and the interfaces that nobody is known behind."""
+    """Who is behind which of the endpoint chains.
+
+    `unknown` are the interfaces that nobody is known behind, `unknown_chains` the workload chains of such interfaces;
+    `without_chains` are the workloads of the datastore whose interfaces have no chain.
+    """
 
     chains: Set[str] = frozenset()
     of: Mapping[str, Workload | HostTraffic] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    unknown_chains: tuple[str, ...] = ()
+    without_chains: tuple[str, ...] = ()
 
 
 class Planner:
@@ -88,6 +117,7 @@ class Planner:
         self._read: dict[str, tuple[Layout, EndpointChain]] = {}
         self._shared = SharedChains()
         self._rules = RulePlanner(ip_version)
+        self._node_drops = NodeDropsReader(ip_version)
         self._owners = _Owners()
         self._planned: dict[str, _Planned] = {}
         self._layouts: _Layouts = {}
@@ -98,20 +128,29 @@ class Planner:
     def plan(self, ruleset: Ruleset) -> RulesetPlan:
         """The plan of this scan. The same object as before where nothing changed, and so are its parts."""
         version = self._lookups.version
-        if ruleset.layouts is self._layouts and ruleset.declared == self._declared and version == self._made_from[2]:
+        if (
+            ruleset.layouts is self._layouts
+            and ruleset.declared == self._declared
+            and version == self._made_from.version
+        ):
             return self._plan
         shared = {**_layouts(ruleset, _TARGET_PREFIXES), **self._empty_layouts(ruleset)}
         endpoints = _layouts(ruleset, _ENDPOINT_PREFIXES)
-        made_from = (shared, endpoints, version)
-        if made_from != self._made_from:
+        others = {
+            name: layout
+            for name, layout in _layouts(ruleset, _CALICO_PREFIXES).items()
+            if name not in shared and name not in endpoints
+        }
+        basis = _Basis(shared, endpoints, others, version)
+        if basis != self._made_from:
             failed = FailedParts()
             self._read_endpoints(endpoints, failed)
             chains = {id(chain): chain for _, chain in self._read.values()}  # pods of one kind share theirs
             self._shared = read_shared_chains(shared, list(chains.values()), self._lookups, failed)
             missing = ruleset.missing_chains().union(self._shared.missing)
-            self._plan = replace(self._assemble(endpoints, shared, failed), missing_chains=tuple(sorted(missing)))
+            self._plan = replace(self._assemble(basis, failed), missing_chains=tuple(sorted(missing)))
             # What failed is tried again with the next scan.
-            self._made_from = made_from if not failed.found else _NOTHING
+            self._made_from = basis if not failed.found else _NOTHING
         self._layouts = ruleset.layouts
         return self._plan
 
@@ -135,10 +174,10 @@ class Planner:
                 alike[id(layout.rules)] = chain
                 self._read[name] = layout, chain
 
-    def _assemble(self, endpoints: _Layouts, shared: _Layouts, failed: FailedParts) -> RulesetPlan:
+    def _assemble(self, basis: _Basis, failed: FailedParts) -> RulesetPlan:
         """Plan the chains of the chosen workloads and, for the families that have them, of hosts and policies."""
-        families = self._choice.families
-        if endpoints.keys() != self._owners.chains or self._lookups.version != self._made_from[2]:
+        families, endpoints = self._choice.families, basis.endpoints
+        if endpoints.keys() != self._owners.chains or self._lookups.version != self._made_from.version:
             self._owners = self._find_owners(endpoints)
         former, self._planned = self._planned, {}
         patterns = Patterns(self._shared.targets)
@@ -149,35 +188,46 @@ class Planner:
             layout, chain = self._read[name]
             known = former.get(name)
             if id(chain) not in targets:
-                own = tuple(map(self._shared.targets.get, chain.targets))
+                targeted = (*chain.targets, *(jump.target for jump in chain.profiles))
+                own = tuple(map(self._shared.targets.get, targeted))
                 targets[id(chain)] = known.targets if known and known.targets == own else own
             if not known or not known.holds(layout, owner, targets[id(chain)]):
                 plan = failed.attempt(ScanPart.ENDPOINT_CHAIN, name, self._make_plan, chain, owner, patterns)
                 known = _Planned(layout, owner, targets[id(chain)], plan) if plan else None
             if known:
                 self._planned[name] = known
-        rules = self._rules.plan(self._shared.policies, shared, failed) if "rule" in families else {}
+        rules = self._rules.plan(self._shared.policies, basis.shared, failed) if "rule" in families else {}
         jumps = self._group_jumps(failed) if "workload" in families else {}
         return RulesetPlan(
             endpoints={name: planned.plan for name, planned in self._planned.items()},
             rules=rules,
             policies=self._shared.policies,
             groups=self._shared.groups,
+            profiles=self._shared.profiles,
             group_jumps=jumps,
             interfaces_without_workload=self._owners.unknown,
             tiers=self._shared.tiers,
             contradicted_tiers=tuple(self._contradicted_tiers()),
+            workloads_without_chains=self._owners.without_chains,
             chains_without_name=tuple(chain for chain, policy in self._shared.policies.items() if policy.name is None),
+            node_drops=self._node_drops.read(self._chains_of_nobody(basis)),
             failed=tuple(failed.found),
             kinds_needed=frozenset[PolicyKind]().union(
                 *(policy.possible_kinds for policy in self._shared.policies.values())
             ),
         )
 
+    def _chains_of_nobody(self, basis: _Basis) -> Iterator[Layout]:
+        """Calico's chains whose drops no series of a policy, profile or endpoint tells."""
+        yield from basis.others.values()
+        yield from (layout for name, layout in basis.shared.items() if name.startswith(_GROUP_CHAINS))
+        yield from (basis.endpoints[name] for name in self._owners.unknown_chains)
+
     def _find_owners(self, endpoints: _Layouts) -> _Owners:
         places = {name: place for name in endpoints if (place := _workload_chain(name))}
         workloads = workloads_of({interface for _, interface in places.values()}, self._lookups, self._ip_version)
-        unknown = [place[1] for place in places.values() if place not in workloads]
+        unknown_chains = tuple(name for name, place in places.items() if place not in workloads)
+        unknown = [places[name][1] for name in unknown_chains]
         owners: dict[str, Workload | HostTraffic] = {
             name: workload
             for name, place in places.items()
@@ -187,7 +237,13 @@ class Planner:
             hosts = host_traffic_of(endpoints, self._lookups, self._ip_version)
             unknown += [host.chain.interface for host in hosts.values() if not host.name]
             owners |= hosts
-        return _Owners(frozenset(endpoints), owners, tuple(dict.fromkeys(unknown)))
+        return _Owners(
+            frozenset(endpoints),
+            owners,
+            tuple(dict.fromkeys(unknown)),
+            unknown_chains,
+            _without_chains(self._lookups, {interface for _, interface in places.values()}),
+        )
 
     def _contradicted_tiers(self) -> Iterator[str]:
         """Where the comment of a tier's start names another tier than its policies: the chain and both names."""
@@ -217,6 +273,12 @@ class Planner:
 
 def _layouts(ruleset: Ruleset, prefixes: tuple[str, ...]) -> _Layouts:
     return {name: chain.layout for name, chain in ruleset.chains.items() if name.startswith(prefixes)}
+
+
+def _without_chains(lookups: Lookups, with_chains: Set[str]) -> tuple[str, ...]:
+    """Names of the workloads of the datastore whose interfaces are not among those with chains."""
+    missing = (interface for interface in lookups.interfaces() if interface not in with_chains)
+    return tuple(endpoint.full_name for interface in missing if (endpoint := lookups.endpoint(interface)))
 
 
 def _workload_chain(name: str) -> tuple[Direction, str] | None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from otel_calico.attribution.endpoint_chain import EndpointChain
 from otel_calico.attribution.naming import PolicyNaming, id_scheme, is_named
-from otel_calico.attribution.plan import GroupPlan, PolicyPlan
+from otel_calico.attribution.plan import GroupPlan, PolicyPlan, ProfilePlan
 from otel_calico.attribution.policy_chain import (
     Marks,
     direction_of,
@@ -16,8 +16,10 @@ from otel_calico.attribution.policy_chain import (
     read_group_chain,
     read_policy_chain,
 )
+from otel_calico.attribution.profiles import PROFILE_TARGETS, profile_name
 from otel_calico.attribution.targets import Targets, targets_of
 from otel_calico.attribution.tiers import tiers_by_chain
+from otel_calico.calico.chains import GROUP_PREFIXES, PROFILE_PREFIXES
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Direction, PolicyKind
 from otel_calico.calico.policy_names import PolicyName, canonical
@@ -25,14 +27,16 @@ from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.ruleset.ruleset import Layout
 
 _T = TypeVar("_T")
+_GROUP_CHAINS = tuple(GROUP_PREFIXES.values())
 
 
 @dataclass(frozen=True, slots=True)
 class SharedChains:
-    """Policies and groups by chain, the tiers of both, and what endpoint chains need to know of them."""
+    """Policies, groups and profiles by chain, the tiers of the first two, and all as targets of endpoint chains."""
 
     policies: Mapping[str, PolicyPlan] = field(default_factory=dict)
     groups: Mapping[str, GroupPlan] = field(default_factory=dict)
+    profiles: Mapping[str, ProfilePlan] = field(default_factory=dict)
     tiers: Mapping[str, str] = field(default_factory=dict)
     targets: Targets = field(default_factory=dict)
 
@@ -47,6 +51,8 @@ def read_shared_chains(
 ) -> SharedChains:
     """Read policy and group chains. The endpoint chains tell the marks, the tiers and the scheme of ids."""
     names_tiers = any(chain.names_tiers for chain in endpoints)
+    profile_chains = {name: layout for name, layout in layouts.items() if name.startswith(PROFILE_TARGETS)}
+    layouts = {name: layout for name, layout in layouts.items() if name not in profile_chains}
     targets = {target for chain in endpoints for target in chain.targets}
     group_chains = _of_kind(layouts, targets, of_policies=False)
     members = _read_each(group_chains, failed, lambda layout: read_group_chain(layout.rules))
@@ -77,7 +83,8 @@ def read_shared_chains(
     # Of a group that jumps to what failed, nobody can say what it did.
     whole = {name: jumps for name, jumps in members.items() if jumps.keys() <= policies.keys()}
     groups = {name: _plan_group(name, jumps, policies, is_missing=name in cut) for name, jumps in whole.items()}
-    return SharedChains(policies, groups, tiers, targets_of(policies, groups, tiers))
+    profiles = _read_each(profile_chains, failed, lambda layout: _plan_profile(layout, marks))
+    return SharedChains(policies, groups, profiles, tiers, targets_of(policies, groups, profiles, tiers))
 
 
 def _of_kind(layouts: Mapping[str, Layout], targets: Iterable[str], *, of_policies: bool) -> Mapping[str, Layout]:
@@ -94,6 +101,11 @@ def _of(name: str, *chains: Mapping[str, Layout]) -> Layout:
 def _read_each(layouts: Mapping[str, Layout], failed: FailedParts, read: Callable[[Layout], _T]) -> Mapping[str, _T]:
     found = {name: failed.attempt(ScanPart.POLICY_CHAIN, name, read, layout) for name, layout in layouts.items()}
     return {name: one for name, one in found.items() if one is not None}
+
+
+def _plan_profile(layout: Layout, marks: Marks) -> ProfilePlan:
+    direction = next(way for way, prefix in PROFILE_PREFIXES.items() if layout.name.startswith(prefix))
+    return ProfilePlan(profile_name(layout.name, layout), read_policy_chain(direction, layout.rules, marks))
 
 
 def _plan_policy(layout: Layout, name: PolicyName | None, marks: Marks, *, is_missing: bool) -> PolicyPlan:

@@ -1,4 +1,4 @@
-"""What endpoint chains need to know of the policy and group chains that they jump to. Pure."""
+"""What endpoint chains need to know of the policy, group and profile chains that they jump to. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from otel_calico.attribution.endpoint_chain import PolicyJump, TierBlock
-from otel_calico.attribution.plan import GroupPlan, PolicyPlan
+from otel_calico.attribution.plan import GroupPlan, PolicyPlan, ProfilePlan
 from otel_calico.calico.model import Verdict
 
 _LONGEST_GROUP_LABEL = 200  # characters; groups of dozens of policies would make a label nobody can read
@@ -14,7 +14,7 @@ _LONGEST_GROUP_LABEL = 200  # characters; groups of dozens of policies would mak
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A policy or group chain: its value of `policy` labels, and what its rules can do; if nobody read them, anything.
+    """A policy, group or profile chain: its name in labels, and what its rules can do; if nobody read them, anything.
 
     `tier` is empty where no endpoint chain jumps to it. `members` are those of a group, in order of evaluation.
     """
@@ -32,11 +32,16 @@ Targets = Mapping[str, Target]
 
 
 def targets_of(
-    policies: Mapping[str, PolicyPlan], groups: Mapping[str, GroupPlan], tiers: Mapping[str, str]
+    policies: Mapping[str, PolicyPlan],
+    groups: Mapping[str, GroupPlan],
+    profiles: Mapping[str, ProfilePlan],
+    tiers: Mapping[str, str],
 ) -> Targets:
-    """The targets that these policies and groups are, in the tiers of their chains."""
-    return {name: _policy_target(policy, tiers.get(name, "")) for name, policy in policies.items()} | {
-        name: _group_target(group, tiers.get(name, "")) for name, group in groups.items()
+    """The targets that these policies, groups and profiles are, those of policies in the tiers of their chains."""
+    return {
+        **{name: _policy_target(policy, tiers.get(name, "")) for name, policy in policies.items()},
+        **{name: _group_target(group, tiers.get(name, "")) for name, group in groups.items()},
+        **{name: _profile_target(profile) for name, profile in profiles.items()},
     }
 
 
@@ -50,6 +55,11 @@ def known_jumps(tier: TierBlock, targets: Targets) -> Iterator[tuple[PolicyJump,
 def _policy_target(policy: PolicyPlan, tier: str) -> Target:
     may = policy.may
     return Target(policy.label, tier, may(Verdict.ALLOW), may(Verdict.DENY), may(Verdict.PASS))
+
+
+def _profile_target(profile: ProfilePlan) -> Target:
+    can = profile.verdicts.can
+    return Target(profile.name, "", can(Verdict.ALLOW), can(Verdict.DENY), can(Verdict.PASS))
 
 
 def _group_target(group: GroupPlan, tier: str) -> Target:

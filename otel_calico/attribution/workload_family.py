@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from otel_calico.attribution import group_shares
 from otel_calico.attribution.endpoint_chain import EndpointChain
 from otel_calico.attribution.label_sets import columns, told_apart
-from otel_calico.attribution.plan import EndpointPlan, RawSeries
+from otel_calico.attribution.plan import Difference, DifferenceSeries, EndpointPlan, RawSeries
 from otel_calico.attribution.targets import Targets
 from otel_calico.attribution.tiers import tier_of
 from otel_calico.attribution.workloads import Workload
@@ -28,14 +28,20 @@ class ExtraAttributes:
     pod_labels: Sequence[str] = ()
 
 
+_DETAILS = {"encap": "calico.encapsulation", "other": "calico.rule.number"}
+"""Attributes that tell apart the rules which share a reason."""
+
+
 def plan_workload(chain: EndpointChain, targets: Targets) -> EndpointPlan:
     """The chain's series, without the attributes of the workload or host endpoint whose chain it is."""
     dropped = told_apart(list(_drops(chain, targets)))
     established = told_apart([({}, "", chain.established)] if chain.established is not None else [])
     policies = told_apart(list(group_shares.counts(chain.tiers, targets)))
+    profiles = told_apart(list(_profile_denies(chain, targets)))
     raw = [(WORKLOAD_DROPPED, dropped), (WORKLOAD_ESTABLISHED, established)]
     return EndpointPlan(
         raw=tuple(RawSeries(metric, *columns(series)) for metrics, series in raw if series for metric in metrics),
+        differences=tuple(DifferenceSeries.of(one, *columns(profiles)) for one in WORKLOAD_DROPPED if profiles),
         shared=tuple(group_shares.series(metric, policies) for metric in WORKLOAD_POLICY if policies),
     )
 
@@ -66,5 +72,13 @@ def _drops(chain: EndpointChain, targets: Targets) -> Iterator[tuple[Labels, str
         if tier.drop is not None:
             yield {"reason": "end_of_tier", "calico.tier": tier_of(tier, targets)}, "", tier.drop
     for other in chain.other_drops:
-        detail = {"calico.encapsulation": other.detail} if other.detail else {}
+        detail = {_DETAILS[other.reason]: other.detail} if other.detail else {}
         yield {"reason": other.reason, **detail}, "", other.rule
+
+
+def _profile_denies(chain: EndpointChain, targets: Targets) -> Iterator[tuple[Labels, str, Difference]]:
+    """Profiles are shared by workloads as policies are, so what one denied here is what its jump lost."""
+    for jump in chain.profiles:
+        profile = targets.get(jump.target)
+        if profile and profile.can_deny and jump.denied:
+            yield {"reason": "profile", "calico.profile.name": profile.label}, jump.target, jump.denied

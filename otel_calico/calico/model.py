@@ -81,6 +81,11 @@ class WorkloadEndpoint:
         """The pod, or the workload that is none. It may have several endpoints."""
         return self.pod or self.workload
 
+    @property
+    def full_name(self) -> str:
+        """`NAMESPACE/NAME`, or the interface where it has no name."""
+        return f"{self.namespace}/{self.name}" if self.name else self.interface
+
 
 @dataclass(frozen=True, slots=True)
 class HostEndpoint:

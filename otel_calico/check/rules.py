@@ -76,6 +76,10 @@ def check_names(scan: Scan, lookups: Lookups, node_name: str) -> Iterator[Findin
     unknown, unnamed = report.interfaces_without_workload, report.chains_without_name
     yield _check_workloads([name for name in unknown if name not in hosts], lookups, node_name)
     yield from _check_host_endpoints(hosts, hosts & set(unknown), lookups)
+    if report.workloads_without_chains:
+        remedy = "a pod that is starting has none for a moment; if it stays, see the log of calico-node on this node"
+        text = f"Felix has written no chain for {some(report.workloads_without_chains)}: their packets are dropped"
+        yield Finding(Level.WARN, "workloads", text, remedy)
     if scan.ebpf:
         return  # its programs hold the names of all policies
     if unnamed:

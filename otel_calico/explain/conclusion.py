@@ -16,6 +16,7 @@ _REASONS = {
     "packet_rate": "because they were over its packet rate limit",
     "connection_limit": "because they were over its connection limit",
     "no_profile": "because no profile accepted {packets}",
+    "other": "by rule {rule}",
 }
 """Why a rule outside the tiers drops, as the end of a sentence."""
 
@@ -62,7 +63,7 @@ def _interface(endpoint: EndpointTraffic) -> str:
 def because_of(drop: DropStep, packets: str = "them") -> str:
     """Why a rule outside the tiers drops packets, as the end of a sentence that calls them so."""
     detail = _ENCAPSULATIONS.get(drop.detail, drop.detail)
-    return _REASONS[drop.reason].format(detail=detail, packets=packets)
+    return _REASONS[drop.reason].format(detail=detail, packets=packets, rule=drop.rule)
 
 
 def _drops(path: EndpointPath, *, in_all: bool) -> Iterator[tuple[int, str]]:
@@ -74,6 +75,9 @@ def _drops(path: EndpointPath, *, in_all: bool) -> Iterator[tuple[int, str]]:
         for step in tier.policies:
             if step.denied and _is_known(step.denied, in_all=in_all):
                 yield _packets(step.denied, in_all=in_all), f"denied by {_policy(step)}"
+    for profile in path.profiles:
+        if profile.denied and _is_known(profile.denied, in_all=in_all):
+            yield _packets(profile.denied, in_all=in_all), f"denied by profile {profile.name}"
     for drop in path.drops:
         packets = _packets(drop.dropped, in_all=in_all)
         yield packets, f"dropped {because_of(drop, _pronoun(packets))}"

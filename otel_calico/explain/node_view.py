@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cached_property
 
+from otel_calico.attribution.node_drops import UNKNOWN_ENDPOINT
 from otel_calico.attribution.plan import PolicyPlan
 from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.attribution.targets import Targets, targets_of
@@ -12,7 +13,7 @@ from otel_calico.calico.chains import WORKLOAD_PREFIXES, host_endpoint_chain
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Direction, IPVersion, Verdict
 from otel_calico.explain.counts import ChainCounts, Trust
-from otel_calico.explain.path import EndpointPath, EndpointTraffic, PolicyTotals
+from otel_calico.explain.path import EndpointPath, EndpointTraffic, NodeDrop, PolicyTotals
 from otel_calico.explain.reading import Members, read_path
 from otel_calico.ruleset.ruleset import Chain
 from otel_calico.scanning.scan import Scan
@@ -60,6 +61,16 @@ class NodeView:
         """Every policy of the node, by name; a policy with both directions or IP versions has one for each."""
         found = [policy for view in self._views for policy in view.policies.values()]
         return sorted(found, key=lambda policy: (policy.name, policy.direction.value, policy.ip_version))
+
+    @cached_property
+    def node_drops(self) -> Sequence[NodeDrop]:
+        """What the node dropped that is no policy's and no endpoint's; chains of unknown endpoints have paths."""
+        return [drop for view in self._views for drop in view.node_drops() if drop.reason != UNKNOWN_ENDPOINT]
+
+    @property
+    def without_chains(self) -> Sequence[str]:
+        """`NAMESPACE/NAME` of workloads of the datastore that this node's rules have no chain for."""
+        return self.scan.snapshot.report.workloads_without_chains
 
     @property
     def groups(self) -> Mapping[str, Sequence[str]]:
@@ -121,11 +132,16 @@ class _RulesetView:
     @cached_property
     def _targets(self) -> Targets:
         plan = self.planned.plan
-        return targets_of(plan.policies, plan.groups, plan.tiers)
+        return targets_of(plan.policies, plan.groups, plan.profiles, plan.tiers)
 
     @cached_property
     def policies(self) -> Mapping[str, PolicyTotals]:
         return {name: self._totals(plan) for name, plan in self.planned.plan.policies.items()}
+
+    def node_drops(self) -> Iterator[NodeDrop]:
+        for drops in self.planned.plan.node_drops:
+            counted = self.counts(drops.chain).rules(drops.rules, Trust.EXACT)
+            yield NodeDrop(drops.reason, drops.chain, drops.direction, self.planned.ip_version, counted)
 
     def counts(self, chain: str) -> ChainCounts:
         chains, former = self.planned.ruleset.chains, self._former

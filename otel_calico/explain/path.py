@@ -109,20 +109,39 @@ class TierStep:
 
 @dataclass(frozen=True, slots=True)
 class ProfileStep:
-    """A profile: what applies where no policy does."""
+    """A profile: what applies where no policy does. `denied` is None where it denies nothing, or nothing tells."""
 
     name: str
     chain: str
     entered: Count
     accepted: Count
+    denied: Count | None
 
 
 @dataclass(frozen=True, slots=True)
 class DropStep:
-    """What a rule outside the tiers dropped. `reason` and `detail` are those of family `workload`."""
+    """What a rule outside the tiers dropped. `reason` and `detail` are those of family `workload`.
+
+    `rule` is what a rule of reason `other` says, as far as it was read.
+    """
 
     reason: str
     detail: str
+    dropped: Count
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDrop:
+    """What rules of one chain dropped that is no policy's and no endpoint's.
+
+    `direction` is None where the chain does not tell.
+    """
+
+    reason: str
+    chain: str
+    direction: Direction | None
+    ip_version: IPVersion
     dropped: Count
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from otel_calico.attribution.denies import denied, passed
-from otel_calico.attribution.endpoint_chain import PolicyJump, TierBlock, read_endpoint_chain
+from otel_calico.attribution.endpoint_chain import EndpointChain, OtherDrop, PolicyJump, TierBlock, read_endpoint_chain
 from otel_calico.attribution.plan import Difference
+from otel_calico.attribution.profiles import profile_name
 from otel_calico.attribution.targets import Targets, known_jumps
 from otel_calico.attribution.tiers import tier_of
-from otel_calico.calico.chains import GROUP_PREFIXES, PROFILE_PREFIXES
+from otel_calico.calico.chains import GROUP_PREFIXES
 from otel_calico.calico.model import Verdict
 from otel_calico.explain.counts import ChainCounts, Count, at_most
 from otel_calico.explain.path import (
@@ -25,9 +25,7 @@ from otel_calico.explain.path import (
 from otel_calico.ruleset.rule import Rule
 from otel_calico.ruleset.ruleset import Chain
 
-_PROFILE_COMMENT = re.compile(r"Profile ([^\s=]+) (?:ingress|egress)")
 _GROUP_TARGETS = tuple(GROUP_PREFIXES.values())
-_PROFILE_TARGETS = tuple(PROFILE_PREFIXES.values())
 
 Members = Mapping[str, tuple[PolicyTotals, ...]]
 """The policies behind each policy or group chain."""
@@ -43,8 +41,8 @@ def read_path(
         endpoint=endpoint,
         established=counts.rule(chain.established) if chain.established is not None else None,
         tiers=tuple(_tier(tier, counts, targets, members) for tier in chain.tiers),
-        profiles=tuple(_profiles(rules, chains, counts)),
-        drops=tuple(DropStep(drop.reason, drop.detail, counts.rule(drop.rule)) for drop in chain.other_drops),
+        profiles=tuple(_profiles(chain, chains, counts, targets)),
+        drops=tuple(_drop(drop, rules[drop.rule], counts) for drop in chain.other_drops),
         unread=rules.count(None),
     )
 
@@ -89,22 +87,27 @@ def _part_of(
     return at_most(counts.difference(difference), node)
 
 
-def _profiles(rules: Sequence[Rule | None], chains: Mapping[str, Chain], counts: ChainCounts) -> Iterator[ProfileStep]:
-    """Each profile's jump, with the line after it that returns what the profile accepted."""
-    for place, rule in enumerate(rules):
-        if rule is None or not rule.target or not rule.target.startswith(_PROFILE_TARGETS):
-            continue
-        after = rules[place + 1] if place + 1 < len(rules) else None
-        if after and after.target == "RETURN" and after.mark and after.mark.all_set:
-            name = _profile_name(rule.target, chains.get(rule.target))
-            yield ProfileStep(name, rule.target, counts.rule(place), counts.rule(place + 1))
+def _profiles(
+    chain: EndpointChain, chains: Mapping[str, Chain], counts: ChainCounts, targets: Targets
+) -> Iterator[ProfileStep]:
+    for jump in chain.profiles:
+        profile = targets.get(jump.target)
+        own = chains.get(jump.target)
+        yield ProfileStep(
+            name=profile.label if profile else profile_name(jump.target, own.layout if own else None),
+            chain=jump.target,
+            entered=counts.rule(jump.entered),
+            accepted=counts.rule(jump.accepted),
+            denied=counts.difference(jump.denied) if jump.denied and (not profile or profile.can_deny) else None,
+        )
 
 
-def _profile_name(chain_name: str, chain: Chain | None) -> str:
-    """What the chain's own name holds; where that is hashed, the name in the chain's first comment (v3.22+)."""
-    prefix = next(prefix for prefix in _PROFILE_TARGETS if chain_name.startswith(prefix))
-    if not chain_name.startswith(prefix + "_"):
-        return chain_name.removeprefix(prefix)
-    first = chain.layout.rules[0] if chain and chain.layout.rules else None
-    match = _PROFILE_COMMENT.fullmatch(first.comments[-1]) if first and first.comments else None
-    return match[1] if match else chain_name
+def _drop(drop: OtherDrop, rule: Rule | None, counts: ChainCounts) -> DropStep:
+    said = f"number {drop.detail}, {_said(rule)}" if rule and drop.reason == "other" else ""
+    return DropStep(drop.reason, drop.detail, counts.rule(drop.rule), said)
+
+
+def _said(rule: Rule) -> str:
+    """What a rule does and says of itself."""
+    comments = ", ".join(f'"{comment}"' for comment in rule.comments)
+    return f"{rule.target} with the comment {comments}" if comments else f"{rule.target} without a comment"

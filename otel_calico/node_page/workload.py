@@ -39,6 +39,7 @@ class Way:
         counts = [
             *(tier.dropped for tier in tiers),
             *(step.denied for tier in tiers for step in tier.policies),
+            *(profile.denied for profile in self.path.profiles),
             *(drop.dropped for drop in self.path.drops),
         ]
         return any(count and count.moved and count.moved.packets for count in counts)

@@ -12,6 +12,7 @@ from otel_calico.accounting.cardinality import Cardinality, CardinalityChoice, c
 from otel_calico.accounting.interval import Interval
 from otel_calico.accounting.plausibility import fell_together
 from otel_calico.accounting.policies import PolicyAccount
+from otel_calico.attribution.plan import RulesetPlan
 from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.lookups import Lookups
@@ -157,6 +158,8 @@ class NodeScanner:
             if of_policies is None:  # begun anew: totals may be booked by halves
                 self._policies = PolicyAccount()
             readings += of_policies or ()
+            for interval in intervals:
+                readings += self._rulesets[interval.now.ip_version].account_node_drops(interval, failed)
         for interval in intervals:
             self._rulesets[interval.now.ip_version].accept(interval.now, taken)
         return self._cardinality.shown(readings)
@@ -181,6 +184,7 @@ class NodeScanner:
             bytes={_label(dump.ip_version): dump.size for dump in dumps},
             malformed_lines=sum(ruleset.ruleset.malformed for ruleset in planned),
             interfaces_without_workload=tuple({name for plan in plans for name in plan.interfaces_without_workload}),
+            workloads_without_chains=_without_chains(plans),
             chains_without_name=tuple({chain for plan in plans for chain in plan.chains_without_name}),
             missing_chains=tuple({chain: None for plan in plans for chain in plan.missing_chains}),
             contradicted_tiers=tuple({told: None for plan in plans for told in plan.contradicted_tiers}),
@@ -214,6 +218,14 @@ def _repetitions(planned: Sequence[PlannedRuleset]) -> Iterator[str]:
 
 def _without_series(taken: int, failure: ScanFailure, report: ScanReport) -> Scan:
     return Scan(Snapshot(taken / 1e9, failure=failure, report=report))
+
+
+def _without_chains(plans: Sequence[RulesetPlan]) -> tuple[str, ...]:
+    """Names of the workloads that have chains in no IP version."""
+    if not all(plan.workloads_without_chains for plan in plans):
+        return ()
+    missing = [set(plan.workloads_without_chains) for plan in plans]
+    return tuple(sorted(set[str].intersection(*missing))) if missing else ()
 
 
 def _below(planned: Sequence[PlannedRuleset], minimum: int) -> bool:

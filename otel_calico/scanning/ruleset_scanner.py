@@ -11,6 +11,7 @@ from operator import is_not
 from otel_calico.accounting.chain import ChainAccount
 from otel_calico.accounting.groups import GroupWatch
 from otel_calico.accounting.interval import ChainInterval, Interval
+from otel_calico.accounting.node_drops import NodeDropAccount
 from otel_calico.attribution.plan import EndpointPlan, RulesetPlan
 from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.attribution.planner import Planner, SeriesChoice
@@ -55,6 +56,7 @@ class RulesetScanner:
         self._readings: list[Readings] = []  # of one account after the other
         self._places: Sequence[slice] = ()  # where those of each account stand
         self._groups = GroupWatch()
+        self._node_drops = NodeDropAccount()
         self._looked_at: int | None = None  # Unix nanoseconds of the scan before
 
     def parse(self, text: str, previous: Ruleset | None = None) -> Ruleset:
@@ -96,6 +98,13 @@ class RulesetScanner:
             self._readings[self._places[number]] = account.readings
         self._read = read
         return [one for one in self._readings if one is not _NO_READINGS] if None in read else self._readings
+
+    def account_node_drops(self, interval: Interval, failed: FailedParts) -> Sequence[Readings]:
+        """Readings of the rules that drop packets of no known endpoint and no policy."""
+        readings = failed.attempt(ScanPart.NODE_DROPS, "", self._node_drops.read, interval)
+        if readings is None:
+            self._node_drops = NodeDropAccount()
+        return readings or ()
 
     def _follow(self, plan: RulesetPlan) -> None:
         """Take another plan: all chains are to be read."""

@@ -21,6 +21,7 @@ class ScanLog:
         self._failure: str | None = None
         self._told: dict[str, frozenset[str]] = {}
         self._unnamed: frozenset[str] = frozenset()
+        self._without_chains: frozenset[str] = frozenset()
         self._malformed = 0
         self._unreadable: Collection[str] = ()
         self._notes: frozenset[str] = frozenset()
@@ -42,6 +43,9 @@ class ScanLog:
         unnamed, self._unnamed = self._unnamed, frozenset(report.chains_without_name)
         # Only at the second scan: the first one makes the datastore watch the policies that it needs.
         self._tell_names("chains_without_name", unnamed & self._unnamed)
+        # Likewise: a pod that starts has no chains for a moment.
+        without, self._without_chains = self._without_chains, frozenset(report.workloads_without_chains)
+        self._tell_names("workloads_without_chains", without & self._without_chains)
         if report.malformed_lines and not self._malformed:
             log.warning("malformed_lines", lines=report.malformed_lines)
         for note in sorted(set(report.notes) - self._notes):

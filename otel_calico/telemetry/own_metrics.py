@@ -153,6 +153,11 @@ OWN_METRICS = (
         lambda report: len(report.interfaces_without_workload),
     ),
     _report(
+        "workloads.without_chains",
+        "Workloads of this node in the datastore for which Felix has written no chains: their packets are dropped.",
+        lambda report: len(report.workloads_without_chains),
+    ),
+    _report(
         "chains.without_name",
         "Policy chains in the ruleset that neither rules nor datastore name.",
         lambda report: len(report.chains_without_name),

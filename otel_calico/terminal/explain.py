@@ -65,6 +65,12 @@ def _find(view: NodeView, target: str) -> Found:
     found = find(view, target)
     if found.endpoints or found.policies:
         return found
+    if target in view.without_chains:
+        raise NodeError(
+            f"{target} is in the datastore, but the rules of this node have no chain for it. If it runs here, Felix "
+            "has not written one yet, and its packets are dropped as those of an unknown interface. A starting pod "
+            "needs a moment; if it stays so, see the log of calico-node on this node"
+        )
     hint = pod_hint(view) if "/" in target else ""
     raise NodeError(f'nothing on this node is called "{target}"{suggestion(found.near, hint)}')
 

@@ -105,7 +105,8 @@ def _node_counts(policy: PolicyTotals, seconds: float) -> str:
 
 def _profile(profile: ProfileStep, seconds: float) -> str:
     entered, accepted = _number(profile.entered, seconds), _number(profile.accepted, seconds)
-    return f"profile {profile.name}: entered {entered}, accepted {accepted}"
+    denied = f", denied {_number(profile.denied, seconds)}" if profile.denied else ""
+    return f"profile {profile.name}: entered {entered}, accepted {accepted}{denied}"
 
 
 def _count(count: Count, seconds: float) -> str:

@@ -51,6 +51,7 @@ def report_rows(view: NodeView, selection: Selection) -> Sequence[Row]:
     rows = [row for path in _paths(view, selection) for row in _rows(path, selection.policy)]
     if not selection.pod and not selection.namespace:
         rows += _of_node(view, selection.policy)
+        rows += _node_drops(view) if not selection.policy else ()
     counted = [row for row in _both_versions(rows) if row.count.total.packets]
     return sorted((row for row in counted if not selection.drops or row.verdict in DROPPING), key=_order)
 
@@ -89,6 +90,8 @@ def _rows(path: EndpointPath, policy: str) -> Iterator[Row]:
     if not policy:
         for profile in path.profiles:
             yield replace(empty, profile=profile.name, verdict="allow", count=profile.accepted)
+            if profile.denied:
+                yield replace(empty, profile=profile.name, verdict="deny", count=profile.denied)
         for drop in path.drops:
             reason = f"{drop.reason} {drop.detail}" if drop.detail else drop.reason
             yield replace(empty, verdict="drop", reason=reason, count=drop.dropped)
@@ -130,6 +133,12 @@ def _of_node(view: NodeView, policy: str) -> Iterator[Row]:
         if one.chain in told_in_part and (not policy or is_policy(one, policy)):
             for verdict, count in one.verdicts.items():
                 yield Row("", "", "", one.direction.value, one.tier, (one.name,), "", verdict.value, "", count)
+
+
+def _node_drops(view: NodeView) -> Iterator[Row]:
+    for drop in view.node_drops:
+        way = drop.direction.value if drop.direction else ""
+        yield Row("", "", "", way, "", (), "", "drop", drop.reason, drop.dropped)
 
 
 def _both_versions(rows: Iterable[Row]) -> Iterator[Row]:

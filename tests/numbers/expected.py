@@ -12,6 +12,7 @@ from otel_calico.calico.model import IPVersion, WorkloadEndpoint
 from tests.numbers.endpoint_count import EndpointCount, workloads
 from tests.numbers.endpoint_lines import POLICY_CHAINS, deciding, members
 from tests.numbers.look import DIRECTIONS, UNITS, Key, Labels, Look, Naming, Number, kernels_value, key
+from tests.numbers.node_drops import is_shown, node_drops
 
 
 @dataclass
@@ -27,10 +28,12 @@ class Expected:
     _own: dict[tuple[IPVersion, str], dict[Key, Number]] = field(default_factory=dict)
     _formulas: dict[tuple[IPVersion, str], dict[Key, tuple[str, ...]]] = field(default_factory=dict)
     _policies: dict[Key, Number] = field(default_factory=dict)
+    _drops: dict[IPVersion, dict[Key, Number]] = field(default_factory=dict)
 
     def look(self, looks: Sequence[Look], endpoints: Mapping[str, WorkloadEndpoint], naming: Naming, at: float) -> None:
         former, formulas = self._own, self._formulas
         self._own, self._formulas, self.parts, self.deciders = {}, {}, {}, {}
+        shown: dict[Key, Number] = {}
         for look in looks:
             for chain, workload in workloads(look, endpoints):
                 place = look.version, chain
@@ -44,8 +47,12 @@ class Expected:
                 if chain.startswith(POLICY_CHAINS) and lines:
                     place = look.version, chain
                     self._own[place] = dict(_rules(look, chain, labels[chain], former.get(place, {})))
+            known = {chain for chain, _ in workloads(look, endpoints)}
+            drops = dict(node_drops(look, known, self._drops.get(look.version, {})))
+            self._drops[look.version] = drops
+            shown |= {one: number for one, number in drops.items() if is_shown(one, number)}
         self._count_policies(looks, naming, at)
-        self.numbers = {**self._policies, **_groups(looks, naming)}
+        self.numbers = {**shown, **self._policies, **_groups(looks, naming)}
         self.numbers |= {("calico.policy.last_hit.time", labels): Number(at) for (_, labels), at in self.hits.items()}
         for found in self._own.values():
             assert not found.keys() & self.numbers.keys()

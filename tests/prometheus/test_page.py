@@ -83,6 +83,7 @@ def test_a_page_tells_of_the_scan_the_datastore_and_the_service(form: TextFormat
         "otel_calico_ruleset_missing_chains": 0,
         "otel_calico_ruleset_contradicted_tiers": 0,
         "otel_calico_interfaces_without_workload": 0,
+        "otel_calico_workloads_without_chains": 0,
         "otel_calico_chains_without_name": 0,
         "otel_calico_seriesmetric=no_policy_drop_counter": 3,
         "otel_calico_seriesmetric=policy_accept_counter": 1,

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from otel_calico.calico.model import IPVersion
 from tests.recordings.recording import Moment, Recording
 from tests.recordings.replay import pages
 
@@ -13,16 +14,22 @@ Table = Counter[str]
 """Packets by key, as in `truth.json`; nothing where it is 0."""
 
 NOT_TOLD_YET = {
-    "profile strict",
-    "unknown_interface",
     "policy default.host-untracked (table raw)",
     "policy default.host-prednat (table mangle)",
 }
 """Reasons of drops in the truth that no series tells."""
 
+NOBODYS = "calie07583122e9"
+"""The interface of the recordings that is nobody's endpoint."""
+
 _Labels = Mapping[str, str]
 _SAMPLE = re.compile(r"(\w+)\{(.*)\} (\d+)")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
+_REVERSE_PATH_DROP = re.compile(
+    r"^\[[1-9]\d*:\d+\] -A cali-PREROUTING .* -j DROP$"
+    r'|"chain": "raw-cali-PREROUTING".*"packets": [1-9]\d*, "bytes": \d+\}\}, \{"drop": null\}',
+    re.MULTILINE,
+)
 _WAYS = {"fw": "egress", "tw": "ingress"}
 
 
@@ -46,14 +53,23 @@ def workloads(recording: Recording) -> Table:
 
 
 def dropped(recording: Recording) -> Table:
-    """Family `workload`: other drops."""
-    return _table(recording, "calico_workload_dropped_packets_total", _of_drop)
+    """Other drops: of family `workload`, and the node's."""
+    return _table(recording, "calico_workload_dropped_packets_total", _of_drop) + _table(
+        recording, "calico_node_dropped_packets_total", _of_node_drop
+    )
 
 
 def told_drops(recording: Recording) -> Table:
     """The drops of the truth whose reasons are told."""
     sent = recording.truth.dropped
-    return Table({key: packets for key, packets in sent.items() if key.split("|")[2] not in NOT_TOLD_YET})
+    unread = {*NOT_TOLD_YET, "unknown_interface"} if _meets_reverse_path_check(recording) else NOT_TOLD_YET
+    return Table({key: packets for key, packets in sent.items() if key.split("|")[2] not in unread})
+
+
+def _meets_reverse_path_check(recording: Recording) -> bool:
+    """True where packets of the interface that nobody owns never came to table filter: table raw had dropped them."""
+    dump = recording.dump(Moment.AFTER, IPVersion.V4)
+    return bool(_REVERSE_PATH_DROP.search(dump))
 
 
 def accepted_by_accountant(recording: Recording) -> Table:
@@ -94,8 +110,15 @@ def _of_policy_alone(labels: _Labels) -> str:
 
 
 def _of_drop(labels: _Labels) -> str:
-    words = [labels["reason"], *(labels[name] for name in ("calico_tier", "calico_encapsulation") if name in labels)]
+    words = [
+        labels["reason"],
+        *(labels[name] for name in ("calico_tier", "calico_encapsulation", "calico_profile_name") if name in labels),
+    ]
     return f"{_who(labels)}|{labels['calico_direction']}|{' '.join(words)}"
+
+
+def _of_node_drop(labels: _Labels) -> str:
+    return f"interface {NOBODYS}|{labels['calico_direction']}|{labels['reason']}"
 
 
 def _who(labels: _Labels) -> str:

@@ -17,7 +17,7 @@ from otel_calico.explain.conclusion import conclusion
 from otel_calico.explain.path import EndpointTraffic
 from otel_calico.terminal.open_node import open_node
 from tests.recordings import RECORDINGS, Recording
-from tests.recordings.gained import Table, told_drops, with_groups
+from tests.recordings.gained import NOBODYS, Table, told_drops, with_groups
 from tests.recordings.saved import ENVIRONMENT, FILES, save
 from tests.recordings.transcripts import KEPT, kept_transcript, transcript
 
@@ -28,6 +28,7 @@ every_recording = pytest.mark.parametrize("recording", RECORDINGS, ids=str)
 LOSS = re.compile(
     r"(?P<packets>[\d,]+) packets? .* (?:was|were) "
     r"(?:denied by policy (?P<policy>\S+)|denied by a policy of the group (?P<group>.+)"
+    r"|denied by profile (?P<profile>\S+)"
     r"|dropped at the end of tier (?P<tier>[^:]+): .*)\."
 )
 NO_LOSS = re.compile(
@@ -77,7 +78,10 @@ def test_report_says_what_was_sent(recording: Recording) -> None:
         key = f"{who(row['endpoint'], row['interface'], row['traffic'])}|{row['direction']}"
         policies, verdict = ",".join(row["policies"]), row["verdict"]
         if verdict == "drop":
-            dropped[f"{key}|{row['reason']} {row['tier']}"] += packets
+            key = key if row["endpoint"] else f"interface {NOBODYS}|{row['direction']}"
+            dropped[f"{key}|{row['reason']} {row['tier']}".strip()] += packets
+        elif row["profile"] and verdict == "deny":
+            dropped[f"{key}|profile {row['profile']}"] += packets
         elif policies and row["endpoint"]:
             decided[f"{key}|{policies}|{verdict}"] += packets
         elif policies:
@@ -104,12 +108,14 @@ def test_explain_concludes_what_was_sent(recording: Recording) -> None:
         loss, no_loss = LOSS.fullmatch(sentence), NO_LOSS.fullmatch(sentence)
         if loss:
             cause = f"end_of_tier {loss['tier']}" if loss["tier"] else f"{loss['policy'] or loss['group']}|deny"
+            cause = f"profile {loss['profile']}" if loss["profile"] else cause
             lost[f"{key}|{cause}".replace(", ", ",")] += number(loss["packets"])
         else:
             assert no_loss, sentence
             accepted[key] += number(no_loss["accepted"] or "0")
     denied = Table({key: packets for key, packets in recording.truth.workloads.items() if key.endswith("|deny")})
     sent = with_groups(denied, (key for key in lost if key.endswith("|deny"))) + told_drops(recording)
+    sent = Table({key: packets for key, packets in sent.items() if not key.startswith("interface ")})
     assert {key: packets for key, packets in lost.items() if packets > sent[key]} == {}
     assert endpoints(lost) == endpoints(sent)
     allowed = Table()
