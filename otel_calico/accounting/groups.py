@@ -8,7 +8,7 @@ agree, in this interval and in the one before (docs/group-attribution.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from otel_calico.accounting.decisions import Decisions, Tally
@@ -34,9 +34,13 @@ class GroupWatch:
         Groups of which nothing is known are left out. The first scan compares what was counted ever: where that agrees,
         no packet was on its way, and no counter was reset.
         """
+        moved = failed.attempt(ScanPart.GROUP_SHARES, "", _moved, interval)
+        if moved is None:
+            self._out_of_step = frozenset(interval.now.plan.groups)
+            return {}
         former, out_of_step = self._out_of_step, set[str]()
         found: dict[str, Decisions] = {}
-        for of_group in _moved(interval):
+        for of_group in moved:
             name = of_group.group.chain
             told = failed.attempt(ScanPart.GROUP_SHARES, name, _decisions, of_group, was_in_step=name not in former)
             agree, decisions = told or (False, None)
@@ -108,11 +112,11 @@ def _decisions(interval: _GroupInterval, *, was_in_step: bool) -> tuple[bool, De
     return agree, _rules_alone(interval.group) if interval.rules_held(anew=False) else None
 
 
-def _moved(interval: Interval) -> Iterator[_GroupInterval]:
+def _moved(interval: Interval) -> Sequence[_GroupInterval]:
     """The groups whose chain or whose endpoints counted anything, or changed."""
     plan = interval.now.plan
     if not plan.group_jumps:
-        return
+        return ()
     now, before = interval.now.ruleset.chains, interval.before.chains
     # A group's chain may be declared and have no rules (any more), and then it is no chain of the ruleset.
     jumps: dict[str, list[tuple[str, GroupJump]]] = {
@@ -122,8 +126,7 @@ def _moved(interval: Interval) -> Iterator[_GroupInterval]:
         if now.get(name) is not before.get(name):
             for jump in own:
                 jumps.setdefault(jump.group, []).append((name, jump))
-    for name, own_jumps in jumps.items():
-        yield _GroupInterval(plan.groups[name], own_jumps, now, before)
+    return [_GroupInterval(plan.groups[name], own_jumps, now, before) for name, own_jumps in jumps.items()]
 
 
 def _rules_alone(group: GroupPlan) -> Decisions:

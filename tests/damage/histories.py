@@ -57,7 +57,7 @@ def histories(choose: Random, node: Node) -> Iterator[Look]:
     held = [(kind, key) for kind, of_kind in node.resources.items() for key in of_kind]
     gone: list[tuple[str, str]] = []
     for _ in range(choose.randrange(2, _MOST_LOOKS + 1)):
-        unlocked = choose.random() < 0.2
+        unlocked = choose.random() < 0.3
         reads = [_read(choose, node, tables) for _ in range(choose.randrange(2, 4) if unlocked else 1)]
         known, gone = gone, [choose.choice(held)] if held and choose.random() < 0.3 else []
         yield Look(reads, unlocked, choose.choice(_BACKENDS), gone, known)
@@ -75,7 +75,7 @@ def _read(choose: Random, node: Node, tables: dict[IPVersion, SavedTable]) -> Se
     return [
         Dump(version, _text(choose, table.text), first_look=choose.random() < 0.1)
         for version, table in tables.items()
-        if choose.random() < 0.95
+        if choose.random() < 0.85
     ]
 
 

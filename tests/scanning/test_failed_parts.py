@@ -58,12 +58,13 @@ def test_what_a_part_remembers_of_a_scan_in_which_it_failed_invents_nothing_late
     }
 
 
-def test_a_group_whose_shares_cannot_be_told_keeps_the_packets_of_its_members() -> None:
-    fault = Fault(groups, "_decisions", lambda _: True, ScanPart.GROUP_SHARES, (GROUP,), lambda _: False)
+@pytest.mark.parametrize(("name", "group"), [("_decisions", GROUP), ("_moved", "")])
+def test_a_group_whose_shares_cannot_be_told_keeps_the_packets_of_its_members(name: str, group: str) -> None:
+    fault = Fault(groups, name, lambda _: True, ScanPart.GROUP_SHARES, (group,), lambda _: False)
     shop, whole = Shop(), Shop()
     with fault.broken():
         snapshot = shop.look()
-    assert [(failed.part, failed.chain) for failed in snapshot.report.failed_parts] == [(ScanPart.GROUP_SHARES, GROUP)]
+    assert [(failed.part, failed.chain) for failed in snapshot.report.failed_parts] == [(ScanPart.GROUP_SHARES, group)]
     shown, expected = values(snapshot), values(whole.look())
     assert {line: value for line, value in shown.items() if not of_group(line)} == {
         line: value for line, value in expected.items() if not of_group(line)
