@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -84,6 +85,21 @@ def test_a_policy_added_renamed_and_deleted_is_followed(dataplane: str) -> None:
         node.program(felix_node(era))
         assert policy_series(service) == expected(era, v4(kept), v4(since))
         assert set(by_kind(service, "resources")) == {"workloadendpoints"}  # the rules name all policies
+
+
+def test_policies_that_rules_do_not_name_have_their_names_at_the_next_scrape_but_one() -> None:
+    with LiveNode.of_era(Era.A1, "nft") as node:
+        node.program(felix_node(Era.E))  # whose rules name all policies
+        service = node.service().start()
+        assert set(by_kind(service, "resources")) == {"workloadendpoints"}
+        node.program(felix_node(Era.A1))
+        unnamed = service.scrape()["otel_calico_chains_without_name"][frozenset()]
+        assert unnamed > 0
+        time.sleep(1)
+        page = service.scrape()
+        assert page["otel_calico_chains_without_name"] == {frozenset(): 0}
+        assert set(by_kind(service, "resources")) == {"workloadendpoints", "networkpolicies", "globalnetworkpolicies"}
+        assert '"event": "chains_without_name"' not in service.log
 
 
 def test_a_pod_created_and_deleted_is_followed(backend: str) -> None:
