@@ -2,18 +2,25 @@
 # Runs as root with NET_ADMIN and NET_RAW (the kernel lets nobody else read rules), on a read-only root file system;
 # `demo` and commands on saved files need neither: docker run --user 65534 --cap-drop ALL --read-only IMAGE demo
 
-FROM python:3.11-slim-bookworm AS build
+# The programs have to be as new as Felix's: an older iptables-nft-save may call the rules of a newer one incompatible.
+ARG BASE=python:3.13-slim-trixie
+
+FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
+RUN python -m venv /opt/otel-calico
+# Compiled here, since nothing can be written there. Dependencies first: a change of the code installs them no second
+# time.
 COPY pyproject.toml README.md LICENSE ./
+COPY otel_calico/__init__.py ./otel_calico/
+RUN /opt/otel-calico/bin/python -m pip install . \
+    && /opt/otel-calico/bin/python -m compileall -q /opt/otel-calico/lib
 COPY otel_calico ./otel_calico
-# Compiled here, since nothing can be written there.
-RUN python -m venv /opt/otel-calico \
-    && /opt/otel-calico/bin/python -m pip install . \
-    && /opt/otel-calico/bin/python -m pip uninstall --yes pip setuptools \
+RUN /opt/otel-calico/bin/python -m pip install --no-deps --force-reinstall . \
+    && /opt/otel-calico/bin/python -m pip uninstall --yes pip \
     && /opt/otel-calico/bin/python -m compileall -q /opt/otel-calico/lib
 
-FROM python:3.11-slim-bookworm
+FROM ${BASE}
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 ARG SOURCE=unknown

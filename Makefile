@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # What the tests start for real: iptables in network namespaces, etcd, Prometheus.
-SYSTEM_PACKAGES := iptables nftables ipset iproute2 util-linux libcap2-bin procps etcd-server prometheus prometheus-alertmanager libfaketime systemd chromium fonts-dejavu-core
+SYSTEM_PACKAGES := iptables nftables ipset iproute2 util-linux libcap2-bin procps etcd-server prometheus prometheus-alertmanager libfaketime systemd buildah debootstrap runc chromium fonts-dejavu-core
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick lint bench soak faults fuzz audit chart monitoring image setup system clean
@@ -78,7 +78,7 @@ system: $(BIN)/python
 	scripts/install_system_packages.sh $(SYSTEM_PACKAGES) $$libpython
 
 clean: ## remove everything that was made here
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz .image
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MADE_HERE = {".venv", ".pytest_cache", "build", "dist", "node_modules"}
-PAGES = sorted(path for path in ROOT.rglob("*.md") if not MADE_HERE & set(path.relative_to(ROOT).parts))
+MADE_HERE = {".venv", ".image", ".pytest_cache", "build", "dist", "node_modules"}
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 OUR_FILE = re.compile(r"`((?:[\w.]+/)+\w+\.py)`")
 CODE_BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+
+
+def files(ending: str) -> Iterator[Path]:
+    """The files of the repository whose names end so; what was made here is not looked into."""
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in MADE_HERE]
+        yield from (Path(folder, name) for name in names if name.endswith(ending))
+
+
+PAGES = sorted(files(".md"))
 
 
 def prose(page: Path) -> str:
@@ -54,7 +64,7 @@ def test_a_dead_link_is_found(tmp_path: Path) -> None:
 
 
 def test_every_file_of_the_code_that_is_named_is_there() -> None:
-    code = [f"/{path.relative_to(ROOT)}" for path in ROOT.rglob("*.py") if not MADE_HERE & set(path.parts)]
+    code = [f"/{path.relative_to(ROOT)}" for path in files(".py")]
     named = {(page.name, file) for page in PAGES for file in OUR_FILE.findall(prose(page))}
     assert len(named) > 5
     assert {(page, file) for page, file in named if not any(path.endswith(f"/{file}") for path in code)} == set()

@@ -31,7 +31,7 @@ def test_the_image_copies_files_that_exist_and_are_not_ignored() -> None:
     copied = [path.removeprefix("./") for word, *paths in INSTRUCTIONS if word == "COPY" for path in paths[:-1]
               if not any(path.startswith("--from") for path in paths)]  # fmt: skip
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    assert set(copied) == allowed
+    assert {path.partition("/")[0] for path in copied} == allowed
     assert [path for path in copied if not (ROOT / path).exists()] == []
 
 

@@ -211,4 +211,6 @@ def _failed(program: str, status: int, complaint: str) -> SourceError:
             f"{program} was refused by the kernel: run as root with capabilities NET_ADMIN and NET_RAW ({complaint})",
         )
     how = f"was killed by signal {-status}" if status < 0 else f"ended with exit status {status}"
+    if status == -signal.SIGSEGV:
+        how += ", as it may be where a later version wrote the rules (use the image, or that version)"
     return SourceError("exit_status", f"{program} {how}: {complaint or 'it gave no reason'}")

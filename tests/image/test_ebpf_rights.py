@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.chart.container import Container
 from tests.chart.release import CASES, manifests, only
 from tests.end_to_end.live_node import LiveNode
+from tests.image.build import Image
+from tests.image.container import Container
 from tests.node.ebpf import EbpfMachine
-from tests.node.programs import PATH
-from tests.node.service import Service
 from tests.recordings.ebpf_states import RecordedState
 
-pytestmark = [pytest.mark.node, pytest.mark.slow]
+pytestmark = [pytest.mark.node, pytest.mark.image, pytest.mark.timeout(900)]  # the first test builds the image
 
 STATE = RecordedState("v3.32.1", "1-before")
 BITS = {"DAC_READ_SEARCH": 2, "NET_ADMIN": 12, "NET_RAW": 13, "BPF": 39}  # linux/capability.h
@@ -30,7 +27,7 @@ class Pod:
 
     node: LiveNode
     machine: EbpfMachine
-    folder: Path
+    image: Image
 
     def container(self, *, without_capability: str = "", without_mount: str = "") -> Container:
         """Its container, or one that lacks something."""
@@ -41,46 +38,41 @@ class Pod:
         spec["securityContext"]["capabilities"]["add"] = [name for name in added if name != without_capability]
         spec["volumeMounts"] = [one for one in spec["volumeMounts"] if one["mountPath"] != without_mount]
         calico = {"etcd_endpoints": self.node.etcd.endpoint, "etcd_ca": "", "etcd_cert": "", "etcd_key": ""}
-        container = Container(release, self.folder, "ebpf-node", config_maps={"calico-config": calico})
-        name_file = container.host / "var/lib/calico/nodename"
-        name_file.parent.mkdir(parents=True, exist_ok=True)
+        namespace, config_maps = self.node.namespace, {"calico-config": calico}
+        container = Container(release, self.image, namespace, "ebpf-node", config_maps=config_maps)
+        name_file = container.volumes.host / "var/lib/calico/nodename"
+        name_file.parent.mkdir(parents=True)
         name_file.write_text("ebpf-node")
         return container
 
-    def check(self, container: Container) -> list[str]:
-        """Lines of `otel-calico check` that are not well."""
-        command = self.node.namespace.command(*container.command("check"))
-        environment = {"PATH": PATH, **container.environment}
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
-        assert ended.stdout, ended.stderr
-        return [line for line in ended.stdout.splitlines() if not line.startswith("ok ")]
+
+def check(container: Container) -> list[str]:
+    """Lines of `otel-calico check` that are not well."""
+    ended = container.execute("otel-calico", "check")
+    assert ended.stdout, ended.stderr
+    return [line for line in ended.stdout.splitlines() if not line.startswith("ok ")]
 
 
 @pytest.fixture
-def pod(tmp_path: Path) -> Iterator[Pod]:
+def pod(image: Image) -> Iterator[Pod]:
     with LiveNode("nft") as node:
         machine = EbpfMachine(node.namespace).prepare()
         machine.load(STATE.path)
         machine.close_directories()
-        yield Pod(node, machine, tmp_path)
+        yield Pod(node, machine, image)
 
 
 def test_the_rights_of_the_chart_are_enough_and_all_that_the_service_has(pod: Pod) -> None:
-    container = pod.container()
-    (port,) = (str(one["containerPort"]) for one in container.spec["ports"])
-    environment = {**container.environment, "METRICS_SERVER_PORT": port}
-    with Service(environment, namespace=pod.node.namespace, through=container.through()) as service:
-        service.start()
-        page = service.scrape()
+    with pod.container() as container:
+        container.start()
+        page = container.scrape()
         assert page["otel_calico_dataplane_info"] == {frozenset({("dataplane", "ebpf")}): 1}
         assert page["otel_calico_ebpf_unknown_ids"] == {frozenset(): 0}
         assert page["otel_calico_ebpf_debug_files_readable"] == {frozenset(): 1}
         assert page["calico_policy_packets_total"]
-        status = Path(f"/proc/{service.process.pid}/status").read_text()
-        mask = f"{sum(1 << BITS[name] for name in container.capabilities):016x}"
-        assert f"CapEff:\t{mask}" in status
+        assert container.rights["CapEff"] == f"{sum(1 << BITS[name] for name in container.capabilities):016x}"
         assert container.capabilities == BITS.keys()
-        found = pod.check(container)
+        found = check(container)
         assert [line for line in found if "ops" not in line and "workload" not in line and "→" not in line] == []
 
 
@@ -92,4 +84,6 @@ def test_the_rights_of_the_chart_are_enough_and_all_that_the_service_has(pod: Po
     ],
 )
 def test_without_one_of_them_it_is_said_which(pod: Pod, missing: Mapping[str, str], said: str) -> None:
-    assert said in "\n".join(pod.check(pod.container(**missing)))
+    with pod.container(**missing) as container:
+        container.start("/healthz")
+        assert said in "\n".join(check(container))
