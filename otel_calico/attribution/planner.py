@@ -247,10 +247,12 @@ class Planner:
 
     def _contradicted_tiers(self) -> Iterator[str]:
         """Where the comment of a tier's start names another tier than its policies: the chain and both names."""
-        for name, (_, chain) in self._read.items():
-            for block in chain.tiers:
-                if contradicted(block, self._shared.targets):
-                    yield f"{name}: {tier_of(block, self._shared.targets)}, not {block.started}"
+        targets = self._shared.targets
+        unlike = {id(chain): chain for _, chain in self._read.values()}
+        wrong = {key: blocks for key, one in unlike.items() if (blocks := contradicted(one.tiers, targets))}
+        for name, (_, chain) in self._read.items() if wrong else ():
+            for block in wrong.get(id(chain), ()):
+                yield f"{name}: {tier_of(block, targets)}, not {block.started}"
 
     def _group_jumps(self, failed: FailedParts) -> Mapping[str, tuple[GroupJump, ...]]:
         """Jumps of every chain, known or not: the members of a group count what came through any of them."""

@@ -38,9 +38,13 @@ def tier_of(block: TierBlock, targets: Targets) -> str:
     return _first(found) or block.tier
 
 
-def contradicted(block: TierBlock, targets: Targets) -> bool:
-    """True if the comment of its start names another tier, and was not cut."""
-    return block.started not in {"", tier_of(block, targets)} and not block.started.endswith(CUT)
+def contradicted(blocks: Iterable[TierBlock], targets: Targets) -> Sequence[TierBlock]:
+    """The blocks whose start has the comment of another tier, one that was not cut."""
+    return [
+        block
+        for block in blocks
+        if block.started not in {"", tier_of(block, targets)} and not block.started.endswith(CUT)
+    ]
 
 
 def _chains(block: TierBlock, members: Members) -> Iterator[str]:

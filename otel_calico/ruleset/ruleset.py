@@ -155,7 +155,8 @@ class Ruleset:
 
     def missing_chains(self) -> set[str]:
         """Calico's chains that others of its chains jump to, and that are not there: only a cut file lacks any."""
-        targets = frozenset[str]().union(*(layout.jumps for layout in self.layouts.values()))
+        unlike = {id(layout.rules): layout for layout in self.layouts.values()}  # pods of one kind share their rules
+        targets = frozenset[str]().union(*[layout.jumps for layout in unlike.values()])
         missing = targets - self.chains.keys()
         return set(missing.difference(_declared_names(self.declared))) if missing else set()
 
