@@ -1,4 +1,4 @@
-"""Lets one part of a scan fail alone: its series are left out, and what went wrong is kept as data. Pure.
+"""Isolates faults: a part of a scan that raises loses its own series only, and the error is kept as data.
 
 For faults of otel-calico's own, which nobody expects. What a dump may show is no fault, and not to be caught here.
 """

@@ -1,4 +1,4 @@
-"""Reads files that somebody else wrote, and no more of one than a file of its kind can hold."""
+"""Reads files written by others, up to a size limit for each kind."""
 
 from __future__ import annotations
 

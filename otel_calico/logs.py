@@ -1,4 +1,4 @@
-"""The log: events with fields, on standard error, for people or as JSON lines.
+"""Configures the log: events with fields, on standard error, as text or JSON lines.
 
 Elsewhere: `log = structlog.get_logger(__name__)`, then `log.warning("datastore_disconnected", endpoint=…)`. What
 libraries send to `logging` comes out through the same renderer, from warnings on. Tracebacks never show the values

@@ -1,4 +1,4 @@
-"""Whether the service is ready, and what is missing. Pure."""
+"""Whether the service is ready, and what is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Series and their values, as they travel from a scan to the exporters. Pure data.
+"""Series and their values, as they travel from a scan to the exporters.
 
 What may be relied on: a `SeriesSet` and a `Readings` are the *same objects* in the next snapshot as long as
 nothing about them changed. Exporters may therefore cache what they made of one, keyed by identity, and must

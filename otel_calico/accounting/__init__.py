@@ -1,1 +1,1 @@
-"""Turns rule readings into series values: raw, since the start, and never falling. Pure; no I/O."""
+"""Turns rule readings into series values: raw, since the start, and never falling."""

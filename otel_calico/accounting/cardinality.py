@@ -1,4 +1,4 @@
-"""Which series are shown where somebody asked for fewer: none at zero, not more than a limit. Pure.
+"""Leaves out series at zero, or beyond a limit, where the settings say so.
 
 Both leave out whole series and change no value. What is left of a set of series is a set of its own, the same object as
 long as the same series are left of it, so that exporters may go on caching by identity.

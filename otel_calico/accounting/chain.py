@@ -1,4 +1,4 @@
-"""The series of one endpoint chain, scan after scan. Pure.
+"""The accounts of one endpoint chain: a reading for each of its series, from scan to scan.
 
 The cheapest scan is one that is not made: a chain none of whose lines changed, under a plan that did not change
 either, has the readings it had.

@@ -1,4 +1,4 @@
-"""What the members of a group decided between two scans, and what that proves. Pure."""
+"""What the members of a group decided between two scans, and what one of them must have decided at least."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of series that no single rule holds, counted since the start. Pure.
+"""Values of series that no single rule holds, counted since the start.
 
 A difference of raw counters lies as soon as one of its rules was reset: a legacy rewrite of a chain zeroes its later
 rules only (docs/design.md, "Resets"). So only what the rules gained from scan to scan is booked (`gains`), and nothing

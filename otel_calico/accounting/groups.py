@@ -1,4 +1,4 @@
-"""Watches what the members of policy groups decide between two scans. Pure.
+"""Compares the counters that tell what members of policy groups decided between two scans.
 
 A group's chain is shared by its endpoints, and a member's chain by all groups and endpoints of the node. Three
 places count the same packets: the jumps of the endpoint chains to the group, the jumps of the group to its members,

@@ -1,4 +1,4 @@
-"""When each policy last decided about a packet, seen from scan to scan (part of family `policy`). Pure.
+"""When each policy last decided about a packet, seen from scan to scan (part of family `policy`).
 
 Nothing is said of the time before the first scan: a counter that was not zero then tells that the policy was hit, but
 not when. So 0 means the same for every policy: not hit since the start.

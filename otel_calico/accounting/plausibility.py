@@ -1,4 +1,4 @@
-"""Tells a real reset from the moment in which a legacy table has no counters. Pure.
+"""Tells a real reset from the moment in which a legacy table has no counters.
 
 A legacy iptables write first replaces the whole table with zeroed counters and adds the old values back in a second
 system call (`libiptc/libiptc.c`, `TC_COMMIT`). A dump between the two shows nearly all counters at zero. The xtables

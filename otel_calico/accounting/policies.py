@@ -1,4 +1,4 @@
-"""Totals of each policy on this node, counted since the start (family `policy`). Pure.
+"""Totals of each policy on this node, counted since the start (family `policy`).
 
 All endpoints share a policy's chains, so its rules count for the node: the sum over its rules of each verdict, both
 IP versions together.

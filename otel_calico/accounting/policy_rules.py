@@ -1,4 +1,4 @@
-"""The deciding rules of one policy chain and the totals they add to, scan after scan. Pure.
+"""The deciding rules of one policy chain, and the totals that they add to.
 
 Each rule is followed on its own, by its hash (`gains`).
 """

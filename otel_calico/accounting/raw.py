@@ -1,4 +1,4 @@
-"""Values of series that are fed by one rule each: the kernel's counter, and what resets took away. Pure.
+"""Values of series that are fed by one rule each: the kernel's counter, and what resets took away.
 
 At `/metrics` the raw counter is right: Prometheus sees resets itself. OTLP streams must not fall, so what each
 reset took away is kept beside the value while the process lives, and forgotten with the series.

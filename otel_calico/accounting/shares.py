@@ -1,4 +1,4 @@
-"""Parts what a group did on one workload among the group's members, counted since the start. Pure.
+"""Divides what a group decided on one workload among its members, counted since the start.
 
 A share gets what only its member can have done (`Decisions.least`); the rest stays on the series of the group. So
 the group and its members together are always what the endpoint chain counted.

@@ -1,1 +1,1 @@
-"""Says which rule feeds which series: endpoint, group and policy chains walked into a plan. Pure; no I/O."""
+"""Says which rule feeds which series: endpoint, group and policy chains walked into a plan."""

@@ -1,4 +1,4 @@
-"""Plans family `accountant`: the series of calico-accountant for one endpoint chain. Pure.
+"""Plans family `accountant`: the series of calico-accountant for one endpoint chain.
 
 Every line of an endpoint chain counts for that endpoint alone, so accepts and end-of-tier drops are exact and raw.
 """

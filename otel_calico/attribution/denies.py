@@ -1,4 +1,4 @@
-"""How many packets of one endpoint a policy denied or passed: what its chain lost between two lines. Pure.
+"""Computes how many packets of one endpoint a policy denied or passed, from the counters around its jump.
 
 Denies happen inside policy chains, which endpoints share, so no rule counts one endpoint's. But
 

@@ -1,4 +1,4 @@
-"""Reads one endpoint chain (`cali-tw-`, `cali-fw-`, …) into tiers and the policies they jump to. Pure.
+"""Reads one endpoint chain (`cali-tw-`, `cali-fw-`, …) into tiers and the policies they jump to.
 
 Every Felix since v3.8 writes these rules in this order (`felix/rules/endpoints.go`):
 

@@ -1,4 +1,4 @@
-"""Plans what policies did with one workload's packets, for groups also the members' shares in that. Pure.
+"""Plans what policies did with one workload's packets, for groups also the members' shares in that.
 
 The endpoint chain counts what a group did as a whole. Which member it was is told between two scans by the lines of
 the group's chain and of the members' chains (docs/group-attribution.md).

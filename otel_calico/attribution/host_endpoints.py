@@ -1,4 +1,4 @@
-"""The host endpoint behind an endpoint chain, as family `workload` reports it. Pure."""
+"""The host endpoint behind an endpoint chain, as family `workload` reports it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Label sets of one metric and one chain, no two of them equal. Pure."""
+"""Label sets of one metric and one chain, no two of them equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says which policy a chain belongs to. Pure.
+"""Says which policy a chain belongs to.
 
 Best first: the id in an unhashed chain name, which nobody but Felix writes; the naming comment of the chain's first
 rule (v3.22+), where it stands last; the NFLOG prefix (v3.30+ with flow logs); and for the rest the datastore's

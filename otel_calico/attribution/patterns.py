@@ -1,4 +1,4 @@
-"""The series of endpoint chains without the labels of their owners: made once for all pods of one kind. Pure."""
+"""Series of endpoint chains without the labels of their owners, made once for all pods with the same rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan: which rules of a chain feed which series. Pure data; made by the planner, used by the accounting."""
+"""The plan: which rules of a chain feed which series."""
 
 from __future__ import annotations
 

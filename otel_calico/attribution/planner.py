@@ -1,4 +1,4 @@
-"""Makes and keeps the plan of one ruleset. No I/O; remembers what it planned, to plan only what changed.
+"""Makes the plan of one ruleset, and plans anew only what changed since the scan before.
 
 What depends on what, and so what is planned anew:
 

@@ -1,4 +1,4 @@
-"""Reads policy chains (`cali-pi-`, `cali-po-`) and group chains (`cali-gi-`, `cali-go-`). Pure.
+"""Reads policy chains (`cali-pi-`, `cali-po-`) and group chains (`cali-gi-`, `cali-go-`).
 
 A policy chain belongs to every endpoint of the node that jumps to it, so its counters are the node's.
 """

@@ -1,4 +1,4 @@
-"""Plans family `rule`: the deciding rules of each policy, one series each. Pure.
+"""Plans family `rule`: the deciding rules of each policy, one series each.
 
 Felix writes one deciding rule of iptables or nftables per rule of a policy (`felix/rules/policy.go`), whatever else the
 rule needs before it. Which one it is, Felix tells where it writes flow logs: the NFLOG prefix has the rule's index.

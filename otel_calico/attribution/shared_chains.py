@@ -1,4 +1,4 @@
-"""Reads the chains that all endpoints of a ruleset share: policies and groups, named. Pure."""
+"""Reads the chains that all endpoints of a ruleset share: policies and groups, named."""
 
 from __future__ import annotations
 

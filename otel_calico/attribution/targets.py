@@ -1,4 +1,4 @@
-"""What endpoint chains need to know of the policy, group and profile chains that they jump to. Pure."""
+"""The chains that endpoint chains jump to: policies, groups and profiles, with what their rules can decide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says which tier a block of rules belongs to. Pure.
+"""Says which tier a block of rules belongs to.
 
 Best first: what the chain of one of its policies tells; the comment of its end (v3.30+); the datastore's entry of one
 of its policies; the comment of its start, of which Felix v3.29 leaves those of former rules in native nftables.

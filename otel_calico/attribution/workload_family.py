@@ -1,4 +1,4 @@
-"""Plans family `workload`: everything that an endpoint chain tells of its workload. Pure.
+"""Plans family `workload`: everything that an endpoint chain tells of its workload.
 
 Packets and bytes come from the same rules. IPv4 and IPv6 are apart (`network.type`), so that every raw series has
 one rule.

@@ -1,4 +1,4 @@
-"""The workload behind an endpoint chain. Pure."""
+"""The workload behind an endpoint chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How Felix names chains and host interfaces, every release since v3.8. Pure; no I/O.
+"""How Felix names chains and host interfaces, every release since v3.8.
 
 Sources: `felix/rules/rule_defs.go` (prefixes), `libcalico-go/lib/hash/unique_id.go` (length limit),
 `felix/rules/policy.go` (policy ids), `libcalico-go/lib/backend/k8s/conversion` (interface names).

@@ -1,4 +1,4 @@
-"""Label selectors as Kubernetes writes them: `app=web,tier!=cache,env in (prod,test),!canary`. Pure.
+"""Label selectors as Kubernetes writes them: `app=web,tier!=cache,env in (prod,test),!canary`.
 
 Source: `k8s.io/apimachinery/pkg/labels/selector.go`. Requirements are joined with commas, and all of them must hold.
 """

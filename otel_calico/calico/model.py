@@ -1,4 +1,4 @@
-"""The words of the field as frozen types. Imports nothing of the project.
+"""Calico's terms as frozen types. Imports nothing of the project.
 
 Calico's own terms: a *workload endpoint* is the host side of one pod interface, *ingress* is traffic to the
 workload, a *tier* is an ordered set of policies, a *verdict* is what a policy rule decided about a packet.

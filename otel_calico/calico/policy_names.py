@@ -1,4 +1,4 @@
-"""Canonical policy names: the same on every Calico version, so that an upgrade breaks no dashboard. Pure.
+"""Canonical policy names: the same on every Calico version, so that an upgrade breaks no dashboard.
 
 | Policy | Canonical name |
 |---|---|

@@ -1,4 +1,4 @@
-"""The preflight: can this node be reported, and if not, what is to be done?"""
+"""`otel-calico check`, the preflight: tests whether this node can be monitored, and tells the remedy if not."""
 
 from __future__ import annotations
 

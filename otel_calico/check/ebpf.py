@@ -1,4 +1,4 @@
-"""Looks at what was read of a node's eBPF dataplane."""
+"""Checks what was read of a node's eBPF dataplane."""
 
 from __future__ import annotations
 

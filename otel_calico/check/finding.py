@@ -1,4 +1,4 @@
-"""One line of the preflight. Pure."""
+"""One line of the preflight."""
 
 from __future__ import annotations
 

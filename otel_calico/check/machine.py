@@ -1,4 +1,4 @@
-"""Looks at the machine: the node's name, this process's rights, the programs and the lock file."""
+"""Checks the machine: node name, capabilities, programs, lock file, web configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at the node's rules and its datastore, and whether they fit together."""
+"""Checks the node's rules and its datastore, and whether they match."""
 
 from __future__ import annotations
 

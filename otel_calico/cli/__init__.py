@@ -1,4 +1,4 @@
-"""The command `otel-calico`. A command loads its settings, sets up the log and calls one function of the service."""
+"""The command `otel-calico`. Each command loads its settings, sets up the log and calls one function."""
 
 from otel_calico.cli.commands import main
 from otel_calico.cli.completion import completion

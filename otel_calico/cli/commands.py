@@ -1,4 +1,4 @@
-"""The commands and what their `--help` teaches. Heavy modules are imported inside, so that help is instant."""
+"""The commands and their help. They import heavy modules when they run, so that `--help` is fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`otel-calico completion SHELL`: what makes the shell complete commands and flags."""
+"""`otel-calico completion SHELL`: prints the shell's completion script."""
 
 from __future__ import annotations
 

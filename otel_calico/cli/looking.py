@@ -1,4 +1,4 @@
-"""The commands that show one node, live or saved: `report` and `explain`."""
+"""The commands `report` and `explain`, for a live node or a saved ruleset."""
 
 from __future__ import annotations
 

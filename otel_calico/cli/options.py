@@ -1,4 +1,4 @@
-"""Flags made from the table of settings. All take text: the loader checks it and reports all problems at once."""
+"""Flags generated from the table of settings. All are text: the loader checks them and reports all problems at once."""
 
 from __future__ import annotations
 

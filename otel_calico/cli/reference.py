@@ -1,4 +1,4 @@
-"""The page of all commands and flags, made from the commands.
+"""Generates the reference page of commands and flags.
 
 `python -m otel_calico.cli.reference docs/cli.md` writes it anew.
 """

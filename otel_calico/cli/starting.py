@@ -1,4 +1,4 @@
-"""From a command's flags to checked settings, or a list of what is wrong with them."""
+"""Loads the settings of a command from its flags, or reports what is wrong with them."""
 
 from __future__ import annotations
 

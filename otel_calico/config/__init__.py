@@ -1,4 +1,4 @@
-"""Settings: flags over environment over YAML file over defaults. The only place that reads the environment."""
+"""Settings: flags over environment over YAML file over defaults. The only package that reads the environment."""
 
 from otel_calico.config.calico import DatastoreSettings, EtcdSettings, KubernetesSettings, NodeSettings
 from otel_calico.config.ebpf import EbpfSettings

@@ -1,4 +1,4 @@
-"""What is decided when nobody decided it: the values of settings whose default depends on others or on the node."""
+"""Resolves defaults that depend on other settings or on the node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings that are fine alone and cannot stand together. Each check yields lines for the error report."""
+"""Finds settings that are valid alone and contradict each other. Each check yields lines of the error report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of the eBPF dataplane, which otherwise is found and read without any."""
+"""Settings of the eBPF dataplane. Without any it is found and read by itself."""
 
 from __future__ import annotations
 

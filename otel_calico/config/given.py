@@ -1,4 +1,4 @@
-"""What was given for each setting, and where: flags over environment over YAML file.
+"""The value given for each setting and its source: flags over environment over YAML file.
 
 Empty or blank text counts as not given, whatever its source.
 """

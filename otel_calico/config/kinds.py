@@ -1,4 +1,4 @@
-"""Kinds of values: how the text of a setting becomes its value, and what is allowed. Pure, but for `existing_file`.
+"""Kinds of values: how the text of a setting is parsed and checked.
 
 Flags, environment and YAML file all give text, so a value means the same wherever it stands. A parser raises
 `ValueError` with the end of a sentence that begins with the value: `"99999" is out of range`.

@@ -1,4 +1,4 @@
-"""Settings from flags, environment and YAML file, checked as a whole."""
+"""Loads the settings from flags, environment and YAML file, and checks them as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of which series there are."""
+"""Settings that choose the series."""
 
 from __future__ import annotations
 

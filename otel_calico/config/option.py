@@ -1,4 +1,4 @@
-"""One setting: its value's kind, its default, its names in every source, and its line of documentation.
+"""One setting: kind of value, default, names in every source, and a line of documentation.
 
 The fields of the settings classes *are* the table of settings: a field is declared with `setting(…)`, and
 loading, `--help`, the reference page and the sample file all read what it was given. The key of a field is

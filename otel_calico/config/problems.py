@@ -1,4 +1,4 @@
-"""How problems with settings are told: each with its source and what is allowed, never with a secret."""
+"""The report of wrong settings: each with its source and what is allowed, and without secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference page and the sample file, made from the table of settings.
+"""Generates the reference page and the sample file from the table of settings.
 
 `python -m otel_calico.config.reference docs/configuration.md config/otel-calico.yaml` writes both anew.
 """

@@ -1,4 +1,4 @@
-"""Kinds of values that choose workloads: lists of namespaces, and label selectors as Kubernetes writes them. Pure."""
+"""Kinds of values that choose workloads: lists of namespaces, and Kubernetes label selectors."""
 
 from __future__ import annotations
 

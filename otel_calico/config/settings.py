@@ -1,4 +1,4 @@
-"""All settings of one start, in groups: whoever uses them is handed its own group only."""
+"""All settings of one start, in groups. Each part of the service is given its own group only."""
 
 from __future__ import annotations
 

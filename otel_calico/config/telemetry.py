@@ -1,4 +1,4 @@
-"""Settings of where metrics and the log go.
+"""Settings of the exporters and of the log.
 
 OpenTelemetry's variables mean what its specification says; in addition a bad value stops the start.
 """

@@ -1,4 +1,4 @@
-"""Settings of who may ask the HTTP server, and of what it shows to people."""
+"""Settings of the HTTP server: its protection, and whether it serves pages for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two YAML files settings may stand in: our own, and Calico's CalicoAPIConfig.
+"""Reads the two YAML files that may hold settings: our own, and Calico's CalicoAPIConfig.
 
 Values are taken as the text in the file, untouched by YAML's own types, so that `0123` and `off` stay what they
 are. Messages name line and key but never quote the file: it may hold a password.
@@ -63,7 +63,7 @@ def _given(
         if name not in table:
             problems.append(_unknown(path, node, name, table))
         elif (text := _text(node)) is None:
-            problems.append(f"{_place(path, node)}, key {name}: is neither a value nor a plain list or mapping of them")
+            problems.append(f"{_place(path, node)}, key {name}: must be a scalar, or a flat list or mapping of scalars")
         elif text.strip():
             found[name] = Given(text, f"{_place(path, node)}, key {name}", table[name].kind)
     return found, problems

@@ -1,4 +1,4 @@
-"""The record: a dump whose counters are set to what the flows make of them after some seconds. Pure but for loading.
+"""Sets the counters of the recorded dump as the flows of the demo move them.
 
 Every counter is a sum over the flows that meet its rule, each flow counted in whole packets: so counters fit
 each other at any moment, as in a real ruleset.

@@ -1,4 +1,4 @@
-"""Offers the recorded node as if its rules had just been read."""
+"""A source of the recorded rulesets."""
 
 from __future__ import annotations
 

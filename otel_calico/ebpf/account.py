@@ -1,4 +1,4 @@
-"""The account of a node with the eBPF dataplane: its series since the start, look after look. Pure."""
+"""The account of a node with the eBPF dataplane: its series since the start, look after look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what counters gained to what series gain. Pure."""
+"""From what counters gained to what series gain."""
 
 from __future__ import annotations
 

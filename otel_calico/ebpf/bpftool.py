@@ -1,4 +1,4 @@
-"""Reads what `bpftool -j map dump` printed of Felix's maps, and the names of interfaces of `ip -o link`. Pure.
+"""Reads what `bpftool -j map dump` printed of Felix's maps, and the names of interfaces of `ip -o link`.
 
 bpftool prints every byte for itself; numbers are taken as little-endian, as on every machine but s390x.
 """

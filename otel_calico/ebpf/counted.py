@@ -1,4 +1,4 @@
-"""What each match id counts: a rule of a policy, an end of a tier, the lack of a profile, or a profile's rule. Pure."""
+"""What each match id counts: a rule of a policy, an end of a tier, the lack of a profile, or a profile's rule."""
 
 from __future__ import annotations
 

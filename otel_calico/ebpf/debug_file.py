@@ -1,4 +1,4 @@
-"""Reads the debug file of one policy program: Felix's instructions, with comments that say what each is for. Pure.
+"""Reads the debug file of one policy program: Felix's instructions, with comments that say what each is for.
 
 Felix writes `IFACE_DIR_vN.json` each time it loads a program (`felix/dataplane/linux/bpf_ep_mgr.go`); DIR is the
 direction of the policy. The comments come in three dialects (v3.26, v3.30, v3.32: `felix/bpf/polprog`). Code that no

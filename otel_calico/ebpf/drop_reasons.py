@@ -1,4 +1,4 @@
-"""The interface counters of the eBPF dataplane: which number of an entry means what. Pure.
+"""The interface counters of the eBPF dataplane: which number of an entry means what.
 
 Source: `felix/bpf/counters/counters.go` and `felix/bpf-gpl/reasons.h`, v3.26 to v3.32. New releases append. How many
 there are is told by the size of the map's values, as v3.32.0 and v3.32.1 differ under one name.

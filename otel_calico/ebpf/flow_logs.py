@@ -1,4 +1,4 @@
-"""Whether Felix writes flow logs, told by its match ids: with them on (v3.30+) the ids are no plain hashes. Pure."""
+"""Whether Felix writes flow logs, told by its match ids: with them on (v3.30+) the ids are no plain hashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the counters of the eBPF dataplane gained from look to look. Pure.
+"""What the counters of the eBPF dataplane gained from look to look.
 
 An entry that is new counts in full: entries are made by the first packet, and Felix deletes those of rules that are
 gone. One that fell was deleted and made anew. What counted before the first look is history.

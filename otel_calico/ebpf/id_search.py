@@ -1,4 +1,4 @@
-"""Finds what match ids count where the programs cannot be read: by computing the ids of the datastore's policies. Pure.
+"""Finds what match ids count where the programs cannot be read: by computing the ids of the datastore's policies.
 
 An id cannot be undone, so all that a policy's rules may have is computed and looked for among the ids that counted. A
 little of it is done at each look, lowest places first: nearly every rule is among the first of its policy. With flow

@@ -1,4 +1,4 @@
-"""Whose traffic the interface counters count: workloads', host endpoints', or the node's other interfaces'. Pure."""
+"""Whose traffic the interface counters count: workloads', host endpoints', or the node's other interfaces'."""
 
 from __future__ import annotations
 

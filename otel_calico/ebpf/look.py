@@ -1,4 +1,4 @@
-"""One look at an eBPF dataplane, for those who explain it. Pure data."""
+"""One look at an eBPF dataplane, for those who explain it."""
 
 from __future__ import annotations
 

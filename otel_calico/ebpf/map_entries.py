@@ -1,4 +1,4 @@
-"""Entries of Felix's maps, as the kernel gives them out, to counters. Pure.
+"""Entries of Felix's maps, as the kernel gives them out, to counters.
 
 Maps are per-CPU: each value stands once for every possible CPU, padded to 8 bytes, in the byte order of the node.
 Sources: `felix/bpf/counters` (both maps), `felix/bpf/ifstate` (names of interfaces).

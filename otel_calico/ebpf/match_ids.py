@@ -1,4 +1,4 @@
-"""Match ids: the numbers by which Felix's eBPF programs count rules and ends of tiers. Pure.
+"""Match ids: the numbers by which Felix's eBPF programs count rules and ends of tiers.
 
 A rule's id is a 64-bit FNV-1a hash of its action, owner, direction, place and name. Sources: `felix/bpf/polprog`
 (`MatchID`), `felix/rules/nflogprefix.go` (the text since v3.30). With flow logs on (v3.30+) ids cannot be computed: the

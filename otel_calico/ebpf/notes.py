@@ -1,4 +1,4 @@
-"""What people must know of a look at the eBPF dataplane: a sentence each, without a full stop. Pure."""
+"""What people must know of a look at the eBPF dataplane: a sentence each, without a full stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan: which counters of the eBPF dataplane feed which series. Pure data.
+"""The plan: which counters of the eBPF dataplane feed which series.
 
 Made by the planner, used by the account. A `tuple[str, int]` is the name of an interface, and a hook.
 """

@@ -1,4 +1,4 @@
-"""A policy program of the eBPF dataplane: the tiers, policies and rules that one interface's traffic meets. Pure data.
+"""A policy program of the eBPF dataplane: the tiers, policies and rules that one interface's traffic meets.
 
 `is_reached` is true of what some packet may come to: Felix leaves out the code of the rest.
 """

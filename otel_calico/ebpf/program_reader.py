@@ -1,4 +1,4 @@
-"""Follows the comments, labels and loads of a policy program in order, and tells the program. Pure.
+"""Follows the comments, labels and loads of a policy program in order, and tells the program.
 
 A comment stands on the instruction after it. Where no code comes between, as for what no packet reaches, the comments
 of several things stand on one instruction.

@@ -1,4 +1,4 @@
-"""Which numbers of one workload the eBPF dataplane proves, though its rules count for the whole node. Pure.
+"""Which numbers of one workload the eBPF dataplane proves, though its rules count for the whole node.
 
 Two ways. The interface counts all that policy dropped, and all that it accepted: that is one policy's, or one tier's,
 where nothing else can drop or accept there. And the node counts each policy: that is one interface's, where the policy

@@ -1,4 +1,4 @@
-"""The series of one metric, counted since the start by what they gain. Pure."""
+"""The series of one metric, counted since the start by what they gain."""
 
 from __future__ import annotations
 

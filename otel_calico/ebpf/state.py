@@ -1,4 +1,4 @@
-"""What one look at a node's eBPF dataplane found. Pure data."""
+"""What one look at a node's eBPF dataplane found."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The way of a packet through a node's rules, told from their counters. Pure; for the terminal and the page alike."""
+"""The path of a packet through a node's rules, with what each step counted."""

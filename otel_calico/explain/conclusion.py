@@ -1,4 +1,4 @@
-"""One sentence on what became of the packets of one endpoint. Pure."""
+"""One sentence that says what happened to the packets of one endpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rules counted: in all, and since a former look. Pure."""
+"""What rules counted: in all, and since a former scan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody means who names a pod, an interface, a chain or a policy. Pure."""
+"""Finds the endpoints or policies that a name given by a user refers to."""
 
 from __future__ import annotations
 

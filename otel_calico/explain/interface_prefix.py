@@ -1,4 +1,4 @@
-"""Whether the pods of the datastore and the interfaces of the rules are called by different prefixes. Pure.
+"""Whether the pods of the datastore and the interfaces of the rules are called by different prefixes.
 
 Calico's own plugin makes an interface's name of a prefix and a hash of the pod (`FELIX_INTERFACEPREFIX`); other plugins
 keep the hash and have another prefix.

@@ -1,4 +1,4 @@
-"""The endpoints, paths and policies of one node in one scan. Pure; each path is read when it is asked for."""
+"""The endpoints, paths and policies of one node in one scan."""
 
 from __future__ import annotations
 

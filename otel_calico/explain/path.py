@@ -1,4 +1,4 @@
-"""The way of a packet through one endpoint's rules, step by step, with what each step counted. Pure data."""
+"""The path of a packet through the rules of one endpoint, step by step, with what each step counted."""
 
 from __future__ import annotations
 

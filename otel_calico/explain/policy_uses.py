@@ -1,4 +1,4 @@
-"""Where the packets of endpoints meet a policy. Pure."""
+"""The endpoints whose packets meet a policy."""
 
 from __future__ import annotations
 

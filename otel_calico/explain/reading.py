@@ -1,4 +1,4 @@
-"""Reads one endpoint's chain into the way of a packet through it. Pure."""
+"""Reads one endpoint chain into the path of a packet through it."""
 
 from __future__ import annotations
 

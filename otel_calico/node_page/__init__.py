@@ -1,1 +1,1 @@
-"""The page at `/` for people: what this node drops and lets through now, and why. Costs nothing while nobody looks."""
+"""The pages at `/` for people: what this node drops and accepts now, and why. Nothing runs while nobody views them."""

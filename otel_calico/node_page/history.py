@@ -1,4 +1,4 @@
-"""The scans of the last while, kept for rates, and only while somebody looks."""
+"""Keeps scans of the last minutes, for rates, while somebody views the pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What moved between two snapshots. Pure."""
+"""Differences between the series of two snapshots."""
 
 from __future__ import annotations
 

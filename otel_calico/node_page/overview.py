@@ -1,4 +1,4 @@
-"""What the first page tells, taken from snapshots. Pure."""
+"""The content of the overview page."""
 
 from __future__ import annotations
 

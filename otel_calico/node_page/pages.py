@@ -1,4 +1,4 @@
-"""The addresses that people look at, and what is behind them."""
+"""The HTTP handlers of the pages for people."""
 
 from __future__ import annotations
 

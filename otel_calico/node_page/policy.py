@@ -1,4 +1,4 @@
-"""What one policy decided, and on whose packets, as `otel-calico explain` tells it. Pure."""
+"""The content of the page of one policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all pages are made from. Pure."""
+"""The scans that a page shows: the latest, and a former one to compare it with."""
 
 from __future__ import annotations
 

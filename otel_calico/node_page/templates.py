@@ -1,4 +1,4 @@
-"""The pages as HTML: templates filled with what the node shows, and the headers that keep everything else out."""
+"""Renders the pages as HTML, with headers that forbid any other content."""
 
 from __future__ import annotations
 

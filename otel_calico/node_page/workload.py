@@ -1,4 +1,4 @@
-"""What the traffic of one workload or host endpoint meets, as `otel-calico explain` tells it. Pure."""
+"""The content of the page of one workload or host endpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thread that pushes: policy series and the service's own metrics, every interval, through one exporter.
+"""A thread that pushes policy series and own metrics at every interval, through one exporter.
 
 A collector that is down blocks nothing but this thread, and fills no memory: there is no queue. Cumulative values
 need none, and deltas are formed from what arrived (`streams`).

@@ -1,4 +1,4 @@
-"""OTLP streams of the policy series: what their data points say, cumulative or delta. Pure."""
+"""Data points of the policy series as OTLP streams, cumulative or delta."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Content negotiation of `/metrics` (RFC 9110 section 12). Pure."""
+"""Content negotiation of `/metrics` (RFC 9110 section 12)."""
 
 from __future__ import annotations
 

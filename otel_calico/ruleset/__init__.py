@@ -1,1 +1,1 @@
-"""Reads what `iptables-save` or `nft` printed into one `Ruleset`. Pure; no I/O."""
+"""Reads what `iptables-save` or `nft` printed into one `Ruleset`."""

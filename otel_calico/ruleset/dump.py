@@ -1,4 +1,4 @@
-"""What every printed form of a filter table offers to `parse`. Pure.
+"""The interface of every printed form of a filter table, for `parse`.
 
 There are two: `iptables-save -c` (`iptables_save`) and `nft -j list table ip calico` (`nft_list`).
 """

@@ -1,4 +1,4 @@
-"""The form of `iptables-save -t filter -c`. Pure.
+"""The form of `iptables-save -t filter -c`.
 
 Tables other than `filter` are passed over, so a saved dump of all tables can be read too.
 """

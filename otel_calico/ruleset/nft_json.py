@@ -1,4 +1,4 @@
-"""JSON of `nft` in any layout, set as nft itself prints it. Pure.
+"""JSON of `nft` in any layout, set as nft itself prints it.
 
 A user's file may have been through `jq`, hold the lists of both IP versions or the whole ruleset, or one object a line.
 """

@@ -1,4 +1,4 @@
-"""The form of `nft -j -t list table ip calico`: one line of JSON, in which a rule's counter stands amid its text. Pure.
+"""The form of `nft -j -t list table ip calico`: one line of JSON, in which a rule's counter stands amid its text.
 
 Decoding all of it would cost more than everything else a scan does. So it is cut where rules begin, and only a rule
 not seen before is decoded. Chains of other layers than `filter` keep their prefix, and are never looked into.

@@ -1,4 +1,4 @@
-"""One rule of nftables, read into the same words as one of iptables. Pure.
+"""Reads one rule of nftables into the same type as a rule of iptables.
 
 Felix writes `MATCHES counter ACTION comment "cali:HASH; TEXTS"`, texts joined by spaces and the comment cut to 128
 characters (`felix/nftables/renderer.go`). Its rules without a counter go on to a map of chains, or do nothing.

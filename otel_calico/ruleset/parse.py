@@ -1,4 +1,4 @@
-"""Text of a filter table to a `Ruleset`, reusing what the previous scan learned. Pure.
+"""Text of a filter table to a `Ruleset`, reusing what the previous scan learned.
 
 The text may be `iptables-save -t filter -c` or `nft -j list table ip calico`: which, is seen from its first character.
 """

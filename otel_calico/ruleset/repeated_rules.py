@@ -1,4 +1,4 @@
-"""Rules that stand twice in one chain: printed twice, or written twice by others than Felix. Pure.
+"""Rules that stand twice in one chain: printed twice, or written twice by others than Felix.
 
 Felix's hash of a rule covers its chain, its place and every earlier rule, so that it writes none twice.
 """

@@ -1,4 +1,4 @@
-"""One rule's text, read by option name: `iptables` versions differ in the order they print options. Pure.
+"""One rule's text, read by option name: `iptables` versions differ in the order they print options.
 
 `iptables-save` prints `-s -d -i -o -p` before all `-m` modules whatever Felix wrote, quotes a value that has a
 character outside `[A-Za-z0-9_-]`, and escapes `"`, `'` and `\\` inside quotes.

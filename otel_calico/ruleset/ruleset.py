@@ -1,4 +1,4 @@
-"""A filter table that was read, shaped so that the next scan costs little. Pure.
+"""A parsed filter table. Its parts are kept from scan to scan while they say the same.
 
 Between two scans a table differs mostly in its counters. So what a chain *says* (its `Layout`) is kept apart from what
 it counted in one scan (its `Chain`). The same Layout object serves every scan in which the rules of the chain are the

@@ -1,4 +1,4 @@
-"""Chains of a table that was printed as text: what a line says is told from its counter by where that stands. Pure.
+"""Chains of a table that was printed as text: what a line says is told from its counter by where that stands.
 
 The same `TextLayout` serves every scan in which each line of the chain still ends with exactly the text it had.
 """

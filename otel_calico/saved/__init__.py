@@ -1,1 +1,1 @@
-"""Output of commands as people save and mail it: from bytes to the tables of rules in them. Pure."""
+"""Output of commands as people save and mail it: from bytes to the tables of rules in them."""

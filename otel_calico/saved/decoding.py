@@ -1,4 +1,4 @@
-"""Bytes of a saved file to text with `\\n` between its lines: gzip, byte order marks, UTF-16, CRLF. Pure."""
+"""Bytes of a saved file to text with `\\n` between its lines: gzip, byte order marks, UTF-16, CRLF."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes an export of the datastore out of the text around it: a quotation, Markdown fences, a terminal. Pure."""
+"""Takes an export of the datastore out of the text around it: a quotation, Markdown fences, a terminal."""
 
 from __future__ import annotations
 

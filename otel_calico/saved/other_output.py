@@ -1,4 +1,4 @@
-"""Says what a text without a readable table is instead, and which one command's output is needed. Pure."""
+"""Says what a text without a readable table is instead, and which one command's output is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes off what stands before each line of a quoted text: `> `, `# `, indentation, line numbers, times. Pure.
+"""Takes off what stands before each line of a quoted text: `> `, `# `, indentation, line numbers, times.
 
 A table of iptables-save begins with `*filter` on a line of its own, and JSON set for people with `{`. What stands
 before that, and again before the next line, is a prefix.

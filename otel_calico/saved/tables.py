@@ -1,4 +1,4 @@
-"""Cuts filter tables and lists of table `calico` out of the text around them, and says which of several counts. Pure.
+"""Cuts filter tables and lists of table `calico` out of the text around them, and says which of several counts.
 
 Around them may stand a prompt, other commands and what they printed, Markdown fences, other tables.
 """

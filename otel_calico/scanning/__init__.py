@@ -1,1 +1,1 @@
-"""Scans the node: one scan at a time, shared by all who ask, counted and logged."""
+"""Scans the node: one scan at a time, shared by all callers, counted and logged."""

@@ -1,4 +1,4 @@
-"""The collector: one scan at a time, shared by all who ask within the freshness window, counted and logged."""
+"""The collector: one scan at a time, shared by all callers within the freshness window, counted and logged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scans the ruleset of one IP version: dump to ruleset to plan to readings. Remembers the scan before; no I/O."""
+"""Scans the ruleset of one IP version: dump to ruleset to plan to readings. Remembers the scan before."""
 
 from __future__ import annotations
 

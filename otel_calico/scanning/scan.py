@@ -1,4 +1,4 @@
-"""What one scan found, with the rules behind it for those who explain it. Pure data."""
+"""The result of one scan: its snapshot, and the rules behind it."""
 
 from __future__ import annotations
 

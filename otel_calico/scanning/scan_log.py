@@ -1,4 +1,4 @@
-"""Says in the log what scans find wrong: each thing once, when it begins, and again only after it went away."""
+"""Logs problems of scans: each once when it begins, and again only after it was gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps the process small: hints to the C library and to Python's garbage collector."""
+"""Keeps memory small: settings of the C library's allocator and of Python's garbage collector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What answers at each address of the HTTP server: `/metrics`, `/healthz`, `/readyz`, and the pages for people."""
+"""The HTTP handlers: `/metrics`, `/healthz`, `/readyz`, and the pages for people."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Routes:
         snapshot = self._recent()
         found = readiness(self._datastore(), snapshot)  # after the scan, which may need more kinds
         code, word = (HTTPStatus.SERVICE_UNAVAILABLE, "not ready") if found.missing else (HTTPStatus.OK, "ready")
-        # Why is told to those who may ask for everything else.
+        # The reasons are for authenticated clients only.
         return plain(code, "\n".join([word, *found.missing, *found.notes] if request.admitted else [word]))
 
     def _recent(self) -> Snapshot | None:

@@ -1,4 +1,4 @@
-"""From settings to what they ask for: the source, the datastore, what guards the server, what else is told.
+"""Builds the parts from the settings: ruleset source, datastore, protection of the HTTP server, exporters.
 
 Each package has settings of its own and knows nothing of `config`: here they are translated.
 """

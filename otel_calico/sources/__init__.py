@@ -1,1 +1,1 @@
-"""Where rulesets come from: the kernel through `iptables-save`, or a saved file."""
+"""Where rulesets come from: the kernel, by netlink or `iptables-save`, or a saved file."""

@@ -1,4 +1,4 @@
-"""What every source of rulesets offers, and how it says that it cannot."""
+"""The interface of every source of rulesets, and its error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the telemetry can be told. The application maps its configuration to this; no environment is read here."""
+"""Settings of the exporters, as `service.wiring` fills them from the configuration."""
 
 from __future__ import annotations
 

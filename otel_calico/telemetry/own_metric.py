@@ -1,4 +1,4 @@
-"""What the service's own metrics are made of, whoever shows them."""
+"""The declaration of one own metric of the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service's own metrics: how its scans, its datastore and its exports do. The same wherever they are shown."""
+"""Declares the service's own metrics: scans, datastore, exports. All exporters show the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OpenTelemetry resource: which service instance, on which node, speaks."""
+"""The OpenTelemetry resource: service instance and node."""
 
 from __future__ import annotations
 

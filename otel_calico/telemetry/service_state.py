@@ -1,4 +1,4 @@
-"""The state of the service that its own metrics tell: the scan that is shown, the tallies, the datastore."""
+"""The state that the service's own metrics show: last scan, tallies, datastore."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The commands `report` and `explain`: one node, live or saved, for people and for programs."""
+"""The commands `report` and `explain`: text and tables for people, JSON for programs."""

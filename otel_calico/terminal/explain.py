@@ -1,4 +1,4 @@
-"""`otel-calico explain TARGET`: the way of a packet, and what became of it."""
+"""`otel-calico explain TARGET`: the path of packets through tiers and policies, with counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A path or a policy in plain lines: what `explain` prints for people."""
+"""Writes a path or a policy as lines of text for `explain`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One node to look at: its rules, live or saved, and what a datastore adds to them if one answers."""
+"""Opens the node that `report` and `explain` show: its rules, live or saved, and its datastore if there is one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the commands write: tables and text for people, JSON for programs."""
+"""Output of the commands: tables and text for people, JSON for programs."""
 
 from __future__ import annotations
 

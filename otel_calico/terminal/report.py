@@ -1,4 +1,4 @@
-"""`otel-calico report`: what the policies of this node decide."""
+"""`otel-calico report`: a table of what the policies of this node decided."""
 
 from __future__ import annotations
 

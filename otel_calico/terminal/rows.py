@@ -1,4 +1,4 @@
-"""The rows of `report`: one for each endpoint, direction, policy and verdict that is known. Pure."""
+"""The rows of `report`: one for each endpoint, direction, policy and verdict that is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refuses names that nothing on the node has, and says which are like them."""
+"""Checks names given as filters, and suggests similar ones."""
 
 from __future__ import annotations
 

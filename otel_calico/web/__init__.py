@@ -1,1 +1,1 @@
-"""The HTTP server: one thread that talks to all clients, TLS, who may ask. Knows nothing of metrics."""
+"""The HTTP server: connections, TLS, authentication. It does not import anything that produces metrics."""

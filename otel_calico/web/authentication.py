@@ -1,4 +1,4 @@
-"""Between connections and the application: lets in who may ask, and hands each request to a thread."""
+"""Checks the client certificate and the user of each request, and passes it to a worker thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NO_CERTIFICATE = plain(HTTPStatus.FORBIDDEN, "This server asks for a client cer
 _FAILED = plain(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error; the log says more.")
 _NO_USER = plain(
     HTTPStatus.UNAUTHORIZED,
-    "Who asks? Send user and password (HTTP basic authentication).",
+    "Authentication required (HTTP Basic).",
     ("WWW-Authenticate", 'Basic realm="otel-calico", charset="UTF-8"'),
 )
 

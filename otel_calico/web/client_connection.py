@@ -1,4 +1,4 @@
-"""One client's connection: bytes to requests to answers. Runs on the server's event loop; never blocks it."""
+"""One client connection: bytes to requests, responses to bytes. Runs on the event loop and never blocks it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_BODY = plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Requests with a body are n
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who asks. `certificate` is what `ssl` tells of a verified client certificate, None without one."""
+    """The client. `certificate` is what `ssl` tells of a verified client certificate, None without one."""
 
     certificate: Mapping[str, object] | None = None
 

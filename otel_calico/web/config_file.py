@@ -1,4 +1,4 @@
-"""The web configuration file in the form that Prometheus' own exporters share: read, checked, not yet acted upon.
+"""Reads and checks the web configuration file, in the form of the Prometheus exporter-toolkit.
 
 Form: https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md. What this server cannot do
 is refused with a reason, never passed over. Messages never quote a value: it may be a secret.

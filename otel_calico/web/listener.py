@@ -1,4 +1,4 @@
-"""Accepts clients, shakes hands with them, and keeps their number within bounds. Runs on the server's event loop."""
+"""Accepts connections, does TLS handshakes, and limits how many there are. Runs on the event loop."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _FULL_SECONDS = 0.1  # until the next try when no file descriptor is left
 class Listener:
     """All connections of one listening socket, which it closes in the end."""
 
-    def __init__(self, listener: socket.socket, gate: Authentication, limits: TimeLimits) -> None:
+    def __init__(self, listener: socket.socket, authentication: Authentication, limits: TimeLimits) -> None:
         listener.settimeout(0)
         self._listener = listener
-        self._gate = gate
+        self._authentication = authentication
         self._limits = limits
         self._connections: dict[ClientConnection, None] = {}
         self._handshakes: dict[asyncio.Task[None], None] = {}
@@ -81,10 +81,10 @@ class Listener:
         await asyncio.sleep(0)
 
     async def _connect(self, client: socket.socket) -> None:
-        context = self._gate.protection.context
+        context = self._authentication.protection.context
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: ClientConnection(self._gate.answer, self._limits, self._connections),
+                lambda: ClientConnection(self._authentication.answer, self._limits, self._connections),
                 client,
                 ssl=context,
                 ssl_handshake_timeout=HANDSHAKE_SECONDS if context else None,

@@ -1,4 +1,4 @@
-"""One request and its answer, as endpoints see them. Pure."""
+"""Request and response, as the handlers of paths see them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a web configuration file asks for, in effect; and the file followed as it changes."""
+"""TLS context, users and headers of a web configuration file, reloaded when the file changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP server: a thread that talks to all clients at once, and a few more that work out the answers."""
+"""The HTTP server: one thread with an event loop for all connections, and worker threads that run the handlers."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class HttpServer:
         self._limits = limits or TimeLimits()
         self._file = file
         self._workers = ThreadPoolExecutor(THREADS, "http-worker")
-        self._gate = Authentication(answer, probes, file.current if file else Protection(), self._workers)
+        self._authentication = Authentication(answer, probes, file.current if file else Protection(), self._workers)
         self._stop: Callable[[], object] = lambda: None
         self._serving = threading.Event()
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
@@ -76,7 +76,7 @@ class HttpServer:
         except OSError as error:
             raise ListenError(self._explain(error)) from error
         self._port = listener.getsockname()[1]
-        self._acceptor = Listener(listener, self._gate, self._limits)
+        self._listener = Listener(listener, self._authentication, self._limits)
         self._thread.start()
         self._serving.wait()
 
@@ -92,13 +92,13 @@ class HttpServer:
         try:
             asyncio.run(self._serve())
         finally:
-            self._gate.close()
+            self._authentication.close()
             self._workers.shutdown(wait=False, cancel_futures=True)
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_log_failure)
-        tasks = [loop.create_task(self._acceptor.run())]
+        tasks = [loop.create_task(self._listener.run())]
         if self._file:
             tasks.append(loop.create_task(self._follow(self._file)))
         stopped = asyncio.Event()
@@ -108,17 +108,17 @@ class HttpServer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._acceptor.close(STOP_SECONDS)
+        await self._listener.close(STOP_SECONDS)
 
     async def _follow(self, file: ProtectionFile) -> None:
         """Put each change of the file into effect. Clients that shook hands under the former one come again."""
         while True:
             await asyncio.sleep(FOLLOW_SECONDS)
-            former = self._gate.protection
+            former = self._authentication.protection
             if file.follow():
-                self._gate.protection = file.current
+                self._authentication.protection = file.current
                 if former.context or file.current.context:  # a password is asked for with each request anyway
-                    self._acceptor.retire()
+                    self._listener.retire()
 
     def _explain(self, error: OSError) -> str:
         where = f"{self._address} port {self._port}"

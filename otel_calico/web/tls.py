@@ -1,4 +1,4 @@
-"""From `tls_server_config` to the context that `ssl` shakes hands with."""
+"""Builds the `ssl.SSLContext` of a `tls_server_config`."""
 
 from __future__ import annotations
 

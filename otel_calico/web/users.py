@@ -1,4 +1,4 @@
-"""Basic authentication (RFC 7617) against bcrypt hashes, telling an asker nothing about which users there are."""
+"""HTTP Basic authentication (RFC 7617) against bcrypt hashes. A response does not reveal which users exist."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ EVERYTHING_WRONG = """\
   - file {file}, line 2, key iptables.bakend: unknown key; did you mean iptables.backend?
   - file {file}, line 5, key lock_wait: unknown key; did you mean iptables.lock_wait?
   - file {file}, line 6, key log: is no mapping of settings
-  - file {file}, line 7, key metrics.minimum_counter: is neither a value nor a plain list or mapping of them
+  - file {file}, line 7, key metrics.minimum_counter: must be a scalar, or a flat list or mapping of scalars
   - environment ETCD_ENDPOINTS: "http://***@e:2379" holds credentials, which would show up in logs; allowed: a comma \
 list of http://host:port, https://host:port or host:port, without user and password
   - environment ETCD_CERT_FILE: "/no/such.pem" does not exist; allowed: a file that exists

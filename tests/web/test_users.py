@@ -14,7 +14,7 @@ from otel_calico.web.users import Credentials, Users, credentials
 from tests.node.programs import wait_until
 from tests.web.site import PAGE, PROBE, Site, hashed
 
-REFUSED = (401, "Who asks? Send user and password (HTTP basic authentication).")
+REFUSED = (401, "Authentication required (HTTP Basic).")
 SERVED = (200, "GET /metrics admitted")
 
 

@@ -1,4 +1,4 @@
-"""The messages of one chain's rules, scan after scan: taken apart once, and only their counters while rules stay. Pure.
+"""The messages of one chain's rules, scan after scan: taken apart once, and only their counters while rules stay.
 
 A rule of nftables never changes: who edits it gets another one with another handle, and no handle of a table is used
 twice (`nf_tables_newrule` and `nf_tables_alloc_handle` in `net/netfilter/nf_tables_api.c`). So a chain with the same

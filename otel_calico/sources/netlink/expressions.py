@@ -1,4 +1,4 @@
-"""Expressions of a rule as the kernel has them, put into the words of nft's JSON. Pure.
+"""Expressions of a rule as the kernel has them, put into the words of nft's JSON.
 
 A rule is a little program (`linux/netfilter/nf_tables.h`): expressions load values into registers, change them, compare
 them, and act. `nft` writes a load and what uses it as one. The same is done here, for what Felix's rules say of their

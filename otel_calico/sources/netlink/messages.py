@@ -1,4 +1,4 @@
-"""Messages of netlink and the attributes in them, checked before they are believed. Pure.
+"""Messages of netlink and the attributes in them, checked before they are believed.
 
 A message is a header, four bytes of nfnetlink's, and attributes; an attribute is its length, its type and its value,
 which may be attributes again. Each starts at a multiple of four bytes (`linux/netlink.h`,

@@ -1,4 +1,4 @@
-"""What a message of one rule holds: its handle, its comment, what it says, and where its counter stands. Pure.
+"""What a message of one rule holds: its handle, its comment, what it says, and where its counter stands.
 
 Attributes are those of `linux/netfilter/nf_tables.h`; a comment is in the user data, in the form of libnftnl.
 """
