@@ -30,8 +30,8 @@ def main() -> None:
     """Metrics of Project Calico's policy verdicts: which policy accepted or dropped the packets of which pod.
 
     otel-calico runs on a Kubernetes node, reads the counters of the rules that Calico wrote into iptables or nftables,
-    joins them with the workloads and policies of the Calico datastore, and reports them: scraped by Prometheus at
-    /metrics, pushed over OTLP to a collector.
+    or of its eBPF programs, joins them with the workloads and policies of the Calico datastore, and reports them:
+    scraped by Prometheus at /metrics, pushed over OTLP to a collector.
 
     \b
     See what it does, without a cluster:   otel-calico demo

@@ -72,6 +72,7 @@ def report(  # noqa: PLR0913 - a flag each
       otel-calico report --watch
       otel-calico report --unused
       iptables-save -c | otel-calico report --ruleset - --output json
+      otel-calico report --ebpf-state state --datastore-file resources.yaml
       otel-calico report --ruleset saved-rules.txt --datastore-file resources.yaml
 
     Policies see new connections, not every packet: docs/metrics.md. All settings: docs/configuration.md

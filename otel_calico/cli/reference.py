@@ -33,6 +33,27 @@ What `report` and `explain` print is what the rules counted since Felix wrote th
 
 In JSON the same is `trust`: `exact`, `computed`, `shared`, `unreliable`. `moved` is what was counted during
 `--interval`, null where it is not known.
+
+## A node with the eBPF dataplane
+
+There rules count for the whole node (`*`), and each interface what policies and profiles together accepted and
+dropped: in `report` these are the rows `(all of policy)`. A number with `~` is one that
+[is proven](metrics.md#ebpf-dataplane) by one of both; it is true if the policies of the workload were the same since
+Felix started. Nothing counts bytes.
+
+A saved state of such a node is a directory, for `--ebpf-state`. To make one, as root on the node, with `bpftool`:
+
+```sh
+mkdir state
+for map in $(ls /sys/fs/bpf/tc/globals | grep -E '^cali_(rule_ctrs|counters|iface)[0-9]+$'); do
+  bpftool -j map dump pinned /sys/fs/bpf/tc/globals/$map > state/$map.json
+  bpftool -j map show pinned /sys/fs/bpf/tc/globals/$map > state/$map.info.json
+done
+ip -o link > state/ip-link.txt
+cp -r /var/run/calico/bpf/policy state/policy
+```
+
+Without `policy` only what interfaces counted is known, and without `ip-link.txt` only the interfaces that Felix knows.
 """
 
 

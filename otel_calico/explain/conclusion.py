@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from otel_calico.calico.chains import ALL_INTERFACES
 from otel_calico.calico.model import Direction, IPVersion, Verdict
 from otel_calico.explain.counts import Count, Trust
-from otel_calico.explain.path import DropStep, EndpointPath, EndpointTraffic, PolicyStep, TierStep
+from otel_calico.explain.path import DropStep, EndpointPath, EndpointTraffic, InterfaceTotals, PolicyStep, TierStep
 
 _REASONS = {
     "admin_disabled": "because the endpoint is disabled",
@@ -17,6 +17,22 @@ _REASONS = {
     "connection_limit": "because they were over its connection limit",
     "no_profile": "because no profile accepted {packets}",
     "other": "by rule {rule}",
+    "short_packet": "because they were too short",
+    "checksum": "because their checksum was wrong",
+    "ip_options": "because they had IP options",
+    "malformed": "because they were malformed",
+    "encapsulation_failed": "because they could not be encapsulated",
+    "decapsulation_failed": "because they could not be taken out of their tunnel",
+    "unauthorized_source": "because their sender may not send {packets}",
+    "unknown_route": "because no route leads to where they go",
+    "blackhole_route": "because they go to an address of no workload",
+    "unresolved": "because the next hop's address is not known yet",
+    "conntrack_failed": "because their connection could not be tracked",
+    "fragment_incomplete": "because fragments of {packets} were missing",
+    "fragment_out_of_order": "because fragments of {packets} came out of order",
+    "fragment_unsupported": "because they were fragments",
+    "no_maglev_backend": "because the service had no backend",
+    "no_vxlan_host_address": "because the node has no address for VXLAN",
 }
 """Why a rule outside the tiers drops, as the end of a sentence."""
 
@@ -30,6 +46,9 @@ def conclusion(path: EndpointPath, since: str = "") -> str:
     """
     in_all = not since
     traffic = traffic_of(path.endpoint)
+    if path.totals:
+        sentence = _of_interface(path, path.totals, in_all=in_all)
+        return f"Since {since} {sentence}" if since else sentence[0].upper() + sentence[1:]
     packets, text = _largest(_drops(path, in_all=in_all))
     possible, suspect = _largest(_possible_denies(path, in_all=in_all))
     if packets:
@@ -64,6 +83,17 @@ def because_of(drop: DropStep, packets: str = "them") -> str:
     """Why a rule outside the tiers drops packets, as the end of a sentence that calls them so."""
     detail = _ENCAPSULATIONS.get(drop.detail, drop.detail)
     return _REASONS[drop.reason].format(detail=detail, packets=packets, rule=drop.rule)
+
+
+def _of_interface(path: EndpointPath, totals: InterfaceTotals, *, in_all: bool) -> str:
+    """Where the steps count for the whole node: what the interface counted, and where it must have been."""
+    dropped, accepted = (_packets(count, in_all=in_all) for count in (totals.dropped, totals.accepted))
+    traffic = traffic_of(path.endpoint)
+    let_in = f"{accepted:,} accepted" if accepted else "none accepted"
+    if not dropped:
+        return f"no packet {traffic} was dropped by policy, and {let_in}."
+    where = f" {totals.only}" if totals.only else " by policy: which of it, only the counts of the whole node tell"
+    return f"{_number(dropped)} {traffic} {'was' if dropped == 1 else 'were'} dropped{where}; {let_in}."
 
 
 def _drops(path: EndpointPath, *, in_all: bool) -> Iterator[tuple[int, str]]:
@@ -132,7 +162,9 @@ def _without_drops(path: EndpointPath, *, in_all: bool) -> str:
     return "has met its policies" if path.tiers else "has met its profiles, and no policy applies"
 
 
-def _packets(count: Count, *, in_all: bool) -> int:
+def _packets(count: Count | None, *, in_all: bool) -> int:
+    if count is None:
+        return 0
     if in_all:
         return count.total.packets
     return count.moved.packets if count.moved else 0

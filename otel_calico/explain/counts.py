@@ -26,18 +26,20 @@ class Trust(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Packets and their bytes."""
+    """Packets and their bytes; `bytes` is None where nothing counts them (eBPF)."""
 
     packets: int = 0
-    bytes: int = 0
+    bytes: int | None = 0
 
     def __add__(self, other: Amount) -> Amount:
         """Both together."""
-        return Amount(self.packets + other.packets, self.bytes + other.bytes)
+        octets = None if self.bytes is None or other.bytes is None else self.bytes + other.bytes
+        return Amount(self.packets + other.packets, octets)
 
     def __sub__(self, other: Amount) -> Amount:
         """What is left; never negative, as a dump is no atomic look at live counters."""
-        return Amount(max(0, self.packets - other.packets), max(0, self.bytes - other.bytes))
+        octets = None if self.bytes is None or other.bytes is None else max(0, self.bytes - other.bytes)
+        return Amount(max(0, self.packets - other.packets), octets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from otel_calico.attribution.node_drops import UNKNOWN_ENDPOINT
@@ -60,7 +60,7 @@ class NodeView:
     def policies(self) -> Sequence[PolicyTotals]:
         """Every policy of the node, by name; a policy with both directions or IP versions has one for each."""
         found = [policy for view in self._views for policy in view.policies.values()]
-        return sorted(found, key=lambda policy: (policy.name, policy.direction.value, policy.ip_version))
+        return sorted(found, key=lambda policy: (policy.name, policy.direction.value, policy.ip_version or 0))
 
     @cached_property
     def node_drops(self) -> Sequence[NodeDrop]:
@@ -81,12 +81,13 @@ class NodeView:
             for chain, group in view.planned.plan.groups.items()
         }
 
-    def endpoints_that_jump_to(self, chains: Set[str], ip_version: IPVersion) -> Iterator[EndpointTraffic]:
-        """The endpoints of an IP version whose packets come into one of these chains."""
+    def endpoints_of(self, policy: PolicyTotals) -> Iterator[EndpointTraffic]:
+        """The endpoints whose packets meet the policy, or a group that it is in."""
+        chains = {policy.chain, *(group for group, members in self.groups.items() if policy.chain in members)}
         layouts = {view.planned.ip_version: view.planned.ruleset.layouts for view in self._views}
         for endpoint in self.endpoints:
-            if endpoint.ip_version is ip_version:
-                rules = layouts[ip_version][endpoint.chain].rules
+            if endpoint.ip_version is not None and endpoint.ip_version is policy.ip_version:
+                rules = layouts[endpoint.ip_version][endpoint.chain].rules
                 if any(rule.target in chains for rule in rules if rule):
                     yield endpoint
 
@@ -188,5 +189,5 @@ def _order(endpoint: EndpointTraffic) -> tuple[str, str, bool, str, int]:
         endpoint.interface,
         endpoint.direction is Direction.EGRESS,
         endpoint.traffic,
-        endpoint.ip_version,
+        endpoint.ip_version or 0,
     )

@@ -25,7 +25,6 @@ class PolicyUse:
 
 def uses_of(view: NodeView, policy: PolicyTotals) -> Iterator[PolicyUse]:
     """Every use of one of the view's policies, in the order of endpoints."""
-    chains = {policy.chain, *(group for group, members in view.groups.items() if policy.chain in members)}
-    for endpoint in view.endpoints_that_jump_to(chains, policy.ip_version):
+    for endpoint in view.endpoints_of(policy):
         for tier in view.path(endpoint).tiers:
-            yield from (PolicyUse(endpoint, step, tier.dropped) for step in tier.policies if step.chain in chains)
+            yield from (PolicyUse(endpoint, step, tier.dropped) for step in tier.policies if policy in step.members)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from otel_calico.calico.model import Direction
 from otel_calico.explain.node_view import NodeView
+from otel_calico.explain.path import EndpointPath, InterfaceTotals
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP, POLICY_PACKETS
 from otel_calico.node_page.movement import Moved, Movement
 from otel_calico.series import Labels
@@ -20,7 +22,7 @@ _TO_WORKLOAD = "tw"
 @dataclass(frozen=True, slots=True)
 class Drop:
     """Packets of one workload that one tier or policy dropped. `moved` and `total` are packets, the rate is a second's;
-    `share` is of the greatest in the table, from 0 to 1.
+    `share` is of the greatest in the table, from 0 to 1. `reason` stands for policy and tier where those are not told.
     """
 
     workload: str
@@ -32,6 +34,7 @@ class Drop:
     total: int
     per_second: float
     share: float
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Overview:
 def overview(movement: Movement, view: NodeView, sought: str = "") -> Overview:
     """The tables, or the rows of them that the text sought is in, and then of every policy of the node."""
     rows = FOUND_ROWS if sought else ROWS
-    drops = [drop for drop in _drops(movement) if _has(sought, drop.workload, drop.policy, drop.tier)]
+    drops = [drop for drop in _drops(movement, view) if _has(sought, drop.workload, drop.policy, drop.tier)]
     activities = _policies(movement)
     if sought:
         activities += _without_series(view, activities)
@@ -90,15 +93,17 @@ def overview(movement: Movement, view: NodeView, sought: str = "") -> Overview:
     )
 
 
-def _drops(movement: Movement) -> list[Drop]:
+def _drops(movement: Movement, view: NodeView) -> list[Drop]:
     """Those that dropped anything ever, the busiest now first."""
-    found = [*movement.of(NO_POLICY_DROP), *movement.of(POLICY_ACCEPT_DROP)]
-    dropped = sorted((one for one in found if one.total), key=lambda one: (-one.gained, -one.total))
-    most = max((one.gained for one in dropped), default=0)
-    return [_drop(one, movement.seconds, most) for one in dropped]
+    moved = (*movement.of(NO_POLICY_DROP), *movement.of(POLICY_ACCEPT_DROP))
+    of_interfaces = [_interface_drop(path, path.totals, movement.seconds) for path in view.paths() if path.totals]
+    found = of_interfaces or [_drop(one, movement.seconds) for one in moved]
+    dropped = sorted((one for one in found if one.total), key=lambda one: (-one.moved, -one.total))
+    most = max((one.moved for one in dropped), default=0)
+    return [replace(one, share=one.moved / most) for one in dropped] if most else dropped
 
 
-def _drop(one: Moved, seconds: float, most: int) -> Drop:
+def _drop(one: Moved, seconds: float) -> Drop:
     labels = one.labels
     return Drop(
         workload=_workload_name(labels),
@@ -109,7 +114,25 @@ def _drop(one: Moved, seconds: float, most: int) -> Drop:
         moved=one.gained,
         total=one.total,
         per_second=_rate(one.gained, seconds),
-        share=one.gained / most if most else 0.0,
+        share=0.0,
+    )
+
+
+def _interface_drop(path: EndpointPath, totals: InterfaceTotals, seconds: float) -> Drop:
+    """What policy dropped of an endpoint's packets, where no series tells it of every workload (eBPF)."""
+    count = totals.dropped
+    moved = count.moved.packets if count.moved else 0
+    return Drop(
+        workload=path.endpoint.name,
+        direction="to" if path.endpoint.direction is Direction.INGRESS else "from",
+        policy="",
+        tier="",
+        ip_version="",
+        moved=moved,
+        total=count.total.packets,
+        per_second=_rate(moved, seconds),
+        share=0.0,
+        reason=f"dropped {totals.only}" if totals.only else "dropped by policy",
     )
 
 

@@ -55,16 +55,20 @@ def _chain(view: NodeView, totals: PolicyTotals) -> PolicyChain:
 
 def _counts(chain: PolicyChain) -> bool:
     counts = (*chain.totals.verdicts.values(), *(use.step.entered for use in chain.uses))
-    return any(count.total.packets for count in counts)
+    return any(count.total.packets for count in counts if count)
 
 
 def _has_workloads(chain: PolicyChain, lookups: Lookups) -> bool:
     """True if an endpoint has an address of the IP version, or may have: of some nobody tells."""
+    if chain.totals.ip_version is None:
+        return True
     known = (lookups.endpoint(use.endpoint.interface) for use in chain.uses)
     addresses = [endpoint.addresses if endpoint else () for endpoint in known]
     of_version = {IPVersion.V4: ".", IPVersion.V6: ":"}[chain.totals.ip_version]
     return any(not own or any(of_version in address for address in own) for own in addresses)
 
 
-def _busy(entered: Count) -> tuple[int, int]:
+def _busy(entered: Count | None) -> tuple[int, int]:
+    if entered is None:
+        return 0, 0
     return entered.moved.packets if entered.moved else 0, entered.total.packets

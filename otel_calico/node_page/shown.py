@@ -7,6 +7,7 @@ from functools import cached_property
 
 from otel_calico.calico.lookups import Lookups
 from otel_calico.explain.node_view import NodeView
+from otel_calico.explain.view import view_of
 from otel_calico.node_page.movement import Movement
 from otel_calico.scanning.scan import Scan
 
@@ -27,4 +28,4 @@ class Shown:
     @cached_property
     def view(self) -> NodeView:
         """Its rules, explained."""
-        return NodeView(self.latest, self.lookups, self.former)
+        return view_of(self.latest, self.lookups, self.former)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Direction
 from otel_calico.explain.conclusion import conclusion
+from otel_calico.explain.counts import Trust
 from otel_calico.explain.node_view import NodeView
 from otel_calico.explain.path import EndpointPath, EndpointTraffic
 
@@ -35,14 +36,16 @@ class Way:
     @property
     def drops_now(self) -> bool:
         """Whether any of its traffic was dropped since the former look."""
-        tiers = self.path.tiers
+        path = self.path
         counts = [
-            *(tier.dropped for tier in tiers),
-            *(step.denied for tier in tiers for step in tier.policies),
-            *(profile.denied for profile in self.path.profiles),
-            *(drop.dropped for drop in self.path.drops),
+            path.totals.dropped if path.totals else None,
+            *(tier.dropped for tier in path.tiers),
+            *(step.denied for tier in path.tiers for step in tier.policies),
+            *(profile.denied for profile in path.profiles),
+            *(drop.dropped for drop in path.drops),
         ]
-        return any(count and count.moved and count.moved.packets for count in counts)
+        own = (count for count in counts if count and count.trust is not Trust.SHARED)
+        return any(count.moved and count.moved.packets for count in own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ _INDENT = "  "
 def path_lines(path: EndpointPath, since: str, seconds: float) -> Iterator[str]:
     """The way through one endpoint's chain: the conclusion first, then each step in the order a packet meets it."""
     endpoint = path.endpoint
-    yield f"Packets {traffic_of(endpoint)}: interface {endpoint.interface}, chain {endpoint.chain}"
+    chain = f", chain {endpoint.chain}" if endpoint.chain else ""
+    yield f"Packets {traffic_of(endpoint)}: interface {endpoint.interface}{chain}"
     yield f"{_INDENT}{conclusion(path, since)}"
     if not path.counts_anything and endpoint.ip_version is IPVersion.V6:
         return
@@ -30,8 +31,10 @@ def path_lines(path: EndpointPath, since: str, seconds: float) -> Iterator[str]:
 def policy_lines(policy: PolicyTotals, seconds: float) -> Iterator[str]:
     """What a policy decided on the whole node."""
     kind = f"{policy.kind} " if policy.kind else ""
-    yield f"{kind}{policy.name}: {policy.direction.value}, IPv{policy.ip_version}, chain {policy.chain}"
+    where = f", IPv{policy.ip_version}, chain {policy.chain}" if policy.chain else ""
+    yield f"{kind}{policy.name}: {policy.direction.value}{where}"
     yield f"{_INDENT}{_node_counts(policy, seconds)}"
+    yield from (f"{_INDENT * 2}{line}" for line in _rules(policy, seconds))
 
 
 def use_line(policy: PolicyTotals, use: PolicyUse, seconds: float) -> str:
@@ -43,7 +46,19 @@ def use_line(policy: PolicyTotals, use: PolicyUse, seconds: float) -> str:
     return f"packets {traffic_of(use.endpoint)}{group}: {_step_counts(use.step, seconds)}{dropped}"
 
 
+def _rules(policy: PolicyTotals, seconds: float) -> Iterator[str]:
+    """Each rule that decides, where more than one does and they are known by their place."""
+    if len(policy.rules) > 1:
+        for rule in policy.rules:
+            yield f"rule {rule.index} {_VERBS[rule.verdict]} {_number(rule.count, seconds)}"
+
+
 def _steps(path: EndpointPath, seconds: float) -> Iterator[str]:
+    if path.totals:
+        yield f"accepted by policies and profiles together: {_count(path.totals.accepted, seconds)}"
+        yield f"dropped by policies, ends of tiers and for want of a profile: {_count(path.totals.dropped, seconds)}"
+    if path.totals and path.endpoint.traffic == "untracked":
+        yield "doNotTrack policies, whose rules nothing counts:"
     for drop in path.drops:
         if drop.dropped.total.packets and drop.reason != "no_profile":
             yield f"dropped {because_of(drop)}: {_count(drop.dropped, seconds)}"
@@ -64,15 +79,20 @@ def _tier(tier: TierStep, seconds: float) -> Iterator[str]:
     yield f"tier {tier.name}"
     for place, step in enumerate(tier.policies, 1):
         named = f"group of {len(step.members)} policies" if step.is_group else f"policy {step.name}"
-        yield f"{_INDENT}{place}. {named}, chain {step.chain}"
-        yield f"{_INDENT * 2} {_step_counts(step, seconds)}"
+        yield f"{_INDENT}{place}. {named}" + (f", chain {step.chain}" if step.chain else "")
+        if counts := _step_counts(step, seconds):
+            yield f"{_INDENT * 2} {counts}"
         if step.is_group:
             for member in step.members:
                 yield f"{_INDENT * 2} - {member.name}: {_node_counts(member, seconds)}"
         else:
-            yield from (f"{_INDENT * 2} of all endpoints: {_node_counts(one, seconds)}" for one in untold(step))
+            for one in untold(step):
+                yield f"{_INDENT * 2} of all endpoints: {_node_counts(one, seconds)}"
+                yield from (f"{_INDENT * 2}   {line}" for line in _rules(one, seconds))
     if tier.dropped:
         yield f"{_INDENT}end of tier, dropped: {_count(tier.dropped, seconds)}"
+    elif tier.drops_untold:
+        yield f"{_INDENT}end of tier: what no policy decided is dropped, and nothing counts it apart"
     else:
         yield f"{_INDENT}end of tier: what no policy decided goes on"
 
@@ -104,9 +124,10 @@ def _node_counts(policy: PolicyTotals, seconds: float) -> str:
 
 
 def _profile(profile: ProfileStep, seconds: float) -> str:
-    entered, accepted = _number(profile.entered, seconds), _number(profile.accepted, seconds)
+    entered = f"entered {_number(profile.entered, seconds)}, " if profile.entered else ""
     denied = f", denied {_number(profile.denied, seconds)}" if profile.denied else ""
-    return f"profile {profile.name}: entered {entered}, accepted {accepted}{denied}"
+    name = f"profile {profile.name}" if profile.name else "a profile"
+    return f"{name}: {entered}accepted {_number(profile.accepted, seconds)}{denied}"
 
 
 def _count(count: Count, seconds: float) -> str:

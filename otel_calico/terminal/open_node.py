@@ -12,6 +12,7 @@ from otel_calico.datastores.datastore import Datastore, DatastoreError, NoDatast
 from otel_calico.datastores.waiting import wait_in_sync
 from otel_calico.explain.interface_prefix import prefix_hint
 from otel_calico.explain.node_view import NodeView
+from otel_calico.explain.view import view_of
 from otel_calico.readiness import unread_rules
 from otel_calico.scanning.collector import Collector
 from otel_calico.scanning.node_scanner import ScanSettings
@@ -55,7 +56,7 @@ class Node:
 
     def view(self, scan: Scan, former: Scan | None = None) -> NodeView:
         """What a scan shows."""
-        return NodeView(scan, self._lookups, former, self._interface_prefix)
+        return view_of(scan, self._lookups, former, self._interface_prefix)
 
 
 @contextmanager

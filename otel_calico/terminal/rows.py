@@ -13,6 +13,9 @@ from otel_calico.explain.path import EndpointPath, EndpointTraffic, PolicyStep, 
 DROPPING = ("drop", "deny", "deny or pass")
 """Verdicts that people look for first."""
 
+_ALL = "all_of_policy"
+"""Reason of rows that do not tell one policy from another."""
+
 _TRUST = (Trust.EXACT, Trust.COMPUTED, Trust.SHARED, Trust.UNRELIABLE)
 
 
@@ -85,16 +88,27 @@ def _rows(path: EndpointPath, policy: str) -> Iterator[Row]:
         for step in tier.policies:
             if not policy or any(is_policy(member, policy) for member in step.members):
                 yield from _of_policy(replace(empty, tier=tier.name), step)
-        if tier.dropped and _ends_for(tier, policy):
+        if tier.dropped and tier.dropped.trust is not Trust.SHARED and _ends_for(tier, policy):
             yield replace(empty, tier=tier.name, verdict="drop", reason="end_of_tier", count=tier.dropped)
     if not policy:
+        yield from _of_interface(empty, path)
         for profile in path.profiles:
-            yield replace(empty, profile=profile.name, verdict="allow", count=profile.accepted)
-            if profile.denied:
+            if profile.accepted.trust is not Trust.SHARED:
+                yield replace(empty, profile=profile.name, verdict="allow", count=profile.accepted)
+            if profile.denied and profile.denied.trust is not Trust.SHARED:
                 yield replace(empty, profile=profile.name, verdict="deny", count=profile.denied)
         for drop in path.drops:
+            if drop.dropped.trust is Trust.SHARED:
+                continue
             reason = f"{drop.reason} {drop.detail}" if drop.detail else drop.reason
             yield replace(empty, verdict="drop", reason=reason, count=drop.dropped)
+
+
+def _of_interface(empty: Row, path: EndpointPath) -> Iterator[Row]:
+    """What all policies and profiles together decided, where no step counts for the endpoint alone (eBPF)."""
+    if path.totals:
+        yield replace(empty, verdict="allow", reason=_ALL, count=path.totals.accepted)
+        yield replace(empty, verdict="drop", reason=_ALL, count=path.totals.dropped)
 
 
 def _ends_for(tier: TierStep, policy: str) -> bool:
@@ -123,14 +137,14 @@ def _of_policy(empty: Row, step: PolicyStep) -> Iterator[Row]:
 
 def _of_node(view: NodeView, policy: str) -> Iterator[Row]:
     """The policies about which the endpoints' rows do not say everything: members of groups, untold denies."""
-    told_in_part: set[str] = set()
+    told_in_part: set[tuple[str, str]] = set()
     for path in view.paths():
         for tier in path.tiers:
             for step in tier.policies:
                 if step.is_group or not step.tells_all:
-                    told_in_part.update(member.chain for member in step.members)
+                    told_in_part.update(map(_identity, step.members))
     for one in view.policies:
-        if one.chain in told_in_part and (not policy or is_policy(one, policy)):
+        if _identity(one) in told_in_part and (not policy or is_policy(one, policy)):
             for verdict, count in one.verdicts.items():
                 yield Row("", "", "", one.direction.value, one.tier, (one.name,), "", verdict.value, "", count)
 
@@ -139,6 +153,11 @@ def _node_drops(view: NodeView) -> Iterator[Row]:
     for drop in view.node_drops:
         way = drop.direction.value if drop.direction else ""
         yield Row("", "", "", way, "", (), "", "drop", drop.reason, drop.dropped)
+
+
+def _identity(policy: PolicyTotals) -> tuple[str, str]:
+    """Its chain; with eBPF, which has none, its name in one direction."""
+    return policy.chain or policy.name, "" if policy.chain else policy.direction.value
 
 
 def _both_versions(rows: Iterable[Row]) -> Iterator[Row]:

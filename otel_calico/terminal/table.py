@@ -31,13 +31,17 @@ def report_table(rows: Sequence[Row], seconds: float = 0.0, *, drops: bool = Fal
         verdicts = "dropped or denied" if drops else "accepted, denied, passed on or dropped"
         return Text(f"Nothing is counted as {verdicts}.")
     table = _table("WORKLOAD", "DIRECTION", "TIER", "POLICY", "VERDICT")
-    for heading in ("PACKETS", "", "BYTES", *(("PACKETS/S", "BYTES/S") if seconds else ())):
+    counts_bytes = any(row.count.total.bytes is not None for row in rows)
+    headings = ("PACKETS", "", *(("BYTES",) if counts_bytes else ()))
+    rates = ("PACKETS/S", *(("BYTES/S",) if counts_bytes else ())) if seconds else ()
+    for heading in (*headings, *rates):
         table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
     for row in rows:
         style = "red" if row.verdict in DROPPING else _STYLES[row.verdict]
         cells = (_endpoint(row), row.direction, row.tier, _decided_by(row))
         total = row.count.total
-        numbers = (f"{total.packets:,}", MARKS[row.count.trust], f"{total.bytes:,}", *_rates(row.count, seconds))
+        octets = () if total.bytes is None else (f"{total.bytes:,}",)
+        numbers = (f"{total.packets:,}", MARKS[row.count.trust], *octets, *_rates(row.count, seconds))
         table.add_row(*map(_cell, cells), Text(row.verdict, style), *map(Text, numbers))
     return Group(table, *legend({row.count.trust for row in rows}))
 
@@ -93,4 +97,5 @@ def _rates(count: Count, seconds: float) -> tuple[str, ...]:
         return ()
     if count.moved is None:
         return "-", "-"
-    return rate(count.moved.packets, seconds), rate(count.moved.bytes, seconds)
+    octets = () if count.moved.bytes is None else (rate(count.moved.bytes, seconds),)
+    return rate(count.moved.packets, seconds), *octets

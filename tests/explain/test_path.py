@@ -36,7 +36,7 @@ def exact(packets: int, moved: int | None = None, trust: Trust = Trust.EXACT) ->
     return Count(Amount(packets, 60 * packets), trust, None if moved is None else Amount(moved, 60 * moved))
 
 
-def numbers(path: EndpointPath) -> list[tuple[str, Count, Count, Count | None]]:
+def numbers(path: EndpointPath) -> list[tuple[str, Count | None, Count | None, Count | None]]:
     """Name, entered, accepted and denied of each policy."""
     return [(step.name, step.entered, step.accepted, step.denied) for tier in path.tiers for step in tier.policies]
 
