@@ -25,6 +25,7 @@ Resources = Mapping[str, Mapping[str, Resource]]
 """What a datastore holds, by kind and key."""
 
 _KINDS = (WORKLOAD_ENDPOINTS, CLUSTER_INFORMATIONS, *POLICY_KINDS)
+_RECORDED: Sequence[Recording | DumpSequence] = (*RECORDINGS, *SEQUENCES)
 _MOST_LOOKS, _MOST_DAMAGES = 4, 3
 _BACKENDS = ("nft", "nft", "nft", "legacy", "nftables")
 
@@ -115,6 +116,15 @@ def sequence_node(sequence: DumpSequence) -> Node:
     return Node({IPVersion.V4: sequence.dumps}, {"workloadendpoints": endpoints})
 
 
-def nodes() -> Sequence[Node]:
-    """All recorded nodes."""
-    return [*map(recorded_node, RECORDINGS), *map(sequence_node, SEQUENCES)]
+def random_node(choose: Random) -> Node:
+    """A recorded node, or one that is another node later: with another release of Felix, or another dataplane."""
+    node = _node(choose.choice(_RECORDED))
+    if choose.random() < 0.8:
+        return node
+    later = _node(choose.choice(_RECORDED))
+    both = {version: [*node.dumps.get(version, ()), *later.dumps.get(version, ())] for version in IPVersion}
+    return Node({version: dumps for version, dumps in both.items() if dumps}, {**later.resources, **node.resources})
+
+
+def _node(recorded: Recording | DumpSequence) -> Node:
+    return recorded_node(recorded) if isinstance(recorded, Recording) else sequence_node(recorded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
@@ -19,7 +20,7 @@ from otel_calico.explain.find import find
 from otel_calico.explain.node_view import NodeView
 from otel_calico.explain.policy_uses import uses_of
 from otel_calico.failed_parts import ScanPart
-from otel_calico.metrics import FAMILIES, SINCE_START
+from otel_calico.metrics import FAMILIES, POLICY_PACKETS, SINCE_START, Metric
 from otel_calico.node_page.shown import Shown
 from otel_calico.node_page.templates import Templates
 from otel_calico.prometheus.exposition import Exposition
@@ -30,7 +31,7 @@ from otel_calico.readiness import readiness
 from otel_calico.scanning.collector import Collector
 from otel_calico.scanning.node_scanner import NodeScanner, ScanSettings
 from otel_calico.scanning.scan import Scan
-from otel_calico.series import FAILURE_KINDS, Snapshot, label_key
+from otel_calico.series import FAILURE_KINDS, LabelKey, Snapshot, label_key
 from otel_calico.sources.ruleset_source import Dump
 from otel_calico.telemetry.service_state import ServiceStatus
 from otel_calico.terminal.explanation import path_lines, policy_lines, use_line
@@ -42,6 +43,7 @@ from tests.damage.histories import Look, Node
 from tests.sources.memory import MemorySource
 
 NAMED = FAILURE_KINDS.keys() - {"internal_error"}
+_Key = tuple[Metric, LabelKey]
 _EVERY = 5
 """One policy of so many is explained."""
 
@@ -72,7 +74,7 @@ class Product:
         service = ServiceExposition(Resource.get_empty())
         self._page = MetricsPage(self._collector, Exposition(), service, ServiceStatus(self._collector.tally))
         self._former: Scan | None = None
-        self._values: Mapping[object, int] = {}
+        self._values: Mapping[_Key, int] = {}
         self._begins_anew = True
 
     def look(self, look: Look) -> Scan:
@@ -91,18 +93,22 @@ class Product:
         assert snapshot.failure is None or snapshot.failure.kind in NAMED, snapshot.failure
         assert snapshot.report.failed_parts == (), "".join(snapshot.report.failed_parts[0].error.format())
         check(snapshot)
-        self._check_that_nothing_fell(snapshot)
+        self._check_values(scan)
         _check_page(page, snapshot)
         self._explain(scan)
         self._former = scan if snapshot.failure is None else self._former
         return scan
 
-    def _check_that_nothing_fell(self, snapshot: Snapshot) -> None:
-        """What the last good scan showed is not lower now; a kernel's value with what resets took of it."""
-        if snapshot.failure is None:
-            former, self._values = self._values, dict(_values(snapshot))
-            fallen = {key: (former[key], now) for key, now in self._values.items() if now < former.get(key, 0)}
-            assert self._begins_anew or fallen == {}
+    def _check_values(self, scan: Scan) -> None:
+        """What the last good scan showed is not lower now; a kernel's value with what resets took of it. No policy has
+        gained more than its rules count.
+        """
+        if scan.snapshot.failure is None:
+            former, self._values = self._values, dict(_values(scan.snapshot))
+            gained = {key: value - former.get(key, 0) for key, value in self._values.items()}
+            assert self._begins_anew or {key: gain for key, gain in gained.items() if gain < 0} == {}
+            most = _counted(scan)
+            assert {key: gain for key, gain in gained.items() if gain > most.get(key, gain)} == {}
             self._begins_anew = False
 
     def _explain(self, scan: Scan) -> None:
@@ -134,13 +140,25 @@ class Product:
             assert templates.policy(Request("GET", "/policy", f"name={name}"), shown)
 
 
-def _values(snapshot: Snapshot) -> Iterator[tuple[object, int]]:
+def _values(snapshot: Snapshot) -> Iterator[tuple[_Key, int]]:
     for readings in snapshot.readings:
         if not readings.series.metric.gauge:
             since_start = SINCE_START in readings.series.metric.help
             lost = readings.lost if readings.lost and not since_start else [0] * len(readings.values)
             for labels, value, taken in zip(readings.series.labels, readings.values, lost, strict=True):
                 yield (readings.series.metric, label_key(labels)), value + taken
+
+
+def _counted(scan: Scan) -> Mapping[_Key, int]:
+    """Packets that the rules of each policy count, by the series of family `policy`."""
+    found: Counter[_Key] = Counter()
+    for one in scan.rulesets:
+        for policy in one.plan.policies.values():
+            chain = one.ruleset.chains.get(policy.chain)
+            for verdict, rule in policy.verdicts.deciding if chain else ():
+                labels = {**policy.attributes, "calico.verdict": verdict.value}
+                found[POLICY_PACKETS, label_key(labels)] += chain.packets([rule])[0] if chain else 0
+    return found
 
 
 def _check_page(page: str, snapshot: Snapshot) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import repeat
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,8 @@ from tests.damage.histories import Look, recorded_node
 from tests.damage.product import Product
 from tests.damage.saved_table import SavedTable
 from tests.recordings import RECORDINGS, Moment
+
+pytestmark = pytest.mark.slow
 
 ENDPOINTS = (*WORKLOAD_PREFIXES.values(), *HOST_ENDPOINT_PREFIXES)
 POLICIES = tuple(POLICY_PREFIXES.values())
