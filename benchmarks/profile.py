@@ -28,7 +28,7 @@ from otel_calico.scanning.node_scanner import NodeScanner
 from otel_calico.scanning.scan import Scan
 from otel_calico.series import Snapshot
 from otel_calico.service.exporters import Exporters
-from otel_calico.sources.ruleset_source import Dump
+from otel_calico.sources.ruleset_source import Dump, GivenRules
 from otel_calico.telemetry.export_settings import ExportSettings
 from tests.felix import render
 
@@ -37,13 +37,10 @@ _STEPS = ("parse", "attribute", "account", "policy series as text", "own metrics
 _Samples = dict[str, list[float]]
 
 
-class RecordedSource:
+class RecordedSource(GivenRules):
     """Shows one dump after the other."""
 
     backend = "legacy"
-    unlocked = False
-    unreadable = ()
-    notes = ()
 
     def __init__(self, shape: Shape, traffic: Traffic, reads: int) -> None:
         node = shape.node()
@@ -53,9 +50,6 @@ class RecordedSource:
             ruleset.dump({each: (10**5 + read * gained.get(each, 0), 10**7) for each in ruleset.hashes})
             for read in range(reads)
         )
-
-    def close(self) -> None:
-        """Nothing to end."""
 
     def read(self) -> Sequence[Dump]:
         """The next dump."""

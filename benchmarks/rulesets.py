@@ -10,27 +10,21 @@ from itertools import groupby
 from benchmarks.shapes import Shape, workload, workload_endpoint
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import IPVersion
-from otel_calico.sources.ruleset_source import Dump
+from otel_calico.sources.ruleset_source import Dump, GivenRules
 from tests.felix import render
 
 _TEMPLATE = workload(0).interface
 _COUNTERS = re.compile(r"^\[\d+:\d+\]", re.MULTILINE)
 
 
-class MovingSource:
+class MovingSource(GivenRules):
     """Every read finds every counter of every rule higher than the read before."""
 
     backend = "legacy"
-    unlocked = False
-    unreadable = ()
-    notes = ()
 
     def __init__(self, shape: Shape) -> None:
         ruleset = render(shape.node())
         self._dump, self._hashes, self._reads = ruleset.dump, ruleset.hashes, 0
-
-    def close(self) -> None:
-        """Nothing to end."""
 
     def read(self) -> Sequence[Dump]:
         """The node's IPv4 ruleset."""
@@ -39,13 +33,10 @@ class MovingSource:
         return [Dump(IPVersion.V4, self._dump(dict.fromkeys(self._hashes, (packets, 60 * packets))))]
 
 
-class ChurningSource:
+class ChurningSource(GivenRules):
     """Before every read the older half of the pods makes room for new ones, in the ruleset and in the lookups."""
 
     backend = "legacy"
-    unlocked = False
-    unreadable = ()
-    notes = ()
 
     def __init__(self, shape: Shape, lookups: Lookups) -> None:
         shape.fill(lookups)
@@ -54,9 +45,6 @@ class ChurningSource:
         self._parts = list(_parts(replace(shape, pods=1)))
         self._replaced = max(1, shape.pods // 2)
         self.pods_so_far = shape.pods
-
-    def close(self) -> None:
-        """Nothing to end."""
 
     def read(self) -> Sequence[Dump]:
         """The ruleset after the change."""

@@ -31,6 +31,8 @@ def unread_rules(report: ScanReport) -> Iterator[str]:
 
     The service shows the rest; whoever looks at it must know.
     """
+    if report.in_force:
+        yield str(report.in_force)
     for version, reason in report.unreadable.items():
         yield f"{version} is left out: {reason}"
     if lines := report.malformed_lines:

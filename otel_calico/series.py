@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from otel_calico.calico.model import PolicyKind
+from otel_calico.calico.tables_in_force import TablesInForce
 from otel_calico.failed_parts import FailedPart
 from otel_calico.metrics import Metric
 
@@ -126,6 +127,7 @@ class ScanReport:
     unreadable: Mapping[str, str] = field(default_factory=dict)  # by IP version: why it was left out
     ebpf: EbpfReport | None = None  # of a node with the eBPF dataplane
     failed_parts: tuple[FailedPart, ...] = ()  # left out because of a fault of otel-calico's own
+    in_force: TablesInForce | None = None  # where packets pass several tables of Calico's
     notes: tuple[str, ...] = ()  # what else people must know of how the rules were read
     reader: str = ""  # what read the rules: "iptables-save", "nft" or "netlink"; empty for saved ones
     refusal: str = ""  # why nftables was not read over netlink, which costs least

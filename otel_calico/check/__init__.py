@@ -17,7 +17,7 @@ from otel_calico.check.machine import (
     check_programs,
     check_web_config,
 )
-from otel_calico.check.rules import check_datastore, check_names, check_rules, wait_for_answers
+from otel_calico.check.rules import check_datastore, check_names, check_rules, check_tables_in_force, wait_for_answers
 from otel_calico.config import Settings
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.scanning.collector import Collector
@@ -57,6 +57,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield from check_ebpf(snapshot, scan.ebpf)
     else:
         yield check_rules(snapshot)
+    if snapshot.report.in_force:
+        yield check_tables_in_force(snapshot.report.in_force)
     if on_a_node and not scan.ebpf:
         yield check_lock(settings.iptables, snapshot.report.backend)
     if not snapshot.failure and all(finding.level is not Level.FAIL for finding in datastore):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 
 from otel_calico.calico.chains import host_endpoint_chain
 from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.tables_in_force import TablesInForce
 from otel_calico.check.finding import Finding, Level
 from otel_calico.datastores.datastore import Datastore
 from otel_calico.datastores.decode import HOST_ENDPOINTS
@@ -19,6 +20,7 @@ from otel_calico.series import Snapshot
 _PATIENCE = 10.0  # seconds for the datastore to answer
 _RULES_REMEDY = "see docs/troubleshooting.md, section Rules"
 _NO_CREDENTIALS = "automountServiceAccountToken"
+_RUNBOOK = "docs/runbooks/CalicoFormerBackendInForce.md"
 _RBAC_FILE = "config/kubernetes-rbac.yaml"
 
 
@@ -68,6 +70,24 @@ def check_rules(snapshot: Snapshot) -> Finding:
         remedy = "docs/troubleshooting.md, section Rules, says how to let netlink through; it costs a tenth of nft"
         return Finding(Level.WARN, "rules", f"{text}, not over netlink: {report.refusal}", remedy)
     return Finding(Level.OK, "rules", text)
+
+
+def check_tables_in_force(told: TablesInForce) -> Finding:
+    """What packets must pass beside the rules that are shown, and how to remove it."""
+    remedy = "set FELIX_IPTABLESBACKEND and FELIX_NFTABLESMODE as calico-node has them, and look again"
+    if told.certain:
+        remedy = f"remove what is left over: {'; '.join(command for one in told.former for command in _removal(one))}"
+    return Finding(Level.WARN, "tables in force", str(told), f"{remedy} ({_RUNBOOK})")
+
+
+def _removal(backend: str) -> Sequence[str]:
+    """Commands that take Calico's rules out of a backend, and leave everybody else's with their counters."""
+    if backend == "nftables":
+        return [f"nft delete table {family} calico" for family in ("ip", "ip6")]
+    return [
+        f"{program}-{backend}-save -c | grep -vE '^:cali-|-A cali-|\"cali:' | {program}-{backend}-restore -c"
+        for program in ("iptables", "ip6tables")
+    ]
 
 
 def check_names(scan: Scan, lookups: Lookups, node_name: str) -> Iterator[Finding]:

@@ -7,16 +7,13 @@ from collections.abc import Callable, Sequence
 
 from otel_calico.calico.model import IPVersion
 from otel_calico.demo.record import RecordedRuleset, count, load_flows, rules_file
-from otel_calico.sources.ruleset_source import Dump
+from otel_calico.sources.ruleset_source import Dump, GivenRules
 
 
-class DemoSource:
+class DemoSource(GivenRules):
     """A source whose counters move with `clock`, which tells seconds from any start on."""
 
     backend = "demo"
-    unlocked = False
-    unreadable = ()
-    notes = ()
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -25,9 +22,6 @@ class DemoSource:
         self._rulesets = [
             RecordedRuleset.cut(version, rules_file(version).read_text(), self._record.flows) for version in IPVersion
         ]
-
-    def close(self) -> None:
-        """Nothing to end."""
 
     def read(self) -> Sequence[Dump]:
         """Both dumps, with the counters of now."""

@@ -20,6 +20,7 @@ from otel_calico.calico.model import IPVersion, PolicyKind
 from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.ruleset import Ruleset
+from otel_calico.scanning.lagging_chains import LaggingChains
 from otel_calico.scanning.ruleset_scanner import RulesetScanner, Stopwatch, dataplane_of
 from otel_calico.scanning.scan import Scan
 from otel_calico.series import EBPF_DATAPLANE, Readings, ScanFailure, ScanReport, SeriesSet, Snapshot
@@ -61,6 +62,7 @@ class NodeScanner:
         self._lookups = lookups
         self._settings = settings
         self._cardinality = Cardinality(settings.cardinality)
+        self._lagging = LaggingChains()
         self._backend = ""
         self.restart()
 
@@ -97,6 +99,8 @@ class NodeScanner:
         dumps, rulesets = self._believable(watch)
         intervals = [self._rulesets[version].attribute(ruleset, taken) for version, ruleset in rulesets.items()]
         planned = tuple(interval.now for interval in intervals)
+        if self._lagging.found(planned, self._lookups.interfaces()):
+            self._source.look_again()
         watch.lap("attribute")
         dataplane = dataplane_of(rulesets)
         failure = _UNUSABLE.get(dataplane)
@@ -194,6 +198,7 @@ class NodeScanner:
             unlocked=self._source.unlocked,
             unreadable={_label(version): reason for version, reason in self._source.unreadable},
             failed_parts=tuple(failed.found),
+            in_force=self._source.in_force,
             notes=(*self._source.notes, *_repetitions(planned)),
             reader=next((dump.reader for dump in dumps), ""),
             refusal=next((dump.refusal for dump in dumps), ""),

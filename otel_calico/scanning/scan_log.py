@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 import structlog
 
+from otel_calico.calico.tables_in_force import TablesInForce
 from otel_calico.failed_parts import FailedPart, ScanPart
 from otel_calico.series import Snapshot
 
@@ -26,6 +27,7 @@ class ScanLog:
         self._unreadable: Collection[str] = ()
         self._notes: frozenset[str] = frozenset()
         self._unlocked = False
+        self._in_force: TablesInForce | None = None
         self._below_minimum = False
         self._left_out = False
         self._failed_parts: set[tuple[ScanPart, str]] = set()
@@ -50,6 +52,14 @@ class ScanLog:
             log.warning("malformed_lines", lines=report.malformed_lines)
         for note in sorted(set(report.notes) - self._notes):
             log.warning("rules_read_with_a_note", note=note)
+        if report.in_force and report.in_force != self._in_force:
+            log.warning(
+                "several_tables_in_force",
+                current=report.in_force.current,
+                former=report.in_force.former,
+                told_by=report.in_force.evidence.name.lower(),
+                remedy="otel-calico check prints the commands that remove what is left over",
+            )
         for ip_version in report.unreadable.keys() - self._unreadable:
             log.warning(
                 "ip_version_unreadable",
@@ -70,7 +80,7 @@ class ScanLog:
         self._left_out = bool(report.series_left_out)
         self._malformed, self._unlocked = report.malformed_lines, report.unlocked
         self._unreadable, self._notes = report.unreadable.keys(), frozenset(report.notes)
-        self._below_minimum = report.below_minimum
+        self._below_minimum, self._in_force = report.below_minimum, report.in_force
 
     def _tell_failure(self, snapshot: Snapshot) -> None:
         failure = snapshot.failure

@@ -39,17 +39,19 @@ class StartError(Exception):
     """The service cannot start. The message says why and what to do."""
 
 
-def build_source(settings: IptablesSettings) -> RulesetSource:
+def build_source(settings: IptablesSettings, lookups: Lookups) -> RulesetSource:
     """The kernel's rulesets, or a saved one."""
+    backends = felix_backends(settings)
     if settings.ruleset_file:
-        return FileSource(settings.ruleset_file)
+        return FileSource(settings.ruleset_file, [backend.value for backend in backends], lookups.interfaces)
     return KernelSource(
         KernelSettings(
-            backends=felix_backends(settings),
+            backends=backends,
             lock=XtablesLock(Path(settings.lock_file), settings.lock_wait),
             limits=Limits(settings.time_limit),
             netlink=settings.nftables_reader == "netlink",
-        )
+        ),
+        endpoints=lookups.interfaces,
     )
 
 
@@ -57,7 +59,7 @@ def build_scanner(settings: Settings, lookups: Lookups, scan: ScanSettings) -> S
     """What scans the node, or what was saved of one."""
     if settings.ebpf.state_directory:
         return EbpfScanner(EbpfStateDirectory(settings.ebpf.state_directory), lookups, scan)
-    rulesets = NodeScanner(build_source(settings.iptables), lookups, scan)
+    rulesets = NodeScanner(build_source(settings.iptables, lookups), lookups, scan)
     if settings.is_saved:
         return rulesets
     return DataplaneScanner(rulesets, EbpfScanner(EbpfNode(), lookups, scan))

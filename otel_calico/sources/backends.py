@@ -6,26 +6,22 @@ Felix chooses by its own rules, which changed thrice (`felix/environment/feature
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from otel_calico.calico.model import IPVersion
+from otel_calico.calico.tables_in_force import TableSigns
 from otel_calico.files import read_kernel_file
+from otel_calico.ruleset.signs import entry, signs_of_ruleset, signs_of_text
 from otel_calico.sources.command import Commands, Limits
-from otel_calico.sources.netlink.native_table import NativeTable, native_entry
+from otel_calico.sources.netlink.native_table import NativeTable
 from otel_calico.sources.ruleset_source import SourceError
 
 _TABLES_IN_USE = {IPVersion.V4: "/proc/net/ip_tables_names", IPVersion.V6: "/proc/net/ip6_tables_names"}
 _IPTABLES = {IPVersion.V4: "iptables", IPVersion.V6: "ip6tables"}
 _NFTABLES = {IPVersion.V4: "ip", IPVersion.V6: "ip6"}
-_ENTRIES = (("-j cali-FORWARD", "\n"), ('{"jump": {"target": "filter-cali-FORWARD"}}', ', {"rule": '))
-"""The jump that leads forwarded packets into Calico's chains and what its rule starts with, by form of the dump."""
-
-_COUNTED = re.compile(r'"packets": (\d+), "bytes": (\d+)')
-
 Contents = str | NativeTable
 """A table as a program printed it, or as it was read from the kernel."""
 
@@ -87,17 +83,17 @@ class Candidate:
     @property
     def entered(self) -> bool:
         """True if forwarded packets come into Calico's chains."""
-        return any(self.traffic())
+        return any(map(_is_entered, self.tables.values()))
+
+    def signs(self) -> TableSigns:
+        """What tells whether it is the one that Felix keeps."""
+        return TableSigns.together(map(_signs, self.tables.values()))
 
     @property
     def size(self) -> tuple[bool, int]:
         """Orders candidates of which nothing else tells which is Felix's: native nftables is what it moves to."""
         size = sum(table.octets if isinstance(table, NativeTable) else len(table) for table in self.tables.values())
         return self.backend is Backend.NFTABLES and size > 0, size
-
-    def traffic(self) -> tuple[str, ...]:
-        """The counted rules that lead into Calico's chains; they differ from an earlier look's if packets came."""
-        return tuple(map(_entry, self.tables.values()))
 
 
 def holds_table(text: str) -> bool:
@@ -113,13 +109,11 @@ def has_calico_chains(table: Contents) -> bool:
     return ('"name": "filter-cali-' if text.startswith("{") else "\n:cali-") in text
 
 
-def _entry(table: Contents) -> str:
-    """The rule that leads forwarded packets into Calico's chains, with its counters; empty if there is none."""
+def _is_entered(table: Contents) -> bool:
+    return table.entered is not None if isinstance(table, NativeTable) else bool(entry(table))
+
+
+def _signs(table: Contents) -> TableSigns:
     if isinstance(table, NativeTable):
-        return table.entry
-    for jump, start in _ENTRIES:
-        if (end := table.find(jump)) >= 0:
-            rule = table[table.rfind(start, 0, end) + 1 : end]
-            counted = _COUNTED.search(rule)
-            return native_entry(int(counted[1]), int(counted[2])) if counted else rule
-    return ""
+        return signs_of_ruleset(table.ruleset, table.entered or 0)
+    return signs_of_text(table)

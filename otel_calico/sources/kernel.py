@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from otel_calico.calico.model import IPVersion
+from otel_calico.calico.tables_in_force import TablesInForce
 from otel_calico.series import EBPF_DATAPLANE
 from otel_calico.sources import ebpf
 from otel_calico.sources.backends import Backend, Candidate, Contents, has_calico_chains
 from otel_calico.sources.command import Limits
+from otel_calico.sources.in_force import InForceWatch
 from otel_calico.sources.kernel_tables import KernelTables
 from otel_calico.sources.lock import XtablesLock
 from otel_calico.sources.netlink.native_table import NativeTable
@@ -30,7 +32,10 @@ _NO_TABLE = "*filter\nCOMMIT\n"
 
 @dataclass(frozen=True, slots=True)
 class KernelSettings:
-    """Of the `backends` the one that Felix uses is found. Without `netlink` native nftables is read by `nft`."""
+    """Felix's settings name the `backends`; a table of its that is in force elsewhere goes before them.
+
+    Without `netlink` native nftables is read by `nft`.
+    """
 
     backends: Collection[Backend] = tuple(Backend)
     lock: XtablesLock = field(default_factory=XtablesLock)
@@ -39,16 +44,29 @@ class KernelSettings:
 
 
 class KernelSource:
-    """A RulesetSource over `iptables-save`, `ip6tables-save`, and nftables by netlink or `nft`."""
+    """A RulesetSource over `iptables-save`, `ip6tables-save`, and nftables by netlink or `nft`.
 
-    def __init__(self, settings: KernelSettings, clock: Callable[[], float] = time.monotonic) -> None:
+    `endpoints` tells the interfaces of the workloads that the datastore has on this node.
+    """
+
+    notes = ()
+
+    def __init__(
+        self,
+        settings: KernelSettings,
+        clock: Callable[[], float] = time.monotonic,
+        endpoints: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
         self._settings = settings
+        self._endpoints = endpoints
         self._clock = clock
         self._chosen: Backend | None = None
         self._ip_versions: tuple[IPVersion, ...] = ()
-        self._looked: dict[Backend, tuple[str, ...]] = {}  # traffic seen at the last look
+        self._watch = InForceWatch([backend.value for backend in settings.backends])
+        self.in_force: TablesInForce | None = None
+        self.former: Mapping[str, Sequence[Dump]] = {}
         self._seen: set[tuple[Backend, IPVersion]] = set()  # at any look
-        self._unreadable: Sequence[tuple[IPVersion, str]] = ()
+        self.unreadable: Sequence[tuple[IPVersion, str]] = ()
         self._look_at = 0.0
         self._tables = KernelTables(settings.lock, settings.limits, clock, netlink=settings.netlink)
 
@@ -62,24 +80,19 @@ class KernelSource:
         """True if legacy tables were last read without the xtables lock."""
         return self._chosen is Backend.LEGACY and not self._tables.locked
 
-    @property
-    def unreadable(self) -> Sequence[tuple[IPVersion, str]]:
-        """IP versions that the backend's program could not read when all were looked at, and why."""
-        return self._unreadable
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """None."""
-        return ()
+    def look_again(self) -> None:
+        """Let the next read be a look."""
+        self._look_at = 0.0
 
     def read(self) -> Sequence[Dump]:
         """Dumps of the IP versions that have Calico chains; at a look everywhere, of all that could be looked at.
 
+        While several tables are in force every read is such a look: the former ones are read too.
         A table that the kernel does not have is shown as one without rules: what is in it later was not there before.
         All reads of one scan together end within the time limit.
         """
         self._tables.begin()
-        if self._chosen is None or not self._ip_versions or self._clock() >= self._look_at:
+        if self._chosen is None or not self._ip_versions or self.in_force or self._clock() >= self._look_at:
             return self._look()
         tables: dict[IPVersion, Contents] = {}
         for version in self._ip_versions:
@@ -103,51 +116,66 @@ class KernelSource:
         for version in self._ip_versions:
             if self._chosen and (self._chosen, version) in errors:
                 raise errors[self._chosen, version]
-        chosen = max(candidates, key=self._rank, default=None)
-        if chosen is None or not chosen.calico:
-            for error in errors.values():
-                raise error
-            if ebpf.has_pinned_maps():
-                raise SourceError("ebpf_dataplane", EBPF_DATAPLANE)
-        if chosen is None or (not chosen.calico and self._lacks_programs):
-            message = "no iptables-save and no nft found: install the packages iptables and nftables"
-            raise SourceError("missing_binary", message)
-        self._looked = {candidate.backend: candidate.traffic() for candidate in candidates}
+        told = self._watch.look(candidates, self._endpoints())
+        chosen = self._choose(candidates, errors, told)
         self._look_at = self._clock() + _LOOK_AGAIN
         if chosen.calico and chosen.backend is not self._chosen:
             versions = [version.value for version in chosen.calico]
             log.info("backend_found", backend=chosen.backend.value, ip_versions=versions)
             self._chosen = chosen.backend  # a table without Calico's chains tells nothing of Felix's choice
         self._ip_versions = chosen.calico
-        self._unreadable = [
+        self.unreadable = [
             (version, str(error)) for (backend, version), error in errors.items() if backend is chosen.backend
         ]
         # Of a program that was installed only now nobody knows what its rules counted before.
         first = [version for version in chosen.tables if (chosen.backend, version) not in self._seen]
         self._seen |= {(candidate.backend, version) for candidate in candidates for version in candidate.tables}
+        former = [one for one in candidates if told and one.backend.value in told.former]
+        self.in_force = told
+        self.former = {one.backend.value: self._dumps(one.backend, one.tables) for one in former}
         return self._dumps(chosen.backend, chosen.tables, first)
+
+    def _choose(
+        self,
+        candidates: Sequence[Candidate],
+        errors: Mapping[tuple[Backend, IPVersion], SourceError],
+        told: TablesInForce | None,
+    ) -> Candidate:
+        """The one that is shown. Raises SourceError."""
+        chosen = max(candidates, key=lambda candidate: self._rank(candidate, told), default=None)
+        if chosen is None or not chosen.calico:
+            for (backend, _), error in errors.items():
+                if backend in self._settings.backends:
+                    raise error
+            if ebpf.has_pinned_maps():
+                raise SourceError("ebpf_dataplane", EBPF_DATAPLANE)
+        if chosen is None or (not chosen.calico and self._lacks_programs):
+            message = "no iptables-save and no nft found: install the packages iptables and nftables"
+            raise SourceError("missing_binary", message)
+        return chosen
 
     @property
     def _lacks_programs(self) -> bool:
         """True if tables of iptables are to be looked at, and nothing can show them."""
         return not self._tables.has_programs and set(self._settings.backends) != {Backend.NFTABLES}
 
-    def _rank(self, candidate: Candidate) -> tuple[bool, bool, bool, bool, tuple[bool, int], bool]:
-        """Of two that both look like Felix's (one left over after a switch) the one whose counters move.
-
-        In quiet times the choice stays as it was; the first falls on native nftables, or the larger.
-        """
-        before = self._looked.get(candidate.backend)
-        moving = before is not None and candidate.traffic() != before
-        chosen = candidate.backend is self._chosen
-        legacy = candidate.backend is Backend.LEGACY
-        return candidate.entered, bool(candidate.calico), moving, chosen, candidate.size, legacy
+    def _rank(
+        self, candidate: Candidate, told: TablesInForce | None
+    ) -> tuple[bool, bool, bool, bool, tuple[bool, int]]:
+        """Felix's is in force, and of several the one that is told. Else the choice stays as it was."""
+        return (
+            candidate.entered and (told is None or candidate.backend.value == told.current),
+            candidate.backend in self._settings.backends,
+            bool(candidate.calico),
+            candidate.backend is self._chosen,
+            candidate.size,
+        )
 
     def _candidates(self) -> tuple[Sequence[Candidate], Mapping[tuple[Backend, IPVersion], SourceError]]:
         """What each backend shows, and what could not be read."""
         candidates: list[Candidate] = []
         errors: dict[tuple[Backend, IPVersion], SourceError] = {}
-        for backend in self._settings.backends:
+        for backend in dict.fromkeys((*self._settings.backends, *Backend)):
             tables: dict[IPVersion, Contents] = {}
             for version in IPVersion:
                 in_use = backend is self._chosen and version in self._ip_versions

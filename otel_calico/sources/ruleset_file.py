@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from otel_calico.files import LARGEST_DUMP, STANDARD_INPUT, read_bounded
+from otel_calico.saved.choice import choose
 from otel_calico.saved.decoding import UnreadableError, decoded
 from otel_calico.saved.other_output import described
 from otel_calico.saved.prefixes import without_prefixes
-from otel_calico.saved.tables import tables_in, those_that_count
-from otel_calico.sources.ruleset_source import Dump, SourceError
+from otel_calico.saved.tables import tables_in
+from otel_calico.sources.ruleset_source import Dump, GivenRules, SourceError
 
 _NO_CHAINS = (
     "has no chains of Calico's (cali-…): save it on a node where calico-node runs, and from where its Felix writes: "
@@ -21,36 +22,34 @@ _NO_CHAINS = (
 )
 
 
-class FileSource:
-    """A source over one file, read anew for every scan. The file may hold the rules of both IP versions."""
+class FileSource(GivenRules):
+    """A source over one file, read anew for every scan. The file may hold the rules of both IP versions.
+
+    `settings` are the backends that Felix's settings name, `endpoints` tells the interfaces of the workloads that the
+    datastore has; both help to choose among tables of several backends.
+    """
 
     backend = "file"
-    unlocked = False
-    unreadable = ()
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self, path: str, settings: Collection[str] = (), endpoints: Callable[[], Iterable[str]] = tuple
+    ) -> None:
         self._path = path
         self._name = "standard input" if path == STANDARD_INPUT else path
         self._input: bytes | None = None
-        self._notes: Sequence[str] = ()
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """Which of several tables of one IP version counted in the last read."""
-        return self._notes
+        self._settings = settings
+        self._endpoints = endpoints
 
     def read(self) -> Sequence[Dump]:
-        """The file's dumps. Raises SourceError and DumpError."""
+        """The file's dumps; `notes` say which of several tables count. Raises SourceError and DumpError."""
         text = self._text()
-        tables, self._notes = those_that_count(tables_in(without_prefixes(text)))
-        if not tables:
+        choice = choose(tables_in(without_prefixes(text)), frozenset(self._endpoints()), self._settings)
+        self.notes, self.in_force = choice.notes, choice.in_force
+        if not choice.tables:
             raise SourceError("empty", f"{self._name} {described(text)}")
-        if not any(table.is_calicos for table in tables):
+        if not any(table.is_calicos for table in choice.tables):
             raise SourceError("no_calico_chains", f"{self._name} {_NO_CHAINS}")
-        return [Dump(table.ip_version, table.text) for table in tables]
-
-    def close(self) -> None:
-        """Nothing to end."""
+        return [Dump(table.ip_version, table.text) for table in choice.tables]
 
     def _text(self) -> str:
         try:

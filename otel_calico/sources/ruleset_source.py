@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from otel_calico.calico.model import IPVersion
+from otel_calico.calico.tables_in_force import TablesInForce
 from otel_calico.ruleset.ruleset import Ruleset
 
 
@@ -65,8 +67,35 @@ class RulesetSource(Protocol):
     def notes(self) -> Sequence[str]:
         """What people must know of how the last read was taken: sentences without a full stop."""
 
+    @property
+    def in_force(self) -> TablesInForce | None:
+        """What the last read tells where packets pass several tables of Calico's; None where there is one."""
+
+    @property
+    def former(self) -> Mapping[str, Sequence[Dump]]:
+        """What the last read found in the former tables in force, by backend."""
+
     def read(self) -> Sequence[Dump]:
         """The dumps of all IP versions that have a ruleset. Raises SourceError."""
 
+    def look_again(self) -> None:
+        """Let the next read look everywhere: Felix may write elsewhere now."""
+
     def close(self) -> None:
         """End a read that is under way; further ones may fail. From any thread."""
+
+
+class GivenRules:
+    """What is the same of every RulesetSource that does not read the kernel: there is nothing to choose or to end."""
+
+    unlocked = False
+    unreadable: Sequence[tuple[IPVersion, str]] = ()
+    notes: Sequence[str] = ()
+    in_force: TablesInForce | None = None
+    former: Mapping[str, Sequence[Dump]] = MappingProxyType({})
+
+    def look_again(self) -> None:
+        """Every read looks at all there is."""
+
+    def close(self) -> None:
+        """Nothing to end."""

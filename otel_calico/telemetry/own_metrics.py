@@ -37,6 +37,11 @@ def _results(state: ServiceState) -> Iterable[Value]:
         yield count, {"result": result, "reason": reason} if reason else {"result": result}
 
 
+def _former_backends(state: ServiceState) -> Iterable[Value]:
+    told = state.snapshot.report.in_force
+    return [(1, {"backend": backend}) for backend in told.former] if told else ()
+
+
 def _exports(state: ServiceState) -> Iterable[Value]:
     if not state.exports:
         return ()
@@ -114,6 +119,11 @@ OWN_METRICS = (
         "backend.info",
         "Always 1; where the rules are read: legacy, nft or nftables, or bpf where there are none.",
         _backend,
+    ),
+    OwnMetric(
+        "former_backend.info",
+        "Always 1; where rules that Felix left behind when it changed its backend are still in force.",
+        _former_backends,
     ),
     OwnMetric(
         "dataplane.info",

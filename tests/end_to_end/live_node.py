@@ -85,6 +85,13 @@ class LiveNode:
         load_table(self.namespace, update_nftables(before, table) if before else table.restore())
         self._tables[ip_version] = table
 
+    def move(self, backend: str, node: Node) -> None:
+        """Write all rules to another backend, as an upgraded Felix may; the former ones stay in force."""
+        self.backend = backend
+        self._rulesets.clear()
+        self._tables.clear()
+        self.program(node)
+
     def rewrite(self, chain: str) -> None:
         """Write a chain anew with the rules it has, as another Felix or a restarted one does."""
         for ip_version, ruleset in self._rulesets.items():

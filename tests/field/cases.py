@@ -51,6 +51,7 @@ CASES = (
     Case("rule-without-expr.json"),
     Case("stale-tier-comment.json.gz", ("cali6720a858fdf", "calia6ea2c7795d", "sec.p19", "red/default.p13")),
     Case("text-after-commit.rules"),
+    Case("two-backends.rules", ("shop/web-0", "shop/knp.default.late"), "two-backends.yaml"),
     Case("two-legacy-first.rules"),
     Case("two-stale.rules"),
     Case("unreadable-end-of-tier.rules"),

@@ -61,26 +61,36 @@ def test_left_over_chains_that_nothing_enters_do_not_hide_felix(
     assert readers().read()["backend"] == backend
 
 
-def test_of_two_rulesets_the_one_whose_counters_move_is_felixs_and_stays_so_in_quiet_times(
+def test_of_two_rulesets_in_force_the_one_that_gets_rules_is_felixs_and_stays_so_in_quiet_times(
     namespace: Namespace, readers: Callable[..., Reader]
 ) -> None:
     load(namespace, BIGGER.restore(), "legacy")
     load(namespace, RULESET.restore(), "nft")
     reader = readers()
+    assert reader.read()["backend"] == "legacy"  # nothing tells
+
+    load(namespace, BIGGER.restore(), "nft")
+    for _ in range(2):
+        assert reader.read()["backend"] == "nft"
+
+    for former in ("-F", "-X"):
+        namespace.run("iptables-legacy", former)
+        assert reader.read()["backend"] == "nft"
+    load(namespace, RULESET.restore(), "legacy")
+    reader.order("wait 61")
     assert reader.read()["backend"] == "legacy"
 
-    moved = dict.fromkeys(RULESET.hashes, (5, 300))
-    set_counters(namespace, RULESET.dump(moved), "nft")
-    reader.order("wait 61")
-    assert reader.read()["backend"] == "nft"
 
-    reader.order("wait 61")
-    assert reader.read()["backend"] == "nft"
-
-
-def test_felix_explicit_backend_is_obeyed_whatever_else_is_there(
+def test_of_two_rulesets_in_force_fewer_packets_entered_the_younger_one(
     namespace: Namespace, readers: Callable[..., Reader]
 ) -> None:
+    load(namespace, BIGGER.restore(), "legacy")
+    load(namespace, RULESET.restore(), "nft")
+    set_counters(namespace, BIGGER.dump(dict.fromkeys(BIGGER.hashes, (5, 300))), "legacy")
+    assert readers().read()["backend"] == "nft"
+
+
+def test_felixs_setting_tells_where_nothing_else_does(namespace: Namespace, readers: Callable[..., Reader]) -> None:
     load(namespace, RULESET.restore(), "legacy")
     load(namespace, BIGGER.restore(), "nft")
     assert [readers(backend).read()["backend"] for backend in BACKENDS] == list(BACKENDS)
@@ -121,7 +131,7 @@ def test_legacy_programs_never_run_where_no_legacy_table_is(
 
     answer = readers(*explicit, path=f"{tmp_path}:{os.environ['PATH']}").read()
 
-    assert answer["backend"] == ("" if explicit else "nft")
+    assert answer["backend"] == "nft"
     assert not (tmp_path / "ran").exists()
 
 

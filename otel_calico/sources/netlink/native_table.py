@@ -33,12 +33,12 @@ class UnsettledError(NetlinkError):
 class NativeTable:
     """What one scan found: `octets` were read, in so many `reads`.
 
-    `entry` are the counters of the rule that leads forwarded packets into Calico's chains, empty if there is none.
+    `entered` are the packets of the rule that leads forwarded ones into Calico's chains, None if there is none.
     """
 
     ruleset: Ruleset
     octets: int = 0
-    entry: str = ""
+    entered: int | None = None
     reads: int = 1
 
 
@@ -103,7 +103,7 @@ class NativeTableReader:
             self._ruleset = Ruleset(chains, layouts, declared, rules, unread, repeated=repeated)
         if not reading.listed.table:
             return None
-        return NativeTable(self._ruleset, sum(reading.octets.values()), _entry(self._known.values()), reads)
+        return NativeTable(self._ruleset, sum(reading.octets.values()), _entered(self._known.values()), reads)
 
 
 class _Reading:
@@ -150,13 +150,8 @@ class _Reading:
         return self._new.read(ruleset_name(name), bytes(buffer[:size]))
 
 
-def native_entry(packets: int, octets: int) -> str:
-    """How the counters of the rule that leads into Calico's chains are told, whoever read them."""
-    return f"{packets}:{octets}"
-
-
-def _entry(chains: Iterable[ChainMessages]) -> str:
+def _entered(chains: Iterable[ChainMessages]) -> int | None:
     for found in chains:
         if found.entry is not None:
-            return native_entry(*found.chain.counters([found.entry])[0])
-    return ""
+            return found.chain.packets([found.entry])[0]
+    return None

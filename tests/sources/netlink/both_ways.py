@@ -76,7 +76,7 @@ def _exporters(folder: Path, resources: str, reader: str) -> Exporters:
     settings = load({"NODENAME": NODE_NAME}, flags)
     lookups = Lookups()
     datastore = build_datastore(settings, lookups)
-    scanner = NodeScanner(build_source(settings.iptables), lookups, scan_settings(settings.metrics))
+    scanner = NodeScanner(build_source(settings.iptables, lookups), lookups, scan_settings(settings.metrics))
     datastore.start()
     return Exporters(export_settings(settings), Collector(scanner, 0), datastore.status)
 

@@ -188,7 +188,7 @@ def test_every_rule_says_the_same_in_both_ways(namespace: Namespace, version: IP
     assert isinstance(chain, dict)
     assert len(chain["cali-a"]["rules"]) == len(rules)
     assert told(found.ruleset) == told(listed(namespace, version))
-    assert found.entry == "3:180"
+    assert found.entered == 3
 
 
 def test_rules_written_twice_count_together_in_both_ways(namespace: Namespace) -> None:
