@@ -43,12 +43,13 @@ def check_capabilities() -> Finding:
 
 
 def check_programs() -> Finding:
-    """Which of the backends can be read here."""
+    """Which programs can be run here that print the tables of a backend."""
     found = {backend: save_command(backend, IPVersion.V4, Commands()) for backend in Backend}
-    missing = [backend.value for backend, command in found.items() if not command]
-    if len(missing) == len(Backend):
-        return Finding(Level.FAIL, "programs", "no iptables-save, no nft", _INSTALL)
     text = ", ".join(f"{command[0]} ({backend.value})" for backend, command in found.items() if command)
+    # Native nftables is read without a program.
+    missing = [backend.value for backend, command in found.items() if not command and backend is not Backend.NFTABLES]
+    if not text:
+        text = "no iptables-save, no nft"
     if missing:
         return Finding(Level.WARN, "programs", text, f"if Felix writes to {' or '.join(missing)}: {_INSTALL}")
     return Finding(Level.OK, "programs", text)

@@ -56,8 +56,8 @@ def check_rules(snapshot: Snapshot) -> Finding:
         section = "eBPF" if report.dataplane == "ebpf" else "Rules"
         return Finding(Level.FAIL, "rules", text, f"see docs/troubleshooting.md, section {section}")
     rules = ", ".join(f"{count} {version} rules" for version, count in report.rules.items())
-    read_by = f" read by {report.reader}" if report.reader else ""
-    text = f"{report.backend} backend{read_by}, {rules}"
+    how = f" over {report.reader}" if report.reader == "netlink" else ""
+    text = f"{report.backend} backend{how}, {rules}"
     if report.unreadable:
         reasons = "; ".join(f"{version} is left out: {reason}" for version, reason in report.unreadable.items())
         return Finding(Level.WARN, "rules", f"{text}, {reasons}", _RULES_REMEDY)
@@ -68,7 +68,9 @@ def check_rules(snapshot: Snapshot) -> Finding:
         return Finding(Level.WARN, "rules", f"{text}; {'; '.join(notes)}", _RULES_REMEDY)
     if report.refusal:
         remedy = "docs/troubleshooting.md, section Rules, says how to let netlink through; it costs a tenth of nft"
-        return Finding(Level.WARN, "rules", f"{text}, not over netlink: {report.refusal}", remedy)
+        return Finding(
+            Level.WARN, "rules", f"{text}, read by {report.reader}, not over netlink: {report.refusal}", remedy
+        )
     return Finding(Level.OK, "rules", text)
 
 

@@ -80,11 +80,19 @@ def test_a_port_in_use_ends_the_start(legacy_node: LiveNode) -> None:
     assert (code, said.splitlines()[-1]) == (2, f"{message}stop it or set METRICS_SERVER_PORT to a free port")
 
 
-def test_without_iptables_it_stays_up_and_says_what_to_install(node: LiveNode) -> None:
-    with node.service({"PATH": "/no/such/directory"}) as service:
-        service.start("/healthz")
-        reason = "no iptables-save and no nft found: install the packages iptables and nftables"
-        assert_stays_up_and_says(service, "missing_binary", reason)
+def test_without_iptables_it_stays_up_and_says_what_to_install(legacy_node: LiveNode, nft_node: LiveNode) -> None:
+    for node in (legacy_node, nft_node):
+        with node.service({"PATH": "/no/such/directory"}) as service:
+            service.start("/healthz")
+            reason = "no iptables-save and no nft found: install the packages iptables and nftables"
+            assert_stays_up_and_says(service, "missing_binary", reason)
+
+
+def test_native_nftables_needs_no_program(nftables_node: LiveNode) -> None:
+    with nftables_node.service({"PATH": "/no/such/directory"}) as service:
+        page = service.start().scrape()
+        assert page["otel_calico_scan_success"] == {frozenset(): 1}
+        assert page["policy_accept_counter"]
 
 
 @pytest.mark.parametrize("through", [NO_CAPABILITIES, NOBODY], ids=["no capabilities", "nobody"])
