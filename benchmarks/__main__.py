@@ -11,7 +11,21 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from benchmarks import cache, churn, families, first, memory, native, profile, push, scrape, scrapers, watches
+from benchmarks import (
+    cache,
+    churn,
+    families,
+    first,
+    generations,
+    memory,
+    native,
+    profile,
+    push,
+    scrape,
+    scrapers,
+    watches,
+    whole,
+)
 from benchmarks.shapes import Scale
 from benchmarks.table import Row, markdown, progress, quote, write
 
@@ -20,7 +34,9 @@ BENCHMARKS: dict[str, Callable[[Scale], list[Row]]] = {
     "families": families.measure,
     "profile": profile.measure,
     "first": first.measure,
+    "whole": whole.measure,
     "native": native.measure,
+    "generations": generations.measure,
     "push": push.measure,
     "memory": memory.measure,
     "churn": churn.measure,

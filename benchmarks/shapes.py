@@ -75,6 +75,7 @@ class Scale:
     events: int = 100
     watched_policies: int = 20_000
     policy_changes: int = 3_600
+    scans_beside_a_writer: int = 1_000
 
     @property
     def largest(self) -> Shape:

@@ -9,7 +9,7 @@ from otel_calico.calico.model import Direction
 from tests.felix import Endpoint, Node, Ruleset
 from tests.felix.kernel import Kernel, Packet
 
-_ONE_IN = 10  # pods with typical traffic
+ONE_IN = 10  # pods with typical traffic
 _UNREACHED = 7  # packets that rules gain which none of the packets below reaches, if every rule is to gain some
 _NO_POLICY = 7  # a port that no policy speaks of
 
@@ -30,7 +30,7 @@ def gains(node: Node, ruleset: Ruleset, traffic: Traffic) -> Mapping[str, int]:
     """
     if traffic is Traffic.QUIET:
         return {}
-    busy = node.endpoints if traffic is Traffic.ALL else node.endpoints[::_ONE_IN]
+    busy = node.endpoints if traffic is Traffic.ALL else node.endpoints[::ONE_IN]
     kernel = Kernel(ruleset)
     for endpoint in busy:
         for packet in _packets(endpoint):

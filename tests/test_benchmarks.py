@@ -26,13 +26,16 @@ TINY = Scale(
     events=5,
     watched_policies=20,
     policy_changes=60,
+    scans_beside_a_writer=30,
 )
 ROWS = {
     "scrape": 8,
     "families": 1,
     "profile": 6,
     "first": 1,
-    "native": 3,
+    "whole": 3,
+    "native": 6,
+    "generations": 1,
     "push": 2,
     "memory": 2,
     "churn": 3,

@@ -60,12 +60,8 @@ class Message(NamedTuple):
     end: int
 
 
-class Attribute(NamedTuple):
-    """One attribute: its type, and where in the data its value is."""
-
-    type: int
-    start: int
-    end: int
+Attribute = tuple[int, int, int]
+"""One attribute: its type, and where in the data its value starts and ends."""
 
 
 def request(kind: int, family: int, attributes: bytes = b"", *, dump: bool = False) -> bytes:
@@ -98,14 +94,14 @@ def messages(data: bytes) -> Iterator[Message]:
 
 def attributes(data: bytes, start: int, end: int) -> Iterator[Attribute]:
     """The attributes between two places, in order. Raises MalformedMessageError."""
-    position = start
+    position, unpack = start, _ATTRIBUTE.unpack_from
     while position < end:
-        if position + _ATTRIBUTE.size > end:
+        if position + 4 > end:
             raise MalformedMessageError(f"{end - position} bytes stand after the last attribute")
-        length, kind = _ATTRIBUTE.unpack_from(data, position)
-        if length < _ATTRIBUTE.size or position + length > end:
+        length, kind = unpack(data, position)
+        if length < 4 or position + length > end:
             raise MalformedMessageError(f"an attribute says that it has {length} bytes, of {end - position}")
-        yield Attribute(kind & _TYPE_BITS, position + _ATTRIBUTE.size, position + length)
+        yield kind & _TYPE_BITS, position + 4, position + length
         position += length + (-length % 4)
 
 

@@ -22,6 +22,7 @@ _HANDLE, _EXPRESSIONS, _USER_DATA = 3, 4, 7  # NFTA_RULE_*
 _BYTES, _PACKETS = 1, 2  # NFTA_COUNTER_*
 _COMMENT = 0  # NFTNL_UDATA_RULE_COMMENT
 _COUNTER_SIZE = 8
+_ZERO = bytes(_COUNTER_SIZE)
 _NAME_OF_COUNTER = b"counter\0"
 
 
@@ -104,10 +105,9 @@ def _find_counter(expressions: bytes) -> Counter | None:
 
 def _blank(expressions: bytes, counter: Counter) -> bytes:
     """The expressions with zeros for the counter's numbers."""
-    blank = bytearray(expressions)
-    for place in counter:
-        blank[place : place + _COUNTER_SIZE] = bytes(len(blank[place : place + _COUNTER_SIZE]))
-    return bytes(blank)
+    first, second = min(counter), max(counter)
+    between = expressions[first + _COUNTER_SIZE : second]
+    return b"".join((expressions[:first], _ZERO, between, _ZERO, expressions[second + _COUNTER_SIZE :]))
 
 
 def _comment(user_data: bytes) -> str:
