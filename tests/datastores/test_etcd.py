@@ -17,11 +17,12 @@ from otel_calico.datastores.etcd.etcd_datastore import EtcdDatastore
 from otel_calico.datastores.etcd.etcd_list_watch import EtcdListWatch
 from otel_calico.datastores.list_watch import RelistRequiredError
 from otel_calico.datastores.status import KindStatus
+from tests.datastores.watching import NODE, connected, in_sync
 from tests.node.etcd import Etcd
 from tests.node.programs import free_port, wait_until
 
 from .cluster import cluster_information, endpoint, endpoint_key, policy
-from .conftest import NODE, Follow
+from .conftest import Follow
 
 pytestmark = pytest.mark.slow
 
@@ -31,10 +32,6 @@ WEB = WorkloadEndpoint("cali1", "shop", "web-1", ("10.0.0.7",), LABELS)
 
 def _holds(lookups: Lookups, interfaces: tuple[str, ...]) -> bool:
     return tuple(lookups.interfaces()) == interfaces
-
-
-def in_sync(datastore: EtcdDatastore) -> None:
-    wait_until(lambda: datastore.status().in_sync)
 
 
 def test_what_etcd_holds_is_looked_up(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
@@ -58,7 +55,7 @@ def test_what_etcd_holds_is_looked_up(etcd: Etcd, lookups: Lookups, follow: Foll
         Policy(PolicyKind.NETWORK_POLICY, "shop", "knp.default.allow-web", "default"),
         Policy(PolicyKind.GLOBAL_NETWORK_POLICY, "", "security.block", "security"),
     ]
-    wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
+    connected(datastore)
     listed = KindStatus(in_sync=True, connected=True, held=1)
     assert datastore.status().kinds == {
         "workloadendpoints": replace(listed, decode_failures=1),
@@ -98,7 +95,7 @@ def test_the_cache_outlives_etcd_and_catches_up(etcd: Etcd, lookups: Lookups, fo
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     etcd.put(endpoint_key("web-2"), endpoint("web-2", "cali2"))
     datastore = follow(etcd.access, lookups)
-    wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
+    connected(datastore)
 
     etcd.kill()
     wait_until(lambda: all("connection refused" in kind.last_error for kind in datastore.status().kinds.values()))
@@ -112,7 +109,7 @@ def test_the_cache_outlives_etcd_and_catches_up(etcd: Etcd, lookups: Lookups, fo
     etcd.put(endpoint_key("web-3"), endpoint("web-3", "cali3"))
     etcd.delete(endpoint_key("web-1"))
     wait_until(lambda: set(lookups.interfaces()) == {"cali2", "cali3"})
-    wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
+    connected(datastore)
     back = datastore.status().kinds["workloadendpoints"]
     assert (back.reconnects, back.last_error) == (1, "")
     assert back.errors > 0
@@ -211,7 +208,7 @@ def test_a_frozen_etcd_is_waited_for_and_stopping_is_prompt(etcd: Etcd, lookups:
 def test_stopping_leaves_no_thread_behind(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     before = set(threading.enumerate())
     datastore = follow(etcd.access, lookups)
-    wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
+    connected(datastore)
     assert set(threading.enumerate()) > before
     datastore.stop()
     wait_until(lambda: set(threading.enumerate()) <= before, seconds=2)

@@ -15,6 +15,7 @@ from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.etcd.etcd_access import EtcdAccess, EtcdEndpoint
 from otel_calico.datastores.etcd.etcd_client import EtcdClient
 from otel_calico.datastores.etcd.etcd_list_watch import EtcdListWatch
+from tests.datastores.watching import connected, in_sync, the_one_error
 from tests.node.etcd import PASSWORD, Etcd, TLSFiles
 from tests.node.programs import Program, free_port, wait_until
 
@@ -24,19 +25,6 @@ from .conftest import Follow
 pytestmark = pytest.mark.slow
 
 CLOSED = "it closed the connection; if this repeats, check http or https in ETCD_ENDPOINTS, and ETCD_CERT_FILE"
-
-
-def the_one_error(follow: Follow, settings: EtcdAccess) -> str:
-    """What every kind says when nothing can be had."""
-    datastore = follow(settings, Lookups())
-    wait_until(lambda: all(kind.errors for kind in datastore.status().kinds.values()))
-    status = datastore.status()
-    assert not status.in_sync
-    texts = {kind.last_error for kind in status.kinds.values()}
-    assert len(texts) == 1, texts
-    (text,) = texts
-    assert status.unready_reasons == tuple(f"{kind}: {text}" for kind in status.kinds)
-    return text
 
 
 def test_a_dead_endpoint_is_passed_over_quickly(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
@@ -54,16 +42,16 @@ def test_an_endpoint_that_accepts_and_says_nothing_is_given_up(etcd: Etcd, looku
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         settings = EtcdAccess(endpoints=(url,), timeout=0.5)
-        assert the_one_error(follow, settings) == (
+        assert the_one_error(follow(settings, Lookups())) == (
             f"{url}: no answer in time: can this node reach it, and does etcd have a leader?"
         )
         datastore = follow(replace(settings, endpoints=(url, etcd.endpoint)), lookups)
-        wait_until(lambda: datastore.status().in_sync)
+        in_sync(datastore)
 
 
 def test_scheme_and_port_of_an_endpoint_may_be_left_out(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     datastore = follow(EtcdAccess(endpoints=(f"localhost:{etcd.port}",)), lookups)
-    wait_until(lambda: datastore.status().in_sync)
+    in_sync(datastore)
 
 
 class GrpcProxy(Program):
@@ -78,7 +66,7 @@ class GrpcProxy(Program):
 def test_changes_arrive_through_the_grpc_proxy_of_etcd(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     with GrpcProxy(etcd) as proxy:
         datastore = follow(EtcdAccess(endpoints=(proxy.address,)), lookups)
-        wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()))
+        connected(datastore)
         etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
         wait_until(lambda: lookups.endpoint("cali1") is not None)
 
@@ -93,7 +81,7 @@ def test_a_call_after_the_client_was_closed_is_an_error_and_no_crash(method: str
 
 def test_when_none_answers_each_endpoint_is_named(follow: Follow) -> None:
     urls = [f"http://127.0.0.1:{free_port()}" for _ in range(2)]
-    error = the_one_error(follow, EtcdAccess(endpoints=tuple(urls)))
+    error = the_one_error(follow(EtcdAccess(endpoints=tuple(urls)), Lookups()))
     refused = "connection refused: is etcd running there, and is the port right?"
     assert sorted(error.split("; ")) == sorted(f"{url}: {refused}" for url in urls)
 
@@ -114,19 +102,21 @@ def test_tls_errors_say_which_setting_is_wrong(tls_etcd: Etcd, tmp_path: Path, f
     settings = tls_etcd.access
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
     untrusted = f"{tls_etcd.endpoint}: its certificate is not signed by a trusted CA: check ETCD_CA_CERT_FILE"
-    assert the_one_error(follow, replace(settings, ca_cert_file=str(tmp_path / "other.pem"))) == untrusted
-    assert the_one_error(follow, replace(settings, ca_cert_file="")) == untrusted  # the system does not know it
+    assert the_one_error(follow(replace(settings, ca_cert_file=str(tmp_path / "other.pem")), Lookups())) == untrusted
+    assert (
+        the_one_error(follow(replace(settings, ca_cert_file=""), Lookups())) == untrusted
+    )  # the system does not know it
     missing = str(tmp_path / "missing.pem")
-    assert the_one_error(follow, replace(settings, ca_cert_file=missing)) == (
+    assert the_one_error(follow(replace(settings, ca_cert_file=missing), Lookups())) == (
         f"cannot read the certificate file {missing}: No such file or directory"
     )
     plain = f"http://127.0.0.1:{tls_etcd.port}"
-    assert the_one_error(follow, EtcdAccess(endpoints=(plain,))) == (f"{plain}: {CLOSED}")
+    assert the_one_error(follow(EtcdAccess(endpoints=(plain,)), Lookups())) == (f"{plain}: {CLOSED}")
 
 
 def test_https_to_a_plain_etcd_is_told(etcd: Etcd, follow: Follow) -> None:
     url = f"https://127.0.0.1:{etcd.port}"
-    assert the_one_error(follow, EtcdAccess(endpoints=(url,))) == (f"{url}: {CLOSED}")
+    assert the_one_error(follow(EtcdAccess(endpoints=(url,)), Lookups())) == (f"{url}: {CLOSED}")
 
 
 def test_a_client_certificate(tmp_path: Path, lookups: Lookups, follow: Follow) -> None:
@@ -134,8 +124,8 @@ def test_a_client_certificate(tmp_path: Path, lookups: Lookups, follow: Follow) 
     with Etcd(files).start() as etcd:
         with_it = replace(etcd.access, cert_file=files.certificate, key_file=files.key)
         datastore = follow(with_it, lookups)
-        wait_until(lambda: datastore.status().in_sync)
-        assert "ETCD_CERT_FILE" in the_one_error(follow, etcd.access)
+        in_sync(datastore)
+        assert "ETCD_CERT_FILE" in the_one_error(follow(etcd.access, Lookups()))
 
 
 def test_a_rotated_ca_is_read_at_the_next_connection(
@@ -147,24 +137,24 @@ def test_a_rotated_ca_is_read_at_the_next_connection(
     datastore = follow(replace(tls_etcd.access, ca_cert_file=str(rotated)), lookups)
     wait_until(lambda: datastore.status().kinds["networkpolicies"].errors > 0)
     rotated.write_text(authority_of(tls_etcd))
-    wait_until(lambda: datastore.status().in_sync)
+    in_sync(datastore)
 
 
 def test_a_password_on_a_plain_channel(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     etcd.put(endpoint_key("web-1"), endpoint("web-1", "cali1"))
     settings = replace(etcd.access, username="reader", password=PASSWORD)
     not_asked = follow(settings, Lookups())
-    wait_until(lambda: not_asked.status().in_sync)  # given, but authentication is still off
+    in_sync(not_asked)  # given, but authentication is still off
 
     etcd.require_password()
     asked = follow(settings, lookups)
-    wait_until(lambda: asked.status().in_sync)
+    in_sync(asked)
     assert lookups.endpoint("cali1") is not None
-    wait_until(lambda: all(kind.connected for kind in not_asked.status().kinds.values()))
+    connected(not_asked)
 
-    wrong = the_one_error(follow, replace(settings, password=PASSWORD[:-1]))
+    wrong = the_one_error(follow(replace(settings, password=PASSWORD[:-1]), Lookups()))
     assert wrong == f"{etcd.endpoint}: etcd refused user or password: check ETCD_USERNAME and ETCD_PASSWORD"
-    none = the_one_error(follow, etcd.access)
+    none = the_one_error(follow(etcd.access, Lookups()))
     assert none == f"{etcd.endpoint}: etcd requires a user: set ETCD_USERNAME and ETCD_PASSWORD"
     assert PASSWORD not in repr(settings)
 
@@ -172,7 +162,7 @@ def test_a_password_on_a_plain_channel(etcd: Etcd, lookups: Lookups, follow: Fol
 def test_a_password_over_tls(tls_etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
     tls_etcd.require_password()
     datastore = follow(replace(tls_etcd.access, username="reader", password=PASSWORD), lookups)
-    wait_until(lambda: datastore.status().in_sync)
+    in_sync(datastore)
 
 
 def test_a_kind_that_may_not_be_read_is_named_and_the_others_work(etcd: Etcd, lookups: Lookups, follow: Follow) -> None:
@@ -186,7 +176,7 @@ def test_a_kind_that_may_not_be_read_is_named_and_the_others_work(etcd: Etcd, lo
     assert lookups.endpoint("cali1") is not None
 
     etcd.grant("globalnetworkpolicies")
-    wait_until(lambda: datastore.status().in_sync)
+    in_sync(datastore)
     assert len(lookups.held("globalnetworkpolicies")) == 1
     assert datastore.status().kinds["workloadendpoints"].errors == 0
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from otel_calico.calico.lookups import Lookups
-from otel_calico.datastores.backoff import Backoff
 from otel_calico.datastores.kubernetes.api_access import ApiAccess
 from otel_calico.datastores.kubernetes.api_client import ClientLimits
 from otel_calico.datastores.kubernetes.kubernetes_datastore import KubernetesDatastore
+from tests.datastores.watching import NODE, QUICK, running
 from tests.kubernetes.api_server import ApiServer
 
-NODE = "node-1"
-QUICK = Backoff(minimum=0.05, maximum=0.2)
 CLIENT = ClientLimits(timeout=2, queries_per_second=0)
 Follow = Callable[..., KubernetesDatastore]
 
@@ -35,14 +32,11 @@ def lookups() -> Lookups:
 @pytest.fixture
 def follow() -> Iterator[Follow]:
     """Starts datastores of node-1 and stops them after the test."""
-    with ExitStack() as running:
+    with running() as started:
 
-        def started(access: ApiAccess | str, lookups: Lookups, **options: Any) -> KubernetesDatastore:
+        def follow(access: ApiAccess | str, lookups: Lookups, **options: Any) -> KubernetesDatastore:
             where = ApiAccess(access) if isinstance(access, str) else access
             settings: dict[str, Any] = {"limits": CLIENT, "backoff": QUICK, **options}
-            datastore = KubernetesDatastore(where, NODE, "cali", lookups, **settings)
-            datastore.start()
-            running.callback(datastore.stop)
-            return datastore
+            return started(KubernetesDatastore(where, NODE, "cali", lookups, **settings))
 
-        yield started
+        yield follow

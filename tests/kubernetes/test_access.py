@@ -15,7 +15,7 @@ from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.kubernetes.api_access import ApiAccess
 from otel_calico.datastores.kubernetes.bearer_token import FRESH, BearerToken
 from otel_calico.datastores.kubernetes.kubeconfig import access_from_files, access_from_text
-from otel_calico.datastores.kubernetes.kubernetes_datastore import KubernetesDatastore
+from tests.datastores.watching import in_sync, the_one_error
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import Follow
 from tests.node.programs import free_port, wait_until
@@ -44,19 +44,6 @@ def tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:
 def tls_api(authority: trustme.CA) -> Iterator[ApiServer]:
     with ApiServer(tls(authority, "127.0.0.1")) as server:
         yield server
-
-
-def in_sync(datastore: KubernetesDatastore) -> None:
-    wait_until(lambda: datastore.status().in_sync, "in sync")
-
-
-def the_one_error(follow: Follow, access: ApiAccess | str) -> str:
-    """What every kind says when nothing can be had."""
-    datastore = follow(access, Lookups())
-    wait_until(lambda: all(kind.errors for kind in datastore.status().kinds.values()), "errors")
-    (text,) = {kind.last_error for kind in datastore.status().kinds.values()}
-    datastore.stop()
-    return text
 
 
 def test_a_token_given_or_in_a_file_is_shown(api: ApiServer, follow: Follow, tmp_path: Path) -> None:
@@ -96,7 +83,7 @@ def test_a_refused_token_is_told_without_its_text(api: ApiServer, follow: Follow
         )
         wait_until(lambda d=datastore, e=expected: d.status().kinds["pods"].last_error == e, expected)  # type: ignore[misc]
     missing = str(tmp_path / "none")
-    assert the_one_error(follow, ApiAccess(api.url, token_file=missing)) == (
+    assert the_one_error(follow(ApiAccess(api.url, token_file=missing), Lookups())) == (
         f"cannot read the token file {missing}: No such file or directory"
     )
 
@@ -113,19 +100,19 @@ def test_tls_errors_say_what_to_do(tls_api: ApiServer, ca_file: str, follow: Fol
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(other)
     untrusted = f"{tls_api.url}: its certificate is not signed by a trusted CA: {CA_REMEDY}"
-    assert the_one_error(follow, ApiAccess(tls_api.url, ca_file=str(other))) == untrusted
-    assert the_one_error(follow, tls_api.url) == untrusted  # the system does not know it
+    assert the_one_error(follow(ApiAccess(tls_api.url, ca_file=str(other)), Lookups())) == untrusted
+    assert the_one_error(follow(tls_api.url, Lookups())) == untrusted  # the system does not know it
     by_name = tls_api.url.replace("127.0.0.1", "localhost")
-    assert the_one_error(follow, ApiAccess(by_name, ca_file=ca_file)) == (
+    assert the_one_error(follow(ApiAccess(by_name, ca_file=ca_file), Lookups())) == (
         f"{by_name}: its certificate is for other names: use one of them in the server's URL; or {CA_REMEDY}"
     )
     in_sync(follow(ApiAccess(by_name, ca_file=ca_file, server_name="127.0.0.1"), Lookups()))
     missing = str(tmp_path / "none")
-    assert the_one_error(follow, ApiAccess(tls_api.url, ca_file=missing)) == (
+    assert the_one_error(follow(ApiAccess(tls_api.url, ca_file=missing), Lookups())) == (
         f"cannot use {missing} for the Kubernetes API: No such file or directory"
     )
     other.write_text("nonsense")
-    assert the_one_error(follow, ApiAccess(tls_api.url, ca_file=str(other))) == (
+    assert the_one_error(follow(ApiAccess(tls_api.url, ca_file=str(other)), Lookups())) == (
         f"cannot use {other} for the Kubernetes API: it is not PEM"
     )
 
@@ -160,19 +147,19 @@ def test_a_client_certificate(authority: trustme.CA, ca_file: str, follow: Follo
 @pytest.mark.slow
 def test_a_server_that_cannot_be_reached_is_told(api: ApiServer, tls_api: ApiServer, follow: Follow) -> None:
     closed = f"http://127.0.0.1:{free_port()}"
-    assert the_one_error(follow, closed) == (
+    assert the_one_error(follow(closed, Lookups())) == (
         f"{closed}: connection refused: is the API server there, and is the port right?"
     )
     unknown = "https://kubernetes.invalid:6443"
-    assert the_one_error(follow, unknown) == (
+    assert the_one_error(follow(unknown, Lookups())) == (
         f"{unknown}: its name cannot be resolved: check the server's URL and the DNS of this node"
     )
     no_tls = api.url.replace("http", "https")
-    assert the_one_error(follow, no_tls) == (
+    assert the_one_error(follow(no_tls, Lookups())) == (
         f"{no_tls}: it does not use TLS: use http:// in the server's URL, or the port with TLS"
     )
     plain = tls_api.url.replace("https", "http")
-    assert the_one_error(follow, plain).startswith(f"{plain}: it closed the connection")
+    assert the_one_error(follow(plain, Lookups())).startswith(f"{plain}: it closed the connection")
 
 
 def test_a_server_below_a_path(api: ApiServer, follow: Follow) -> None:

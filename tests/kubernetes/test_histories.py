@@ -17,8 +17,9 @@ from otel_calico.datastores.decode import Decoder
 from otel_calico.datastores.kubernetes.api_access import ApiAccess
 from otel_calico.datastores.kubernetes.api_resources import KUBERNETES_KINDS, KUBERNETES_POLICY_KINDS, api_resource
 from otel_calico.datastores.kubernetes.kubernetes_datastore import KubernetesDatastore
+from tests.datastores.watching import NODE
 from tests.kubernetes.api_server import ApiServer
-from tests.kubernetes.conftest import CLIENT, NODE
+from tests.kubernetes.conftest import CLIENT
 from tests.kubernetes.objects import (
     Object,
     calico,

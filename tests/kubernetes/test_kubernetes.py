@@ -14,6 +14,7 @@ from otel_calico.calico.model import ClusterInformation, HostEndpoint, Policy, P
 from otel_calico.datastores.kubernetes.api_access import ApiAccess
 from otel_calico.datastores.kubernetes.kubernetes_datastore import KubernetesDatastore
 from otel_calico.datastores.status import KindStatus
+from tests.datastores.watching import connected
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import Follow
 from tests.kubernetes.objects import (
@@ -29,10 +30,6 @@ from tests.node.programs import wait_until
 
 LABELS = {"app": "web", "projectcalico.org/namespace": "shop", "projectcalico.org/orchestrator": "k8s"}
 WEB = WorkloadEndpoint("calid4242b28b9e", "shop", "web-7d4b9c6f5d-x2x8k", ("10.0.0.7",), LABELS)
-
-
-def connected(datastore: KubernetesDatastore) -> None:
-    wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()), "all kinds are watched")
 
 
 def test_what_the_cluster_holds_is_looked_up(api: ApiServer, lookups: Lookups, follow: Follow) -> None:

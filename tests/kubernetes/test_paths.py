@@ -16,8 +16,9 @@ from otel_calico.calico.model import Direction, Policy, PolicyKind
 from otel_calico.calico.policy_names import canonical, from_policy
 from otel_calico.datastores.etcd.etcd_datastore import EtcdDatastore
 from otel_calico.datastores.file_datastore import FileDatastore
+from tests.datastores.watching import NODE, QUICK
 from tests.kubernetes.api_server import ApiServer
-from tests.kubernetes.conftest import NODE, QUICK, Follow
+from tests.kubernetes.conftest import Follow
 from tests.kubernetes.objects import (
     Object,
     calico,

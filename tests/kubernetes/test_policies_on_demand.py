@@ -10,7 +10,6 @@ import pytest
 from otel_calico.calico.chains import IdScheme
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Policy, PolicyKind
-from otel_calico.datastores.datastore import Datastore
 from otel_calico.datastores.decode import Decoder
 from otel_calico.datastores.etcd.etcd_list_watch import EtcdListWatch
 from otel_calico.datastores.kubernetes.api_access import ApiAccess
@@ -19,8 +18,9 @@ from otel_calico.datastores.list_watch import ListWatch
 from otel_calico.datastores.watched_datastore import WatchedDatastore
 from otel_calico.datastores.watched_kinds import PolicyWatch, WatchedKinds
 from tests.datastores.cluster import endpoint, endpoint_key, policy
+from tests.datastores.watching import NODE, QUICK, connected
 from tests.kubernetes.api_server import ApiServer
-from tests.kubernetes.conftest import CLIENT, NODE, QUICK, Follow
+from tests.kubernetes.conftest import CLIENT, Follow
 from tests.kubernetes.objects import calico, changed, kubernetes_policy, pod
 from tests.node.etcd import Etcd
 from tests.node.programs import wait_until
@@ -34,13 +34,9 @@ def resources(api: ApiServer, verb: str) -> set[str]:
     return {one.resource for one in api.asked if one.verb == verb}
 
 
-def connected(datastore: Datastore) -> bool:
-    return all(kind.connected for kind in datastore.status().kinds.values())
-
-
 def test_where_nothing_is_needed_there_is_one_watch(api: ApiServer, follow: Follow) -> None:
     datastore = follow(api.url, Lookups(), policies=PolicyWatch.AUTO)
-    wait_until(lambda: connected(datastore), "all kinds are watched")
+    connected(datastore)
     datastore.need(set())
     assert resources(api, "watch") == {"pods"}
     assert resources(api, "list") == {"pods", "clusterinformations.crd.projectcalico.org"}
@@ -63,7 +59,7 @@ def test_a_needed_kind_is_watched_and_the_others_are_not(api: ApiServer, follow:
         datastore.need({NP})
     assert not datastore.status().in_sync
     wait_until(lambda: lookups.policy(ALLOW_WEB, IdScheme.NAME) is not None, "the policy")
-    wait_until(lambda: connected(datastore), "all kinds are watched")
+    connected(datastore)
     assert resources(api, "watch") == {"pods", CALICO}
     assert len(api.requests("list", CALICO)) == 1
     api.store.put(calico("NetworkPolicy", "default.late", "shop"))
@@ -73,7 +69,7 @@ def test_a_needed_kind_is_watched_and_the_others_are_not(api: ApiServer, follow:
 def test_never_asks_for_no_policies(api: ApiServer, follow: Follow) -> None:
     datastore = follow(api.url, Lookups(), policies=PolicyWatch.NEVER)
     datastore.need(set(PolicyKind))
-    wait_until(lambda: connected(datastore), "all kinds are watched")
+    connected(datastore)
     assert resources(api, "watch") == {"pods"}
     assert KUBERNETES not in resources(api, "list")
 
@@ -84,10 +80,10 @@ def test_of_policies_with_a_tier_by_kind_only_metadata_is_sent(api: ApiServer, f
     api.store.put(*large)
     lookups = Lookups()
     datastore = follow(api.url, lookups, policies=PolicyWatch.AUTO)
-    wait_until(lambda: connected(datastore), "all kinds are watched")
+    connected(datastore)
     datastore.need({KNP})
     wait_until(lambda: len(lookups.held("kubernetesnetworkpolicies")) == 50, "the policies")
-    wait_until(lambda: connected(datastore), "the watch")
+    connected(datastore)
     for one in large:
         api.store.put(changed(one, spec={"podSelector": {}}))
     api.store.put(changed(kubernetes_policy("last"), spec={"ingress": rules}))
@@ -133,10 +129,10 @@ def test_a_kind_comes_and_goes_and_the_other_watch_stays(
             datastore.need({NP})  # as scans do: a need that comes before the former watch has ended has no effect
             return lookups.policy(ALLOW_WEB, IdScheme.NAME) == allow_web
 
-        wait_until(lambda: connected(datastore), "the workloads are watched")
+        connected(datastore)
         for _ in range(2):
             wait_until(found, "the policy")
-            wait_until(lambda: connected(datastore), "the policies are watched")
+            connected(datastore)
             datastore.need(set())
             assert list(datastore.status().kinds) == [workloads]
             wait_until(lambda: not lookups.held("networkpolicies"), "no policy is kept")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from otel_calico.calico.lookups import Lookups
-from otel_calico.datastores.kubernetes.kubernetes_datastore import KubernetesDatastore
+from tests.datastores.watching import connected
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import Follow
 from tests.kubernetes.handler import USER
@@ -27,10 +27,6 @@ GRANTS = {
     for resource in rule["resources"]
     for group in rule["apiGroups"]
 }
-
-
-def connected(datastore: KubernetesDatastore) -> None:
-    wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()), "all kinds are watched")
 
 
 def without(verb: str, resource: str, group: str) -> list[Any]:

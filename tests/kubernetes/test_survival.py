@@ -13,16 +13,13 @@ from otel_calico.datastores.backoff import Backoff
 from otel_calico.datastores.kubernetes.api_client import ClientLimits
 from otel_calico.datastores.kubernetes.kubernetes_datastore import KubernetesDatastore
 from otel_calico.datastores.status import KindStatus
+from tests.datastores.watching import connected
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.conftest import Follow
 from tests.kubernetes.objects import calico, pod
 from tests.node.programs import wait_until
 
 POLICIES = "globalnetworkpolicies.crd.projectcalico.org"
-
-
-def connected(datastore: KubernetesDatastore) -> None:
-    wait_until(lambda: all(kind.connected for kind in datastore.status().kinds.values()), "all kinds are watched")
 
 
 def watched(datastore: KubernetesDatastore) -> list[KindStatus]:
