@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # What the tests start for real: iptables in network namespaces, etcd, Prometheus.
-SYSTEM_PACKAGES := iptables nftables ipset iproute2 util-linux libcap2-bin procps etcd-server prometheus prometheus-alertmanager libfaketime systemd buildah debootstrap runc chromium fonts-dejavu-core
+SYSTEM_PACKAGES := iptables nftables ipset iproute2 util-linux libcap2-bin procps etcd-server prometheus prometheus-alertmanager libfaketime systemd buildah debootstrap chromium fonts-dejavu-core
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick lint bench soak faults fuzz audit chart monitoring image setup system clean
@@ -71,11 +71,12 @@ image: ## build the container image (IMAGE=otel-calico:latest, CONTAINER=docker)
 
 setup: system $(VENV)/.developed ## install what development and tests need
 
-# The OTLP collector's wheel is linked against the library of the Python it is made for.
+# The OTLP collector's wheel is linked against the library of the Python it is made for. runc may be there with Docker.
 system: $(BIN)/python
 	@version=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	/sbin/ldconfig -p | grep -q "libpython$$version.so.1.0" || libpython=libpython$$version; \
-	scripts/install_system_packages.sh $(SYSTEM_PACKAGES) $$libpython
+	command -v runc >/dev/null || runc=runc; \
+	scripts/install_system_packages.sh $(SYSTEM_PACKAGES) $$libpython $$runc
 
 clean: ## remove everything that was made here
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz .image

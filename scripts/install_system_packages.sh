@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that are missing: install_system_packages.sh PACKAGE...
-# Their services are neither started nor enabled. Without root, says what is missing and fails.
+# Their services are neither started nor enabled, and nothing is removed for them. Without root, says what is missing and fails.
 set -eu
 
 missing=''
@@ -27,7 +27,7 @@ fi
 install() {
     # shellcheck disable=SC2086 # a list of names
     DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install \
-        --yes --no-install-recommends $missing >/dev/null
+        --yes --no-install-recommends --no-remove $missing >/dev/null
 }
 
 echo "Installing system packages:$missing"

@@ -6,7 +6,6 @@ There is no registry in the tests. Its Python is Debian's own, of the same versi
 from __future__ import annotations
 
 from hashlib import sha256
-from pathlib import Path
 
 from tests.image.machine import mirror
 from tests.image.storage import Storage
@@ -40,9 +39,3 @@ def base_image(storage: Storage) -> str:
             storage.script(_MAKE, container, RELEASE, _PACKAGES, *([source] if source else []))
             storage.call("commit", "--quiet", container, name)
     return name
-
-
-def dockerfile_base(dockerfile: Path) -> str:
-    """What the Dockerfile builds on where nobody says otherwise."""
-    (line,) = (line for line in dockerfile.read_text().splitlines() if line.startswith("ARG BASE="))
-    return line.removeprefix("ARG BASE=")

@@ -16,7 +16,8 @@ from tests.end_to_end.live_node import DATAPLANES
 from tests.felix import Era, render
 from tests.felix.example import varied_node
 from tests.felix.nftables import render_nftables
-from tests.image.build import Image
+from tests.image.base import RELEASE
+from tests.image.build import ROOT, Image
 from tests.node.iptables import load, save
 from tests.node.namespace import Namespace
 from tests.node.nftables import list_table, load_table
@@ -64,6 +65,13 @@ def version_of_nft(machine: Machine) -> tuple[int, int]:
     found = re.search(r"v(\d+)\.(\d+)", machine.run("nft", "--version"))
     assert found is not None
     return int(found[1]), int(found[2])
+
+
+def test_the_base_of_the_tests_has_the_release_and_the_python_of_the_dockerfile(machine: Machine, image: Image) -> None:
+    (named,) = re.findall(r"^ARG BASE=(.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    machine.root = str(image.root)
+    major, minor, _ = machine.run("python", "--version").removeprefix("Python ").split(".")
+    assert f"python:{major}.{minor}-slim-{RELEASE}" == named
 
 
 @pytest.mark.parametrize("dataplane", DATAPLANES)
