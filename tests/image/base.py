@@ -28,14 +28,16 @@ END
 """
 
 
+BASE = f"localhost/base:{sha256(f'{RELEASE} {_PACKAGES} {_MAKE}'.encode()).hexdigest()[:12]}"
+"""Name of the image."""
+
+
 def base_image(storage: Storage) -> str:
     """The name of the base image, which is made if it is not in the storage."""
-    recipe = sha256(f"{RELEASE} {_PACKAGES} {_MAKE}".encode()).hexdigest()[:12]
-    name = f"localhost/base:{recipe}"
-    if not storage.has(name):
+    if not storage.has(BASE):
         find_program("debootstrap")
         with storage.container("scratch") as container:
             source = mirror()
             storage.script(_MAKE, container, RELEASE, _PACKAGES, *([source] if source else []))
-            storage.call("commit", "--quiet", container, name)
-    return name
+            storage.call("commit", "--quiet", container, BASE)
+    return BASE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,13 +10,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tests.image.base import base_image
+from tests.image.base import BASE, base_image
 from tests.image.machine import mounts
 from tests.image.storage import Storage
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".image"
-_COUNT = 'du --summarize --bytes --one-file-system "$1"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +30,35 @@ class Image:
 def built_image() -> Image:
     """The image of the code as it is now; built only where it was not yet."""
     CACHE.mkdir(exist_ok=True)
+    name = f"localhost/otel-calico:{_state()}"
+    files, notes = CACHE / "files", CACHE / "notes.json"
+    noted = json.loads(notes.read_text()) if notes.exists() else {}
+    if noted.get("name") != name:
+        notes.unlink(missing_ok=True)
+        noted = {"name": name, **_build(name, files)}
+        notes.write_text(json.dumps(noted))
+    return Image(files, noted["configuration"], noted["added"])
+
+
+def _build(name: str, files: Path) -> dict[str, Any]:
+    """Build the image and lay out its files; returns what else to know of it."""
     storage = Storage(CACHE / "storage")
     base = base_image(storage)
-    name = f"localhost/otel-calico:{_state(base)}"
-    if not storage.has(name):
-        storage.forget_former(base)
-        build = ["--layers", "--format", "docker", "--network", "host", "--build-arg", f"BASE={base}", "--tag", name]
-        volumes = [argument for mount in mounts(CACHE) for argument in ("--volume", mount)]
-        storage.call("build", *build, *volumes, str(ROOT))
-    root = CACHE / "root"
+    storage.forget_former(base)
+    how = ["--layers", "--format", "docker", "--network", "host", "--build-arg", f"BASE={base}", "--tag", name]
+    volumes = [argument for mount in mounts(CACHE) for argument in ("--volume", mount)]
+    storage.call("build", *how, *volumes, str(ROOT))
+    shutil.rmtree(files, ignore_errors=True)
+    files.mkdir()
     with storage.container(name) as container, storage.container(base) as bare:
+        storage.script('cp --archive "$1/." "$2"', container, str(files))
         added = _size(storage, container) - _size(storage, bare)
-        _lay_out(storage, container, root, name)
-    return Image(root / "files", storage.configuration(name), added)
+    return {"added": added, "configuration": storage.configuration(name)}
 
 
-def _state(base: str) -> str:
+def _state() -> str:
     """Told by the content of everything the image is built of."""
-    digest = sha256(base.encode())
+    digest = sha256(BASE.encode())
     for path in sorted(_built_of()):
         digest.update(f"{path.relative_to(ROOT)}\0{path.stat().st_mode}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
@@ -64,16 +75,4 @@ def _built_of() -> Iterator[Path]:
 
 
 def _size(storage: Storage, container: str) -> int:
-    return int(storage.script(_COUNT, container).split()[0])
-
-
-def _lay_out(storage: Storage, container: str, root: Path, name: str) -> None:
-    """Copy the files, unless those of this image are there already."""
-    mark = root / "image"
-    if mark.exists() and mark.read_text() == name:
-        return
-    if root.exists():
-        shutil.rmtree(root)
-    (root / "files").mkdir(parents=True)
-    storage.script('cp --archive "$1/." "$2"', container, str(root / "files"))
-    mark.write_text(name)
+    return int(storage.script('du --summarize --bytes --one-file-system "$1"', container).split()[0])
