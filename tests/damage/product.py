@@ -43,7 +43,8 @@ from tests.damage.histories import Look, Node
 from tests.sources.memory import MemorySource
 
 NAMED = FAILURE_KINDS.keys() - {"internal_error"}
-_Key = tuple[Metric, LabelKey]
+_Key = tuple[Metric, LabelKey, int]
+"""A metric, its labels, and since when a kernel's value is followed."""
 _EVERY = 5
 """One policy of so many is explained."""
 
@@ -141,12 +142,17 @@ class Product:
 
 
 def _values(snapshot: Snapshot) -> Iterator[tuple[_Key, int]]:
+    """Every counter. A kernel's value with what resets took of it, as a stream that begins with a rule's chain."""
     for readings in snapshot.readings:
-        if not readings.series.metric.gauge:
-            since_start = SINCE_START in readings.series.metric.help
-            lost = readings.lost if readings.lost and not since_start else [0] * len(readings.values)
-            for labels, value, taken in zip(readings.series.labels, readings.values, lost, strict=True):
-                yield (readings.series.metric, label_key(labels)), value + taken
+        metric = readings.series.metric
+        if SINCE_START in metric.help:
+            for labels, value in zip(readings.series.labels, readings.values, strict=True):
+                yield (metric, label_key(labels), 0), value
+        elif not metric.gauge:
+            lost = readings.lost or [0] * len(readings.values)
+            columns = zip(readings.series.labels, readings.series.since, readings.values, lost, strict=True)
+            for labels, since, value, taken in columns:
+                yield (metric, label_key(labels), since), value + taken
 
 
 def _counted(scan: Scan) -> Mapping[_Key, int]:
@@ -157,7 +163,7 @@ def _counted(scan: Scan) -> Mapping[_Key, int]:
             chain = one.ruleset.chains.get(policy.chain)
             for verdict, rule in policy.verdicts.deciding if chain else ():
                 labels = {**policy.attributes, "calico.verdict": verdict.value}
-                found[POLICY_PACKETS, label_key(labels)] += chain.packets([rule])[0] if chain else 0
+                found[POLICY_PACKETS, label_key(labels), 0] += chain.packets([rule])[0] if chain else 0
     return found
 
 
