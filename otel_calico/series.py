@@ -29,7 +29,7 @@ class SeriesSet:
     """Label sets of one metric that live and die together (those of one chain). Compared by identity.
 
     `since` is, per series, the Unix time in nanoseconds from which its value counts as an OTLP stream: the first
-    scan, or for a series that appeared later the scan before it appeared.
+    scan, or for a series that appeared later the moment after the scan before it appeared.
     """
 
     metric: Metric

@@ -16,7 +16,7 @@ from otel_calico.ruleset.ruleset import Chain, Ruleset
 class Interval:
     """A ruleset now, and as it was in the scan before.
 
-    `since` is the Unix time in nanoseconds of the scan before; of this one, where it is the `first`.
+    `since` is the Unix time in nanoseconds right after the scan before; of this one, where it is the `first`.
     """
 
     now: PlannedRuleset

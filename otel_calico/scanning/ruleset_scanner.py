@@ -70,8 +70,10 @@ class RulesetScanner:
     def attribute(self, ruleset: Ruleset, taken: int) -> Interval:
         """Plan a ruleset, and compare it with the scan before. `taken` is when it was read, in Unix nanoseconds."""
         planned = PlannedRuleset(self.ip_version, ruleset, self._planner.plan(ruleset))
-        first = self._looked_at is None
-        return Interval(planned, self.ruleset, since=taken if self._looked_at is None else self._looked_at, first=first)
+        if self._looked_at is None:
+            return Interval(planned, self.ruleset, since=taken, first=True)
+        # What appears in the second scan is no stream of the first one: it begins after that.
+        return Interval(planned, self.ruleset, since=self._looked_at + 1, first=False)
 
     def account(self, interval: Interval, failed: FailedParts) -> Sequence[Readings]:
         """Readings of all chains that have series; chains that are gone are forgotten.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 
+from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.model import IPVersion, WorkloadEndpoint
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_PACKETS
 from otel_calico.ruleset.ruleset import Chain, Layout
-from otel_calico.series import SeriesSet, Snapshot
+from otel_calico.scanning.node_scanner import ScanSettings
+from otel_calico.series import LabelKey, SeriesSet, Snapshot, label_key
 from tests.attribution.node import WEB, ScannedNode
 from tests.felix import Era, render
 from tests.felix.example import INTERFACE, example_node
@@ -40,6 +42,22 @@ def test_a_change_elsewhere_leaves_the_other_endpoints_readings_alone() -> None:
 
     assert {pod: after[pod] for pod in before} == before
     assert set(after) - set(before) == {"web-2"}
+
+
+def test_a_chain_that_takes_over_the_labels_of_one_of_the_first_scan_begins_a_stream_of_its_own() -> None:
+    """Another release of Felix names chains in another way; its counters begin at zero."""
+    node = ScannedNode(WEB, settings=ScanSettings(SeriesChoice(("rule",))))
+    first, second = (_starts(node.scan(render(example_node(era)).dump())) for era in (Era.D, Era.E))
+    assert first.keys() == second.keys() != set()
+    assert all(first[series] < second[series] for series in first)
+
+
+def _starts(snapshot: Snapshot) -> dict[tuple[str, LabelKey], int]:
+    return {
+        (readings.series.metric.name, label_key(labels)): since
+        for readings in snapshot.readings
+        for labels, since in zip(readings.series.labels, readings.series.since, strict=True)
+    }
 
 
 def _by_pod(snapshot: Snapshot) -> dict[str, list[int]]:
