@@ -70,6 +70,21 @@ def _cluster() -> Iterator[Part]:
             "{{calico_policy_name}}",
         ),
     )
+    yield lines(
+        "Dropped, of no workload",
+        "By node and reason. unknown_interface: Felix has no chains for a pod (yet), or the interface is nobody's.",
+        Query(
+            promql.by_node(promql.busiest(promql.of_node(promql.CLUSTER), f"{promql.NODE}, reason")),
+            "{{place}} {{reason}}",
+        ),
+    )
+    without_chains = f"max by ({promql.NODE}) (otel_calico_workloads_without_chains{{{promql.CLUSTER}}})"
+    yield lines(
+        "Workloads without chains",
+        "By node: Felix has not programmed them (yet), so that all their packets are dropped.",
+        Query(promql.by_node(f"topk(20, {without_chains})"), "{{place}}"),
+        unit="short",
+    )
     yield rows(
         "Top movers: workloads",
         f"Whose drops grew most against the time before of the same length. {_WAY}",

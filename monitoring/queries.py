@@ -48,6 +48,11 @@ def of_policy(matchers: str) -> str:
     return f"calico_policy_packets_total{{{matchers}}}"
 
 
+def of_node(matchers: str) -> str:
+    """Selector of packets that a node dropped and that are of no known endpoint; the same name both ways."""
+    return f"calico_node_dropped_packets_total{{{matchers}}}"
+
+
 def over(function: str, selector: str | EitherWay, window: str) -> str:
     """A function of a counter over a window, which may have an offset.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from otel_calico.calico.model import Direction
 from otel_calico.explain.node_view import NodeView
 from otel_calico.explain.path import EndpointPath, InterfaceTotals
-from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP, POLICY_PACKETS
+from otel_calico.metrics import NO_POLICY_DROP, NODE_DROPPED, POLICY_ACCEPT_DROP, POLICY_PACKETS
 from otel_calico.node_page.movement import Moved, Movement
 from otel_calico.series import Labels
 
@@ -38,6 +38,17 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeDropped:
+    """Packets that were dropped for one reason and are told of the node alone, all chains and IP versions together."""
+
+    reason: str
+    direction: str
+    moved: int
+    total: int
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyActivity:
     """What one policy decided on the whole node, by verdict: packets since the start, and those that moved."""
 
@@ -58,12 +69,14 @@ class PolicyActivity:
 class Overview:
     """The tables of the first page. `seconds` is the time over which packets moved; 0 right after the start.
 
-    `denies` says that some policy has denied packets, of whichever endpoint.
+    `denies` says that some policy has denied packets, of whichever endpoint. `node_drops` are empty while something is
+    sought.
     """
 
     seconds: float
     drops: Sequence[Drop]
     more_drops: int
+    node_drops: Sequence[NodeDropped]
     denies: bool
     policies: Sequence[PolicyActivity]
     more_policies: int
@@ -85,6 +98,7 @@ def overview(movement: Movement, view: NodeView, sought: str = "") -> Overview:
         movement.seconds,
         drops[:rows],
         len(drops[rows:]),
+        [] if sought else _node_drops(movement),
         any(one.totals.get("deny") for one in activities),
         policies[:rows],
         len(policies[rows:]),
@@ -134,6 +148,20 @@ def _interface_drop(path: EndpointPath, totals: InterfaceTotals, seconds: float)
         share=0.0,
         reason=f"dropped {totals.only}" if totals.only else "dropped by policy",
     )
+
+
+def _node_drops(movement: Movement) -> list[NodeDropped]:
+    """Those that dropped anything ever, the busiest now first."""
+    found: dict[tuple[str, str], list[Moved]] = {}
+    for one in movement.of(NODE_DROPPED[0]):
+        found.setdefault((one.labels["reason"], one.labels.get("calico.direction", "")), []).append(one)
+    sums = [(*key, sum(one.gained for one in each), sum(one.total for one in each)) for key, each in found.items()]
+    drops = [
+        NodeDropped(reason, direction, moved, total, _rate(moved, movement.seconds))
+        for reason, direction, moved, total in sums
+        if total
+    ]
+    return sorted(drops, key=lambda drop: (-drop.moved, -drop.total))
 
 
 def _policies(movement: Movement) -> list[PolicyActivity]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 
 from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
-from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP, POLICY_PACKETS
+from otel_calico.metrics import NO_POLICY_DROP, NODE_DROPPED, POLICY_ACCEPT_DROP, POLICY_PACKETS
 from otel_calico.node_page.pages import NodePages
 from otel_calico.series import Readings, ScanFailure, Snapshot
 from otel_calico.web.message import Request, Response, Route
@@ -57,6 +58,23 @@ def test_what_moved_comes_first_with_its_reason_rate_and_total() -> None:
         "shop/ web- 0 from the workload, IPv6: no policy of tier security accepted it 1.0 /s 13 "
         "shop/ web- 0 to the workload: denied by security. block 0.2 /s 3 "
         "shop/ web- 0 to the workload: no policy of tier default accepted it 0 1,500 "
+    )
+
+
+def test_what_the_node_dropped_of_no_endpoint_is_shown_by_reason_with_workloads_without_chains() -> None:
+    usual = {"reason": "unknown_interface", "calico.direction": "egress"}
+    sets = series(NODE_DROPPED[0], usual, {**usual, "network.type": "ipv6"}, {"reason": "cidr_block"})
+    watched = Watched(*drops((0, 0), 0), Readings(sets, (5, 1, 0)))
+    watched.look()
+    latest = snapshot(*drops((0, 0), 0), Readings(sets, (24, 2, 0)), taken=1_700_000_010.0)
+    without = replace(latest.report, workloads_without_chains=("shop/new",))
+    watched.node.shown = replace(latest, report=without)
+    text = said(watched.look())
+    assert text[text.index("Dropped") : text.index("Policies at work")] == (
+        "Dropped in the last 10 s No packet of a workload was dropped. Of the whole node Now Total "
+        "unknown_interface from interfaces of workloads 2.0 /s 26 "
+        "Workloads of this node Felix has written no chains for these yet: all their packets are dropped. "
+        "shop/ new None. "
     )
 
 
