@@ -54,7 +54,8 @@ class Ruleset:
         chains = sorted(self.chains.values(), key=lambda chain: chain.name)
         lines = [f"*{self.table}", *(f":{name} ACCEPT [0:0]" for name in _BUILT_IN[self.table])]
         lines += [f":{chain.name} - [0:0]" for chain in chains]
-        for chain in (*self.hooks, *chains):
+        hooks = sorted(self.hooks, key=lambda chain: _BUILT_IN[self.table].index(chain.name))
+        for chain in (*hooks, *chains):
             for rule, rule_hash in zip(chain.rules, chain.hashes, strict=True):
                 packets, size = values.get(rule_hash, (0, 0))
                 lines.append(f"[{packets}:{size}] -A {chain.name} {rule.printed(rule_hash)}")
