@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import html
 import re
 import zlib
 
@@ -23,6 +24,7 @@ _MARKS = (
 )
 _LOOKED_AT = 400  # bytes that tell how a text is encoded
 _LINE_END = re.compile(r"\r+\n|\r(?!\n)")
+_CURLED_QUOTE = re.compile("[\u201c\u201d\u201e\u201f\u2033]")
 _NO_BREAK_SPACE, _BYTE_ORDER_MARK = "\xa0", "\ufeff"
 
 
@@ -86,7 +88,9 @@ def _encoding(data: bytes) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text with the line ends and spaces of a terminal: editors and mail programs put others."""
+    """The text with the line ends, spaces and quotes of a terminal: editors, mail programs and web pages put others."""
     if "\r" in text:
         text = _LINE_END.sub("\n", text)
+    if '"' not in text:
+        text = html.unescape(text) if "&quot;" in text else _CURLED_QUOTE.sub('"', text)
     return text.replace(_NO_BREAK_SPACE, " ").replace(_BYTE_ORDER_MARK, "")

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from otel_calico.calico.model import IPVersion
+from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.nft_json import IPV4, calico_lists, value_at
+from otel_calico.saved.folded_lines import unfolded
 from otel_calico.saved.prefixes import TABLES
 
 _FIRST_LINE = re.compile(rf"^\*({'|'.join(TABLES)})[ \t]*\n", re.MULTILINE)
@@ -71,7 +73,7 @@ def _iptables(text: str) -> Iterator[SavedTable]:
         whole = last is not None and last[1] is not None
         end = last.start() if last else len(text)
         if first[1] == "filter":
-            rules = text[first.end() : end]
+            rules = unfolded(text[first.end() : end])
             above = text[before : first.start()]
             table = f"*filter\n{_declarations(rules)}{rules}{'COMMIT' if whole else ''}\n"
             yield SavedTable(_version(above, rules), table, lines.number(first.start()), whole, _backend(above))
@@ -113,10 +115,15 @@ def _nftables(text: str) -> Iterator[SavedTable]:
 
 
 def _values(text: str) -> Iterator[tuple[int, object]]:
-    position = 0
+    position, told = 0, 0
     while (found := _JSON.search(text, position)) is not None:
-        value, position = value_at(text, found.start())
-        yield found.start(), value
+        told = max(told, found.start())
+        try:
+            value, position = value_at(text, found.start())
+        except DumpError:  # nft's one long line may have been broken anywhere, within a name too
+            text = text[found.start() :].replace("\n", "")
+            value, position = value_at(text, 0)
+        yield told, value
 
 
 class _Lines:

@@ -7,8 +7,15 @@ import pytest
 from tests.field.answers import TRANSCRIPTS, answer, kept_answer
 from tests.field.cases import CASES, Case
 
+_SLOW = {"stale-tier-comment", "empty-group-chain"}
+"""Whole nodes: the others are a handful of rules."""
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=[pytest.mark.slow] if case.name in _SLOW else []) for case in CASES],
+    ids=lambda case: case.name,
+)
 def test_what_was_once_read_wrong_is_told_right(case: Case) -> None:
     assert answer(case) == kept_answer(case)
 

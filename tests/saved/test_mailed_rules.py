@@ -5,7 +5,10 @@ from __future__ import annotations
 import codecs
 import contextlib
 import gzip
+import html
 import json
+import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +84,8 @@ WAYS: dict[str, Wrap] = {
     "a long mail": lambda text: ("Hi!\n" + text + "something else\n" * 500).encode(),
     "brackets around": lambda text: f"[root@node1 ~]# cat x {{a, b}}\n{text}[root@node1 ~]# \n".encode(),
     "an answer below": lambda text: each_line("> ")(text) + b"\nThank you. The pod is called shop/web.\n",
+    "from a web page": lambda text: html.escape(text).encode(),
+    "curled quotes": lambda text: re.sub(r'"([^"\n]*)"', "\u201c\\1\u201d", text).encode(),
     "other tables": lambda text: (NAT + text + NAT.replace("nat", "mangle")).encode(),
     "bytes that are no text": lambda text: b"\xff\xfe\xfa\n" + text.encode(),
 }
@@ -98,6 +103,32 @@ def test_a_list_of_nft_says_the_same_however_it_was_mailed(way: str, text: str, 
     found = read(tmp_path / "mailed", WAYS[way](text))
     assert isinstance(found[IPVersion.V4], dict)
     assert found == {IPVersion.V4: outcome(PRETTY)}
+
+
+@pytest.mark.parametrize("columns", [72, 76, 80, 100])
+def test_lines_that_a_mail_program_broke_are_joined_again(columns: int, tmp_path: Path) -> None:
+    folded = "".join(
+        f"{textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)}\n"
+        for line in BOTH.splitlines()
+    )
+    assert folded.count("\n") > BOTH.count("\n")
+    wanted = {IPVersion.V4: outcome(V4), IPVersion.V6: outcome(V6)}
+    assert read(tmp_path / "mailed", folded.encode()) == wanted
+    assert read(tmp_path / "mailed", each_line("> ")(folded)) == wanted
+
+
+def test_one_long_line_of_nft_that_was_broken_anywhere_is_joined_again(tmp_path: Path) -> None:
+    whole = json.dumps(json.loads(PRETTY))
+    for columns in (76, 998):
+        folded = "".join(f"{whole[at : at + columns]}\n" for at in range(0, len(whole), columns))
+        assert read(tmp_path / "mailed", f"Hi,\n\n{folded}\nBye\n".encode()) == {IPVersion.V4: outcome(PRETTY)}
+
+
+def test_a_line_that_is_no_rule_stays_one_that_is_told(tmp_path: Path) -> None:
+    spoilt = V4.replace("COMMIT\n", "--More--\nCOMMIT\n")
+    (found,) = read(tmp_path / "mailed", spoilt.encode()).values()
+    assert isinstance(found, dict)
+    assert found["malformed"] == 1
 
 
 def test_rules_without_any_declaration_of_a_chain_are_calicos_all_the_same(tmp_path: Path) -> None:
@@ -129,7 +160,7 @@ def test_the_ip_version_is_told_by_the_header_the_addresses_or_the_command(
     assert list(read(tmp_path / "mailed", (before + rules).encode())) == [version]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=40), st.text(alphabet='*filter#>\n \t:[]{}0123456789COMMIT"nftables', max_size=80))
 def test_whatever_stands_around_it_is_no_matter_or_refused(before: str, between: str) -> None:
 

@@ -41,6 +41,7 @@ def test_a_file_from_which_a_policys_chain_was_cut_keeps_its_accepts(tmp_path: P
     assert cut_file(tmp_path) == TRANSCRIPT.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("report",), ("report", "--drops"), ("explain", "calia1")])
 def test_an_ip_version_that_cannot_be_read_on_the_node_is_told_first(command: tuple[str, ...], tmp_path: Path) -> None:
     run = subprocess.run(
@@ -50,9 +51,7 @@ def test_an_ip_version_that_cannot_be_read_on_the_node_is_told_first(command: tu
             "NODENAME": "n",
             "FELIX_IPTABLESBACKEND": "nft",
             "FELIX_NFTABLESMODE": "Disabled",
-            "KUBECONFIG": str(tmp_path / "none"),
-            "DATASTORE_TYPE": "etcdv3",
-            "ETCD_ENDPOINTS": "http://127.0.0.1:1",
+            "HOME": str(tmp_path),
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
