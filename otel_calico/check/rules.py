@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 
-from otel_calico.calico.chains import host_endpoint_chain
+from otel_calico.calico.chains import WORKLOAD_PREFIXES, host_endpoint_chain
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.tables_in_force import TablesInForce
 from otel_calico.check.finding import Finding, Level
@@ -96,7 +96,11 @@ def check_names(scan: Scan, lookups: Lookups, node_name: str) -> Iterator[Findin
     """Whether every interface has its owner and every policy chain its name."""
     hosts, report = _host_interfaces(scan), scan.snapshot.report
     unknown, unnamed = report.interfaces_without_workload, report.chains_without_name
-    yield _check_workloads([name for name in unknown if name not in hosts], lookups, node_name)
+    workloads = tuple(filter(None, map(lookups.endpoint, lookups.interfaces())))
+    if hint := prefix_hint(_workload_interfaces(scan), workloads):
+        yield Finding(Level.FAIL, "workloads", f"none of the {len(workloads)} endpoints has chains here", hint)
+    else:
+        yield _check_workloads([name for name in unknown if name not in hosts], len(workloads), node_name)
     yield from _check_host_endpoints(hosts, hosts & set(unknown), lookups)
     if report.workloads_without_chains:
         remedy = "a pod that is starting has none for a moment; if it stays, see the log of calico-node on this node"
@@ -114,14 +118,10 @@ def check_names(scan: Scan, lookups: Lookups, node_name: str) -> Iterator[Findin
         yield Finding(Level.WARN, "tiers", f"comments of other tiers: {some(wrong)}", remedy)
 
 
-def _check_workloads(unknown: Collection[str], lookups: Lookups, node_name: str) -> Finding:
-    interfaces = tuple(lookups.interfaces())
-    known = len(interfaces)
+def _check_workloads(unknown: Collection[str], known: int, node_name: str) -> Finding:
     if unknown and not known:
         remedy = "is the node name the one in spec.node of the endpoints? Set NODENAME"
         return Finding(Level.FAIL, "workloads", f"the datastore has none on node {node_name!r}", remedy)
-    if hint := prefix_hint(unknown, filter(None, map(lookups.endpoint, interfaces))):
-        return Finding(Level.FAIL, "workloads", f"no workload behind {some(unknown)}", hint)
     if unknown:
         remedy = "pods that come or go now; if it stays, their WorkloadEndpoints are missing"
         return Finding(Level.WARN, "workloads", f"no workload behind {some(unknown)}", remedy)
@@ -139,6 +139,13 @@ def _check_host_endpoints(interfaces: Iterable[str], unknown: Collection[str], l
         yield Finding(Level.WARN, "host endpoints", f"no name for the one of {some(unknown)}", remedy)
     elif names:
         yield Finding(Level.OK, "host endpoints", some(names))
+
+
+def _workload_interfaces(scan: Scan) -> Set[str]:
+    """The interfaces of workloads that have chains."""
+    chains = (chain for one in scan.rulesets for chain in one.ruleset.chains)
+    prefixes = tuple(WORKLOAD_PREFIXES.values())
+    return {chain.removeprefix(prefix) for chain in chains for prefix in prefixes if chain.startswith(prefix)}
 
 
 def _host_interfaces(scan: Scan) -> Set[str]:
