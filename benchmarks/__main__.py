@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks import (
     cache,
     churn,
+    ebpf,
     families,
     first,
     generations,
@@ -43,6 +44,7 @@ BENCHMARKS: dict[str, Callable[[Scale], list[Row]]] = {
     "scrapers": scrapers.measure,
     "cache": cache.measure,
     "watches": watches.measure,
+    "ebpf": ebpf.measure,
 }
 
 

@@ -76,6 +76,8 @@ class Scale:
     watched_policies: int = 20_000
     policy_changes: int = 3_600
     scans_beside_a_writer: int = 1_000
+    ebpf_pods: int = 110
+    ebpf_policies: int = 500
 
     @property
     def largest(self) -> Shape:

@@ -27,6 +27,8 @@ TINY = Scale(
     watched_policies=20,
     policy_changes=60,
     scans_beside_a_writer=30,
+    ebpf_pods=3,
+    ebpf_policies=10,
 )
 ROWS = {
     "scrape": 8,
@@ -42,6 +44,7 @@ ROWS = {
     "scrapers": 2,
     "cache": 2,
     "watches": 9,
+    "ebpf": 3,
 }
 
 

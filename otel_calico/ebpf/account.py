@@ -25,7 +25,7 @@ from otel_calico.metrics import (
     WORKLOAD_ACCEPTED,
     WORKLOAD_DROPPED,
 )
-from otel_calico.series import Readings
+from otel_calico.series import Labels, Readings
 
 _EXACT = (NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP)
 
@@ -40,7 +40,8 @@ class EbpfAccount:
         self._interface_gains = InterfaceCounterGains()
         self._other_drops: set[InterfaceDrop] = set()
         self._looked_at: int | None = None
-        self._policy_keys: Mapping[PolicyVerdict, PolicyKey] = {}
+        self._keyed: Mapping[PolicyVerdict, Labels] = {}
+        self._policy_keys: Sequence[PolicyKey] = ()  # of each series of policies
         self._last_hits = LastHits()
         self._policies = SinceStart[PolicyVerdict](POLICY_PACKETS)
         self._rules = SinceStart[RuleKey](RULE[0])
@@ -68,22 +69,21 @@ class EbpfAccount:
             self._rule_gains.pass_over(state.rules)
         rule_gains = self._rule_gains.look(state.rules, counted)
         self.plan = self._planner.plan(state, counted, self._other_drops)
-        booked = bookings(self.plan, former, rule_gains, interface_gains)
+        booked = bookings(self.plan, former, rule_gains, interface_gains, rules="rule" in self._families)
         return list(self._readings(booked, since, taken))
 
     def _follow_other_drops(self, state: EbpfState, happened: set[InterfaceDrop]) -> None:
         """Keep which drops for other reasons than policy ever happened, of the interfaces there are."""
         interfaces = set(state.names.values())
-        self._other_drops = {
-            drop for drop in self._other_drops | happened if drop.reason != POLICY and drop.interface in interfaces
-        }
+        others = {drop for drop in happened if drop.reason != POLICY}
+        self._other_drops = {drop for drop in self._other_drops | others if drop.interface in interfaces}
 
     def _readings(self, booked: Bookings, since: int, taken: int) -> Sequence[Readings]:
         plan = self.plan
         readings: list[Readings] = []
         if "accountant" in self._families:
             readings += (
-                account.read(plan.exact_labels.get(metric, {}), booked.exact, since)
+                account.read(plan.exact_labels.get(metric, {}), booked.exact.get(metric, {}), since)
                 for metric, account in self._exact.items()
             )
         if "policy" in self._families:
@@ -98,7 +98,8 @@ class EbpfAccount:
         return [one for one in readings if one.series.labels]
 
     def _read_last_hits(self, booked: Bookings, taken: int) -> Readings:
-        if self._policy_keys.keys() != self.plan.policies.keys():
-            self._policy_keys = {decides: policy_key(labels) for decides, labels in self.plan.policies.items()}
-        hit = {self._policy_keys[decides] for decides in booked.policies if decides in self._policy_keys}
-        return self._last_hits.read(dict.fromkeys(self._policy_keys.values()), hit, taken)
+        if self._keyed is not self.plan.policies:
+            self._keyed = self.plan.policies
+            self._policy_keys = [policy_key(labels) for labels in self._keyed.values()]
+        hit = {self._policy_keys[place] for place in booked.policies}
+        return self._last_hits.read(dict.fromkeys(self._policy_keys), hit, taken)

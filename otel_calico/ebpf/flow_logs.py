@@ -10,10 +10,7 @@ from otel_calico.ebpf.program import Program
 
 
 def writes_flow_logs(programs: Iterable[Program]) -> bool | None:
-    """True if some rule has another id than the computed one; None where there is no rule to tell.
-
-    By chance one in six rules has the plain hash with flow logs on as well.
-    """
+    """True if some rule has another id than the computed one; None where there is no rule to tell."""
     told = [is_plain for program in programs for is_plain in _plain_ids(program)]
     return not all(told) if told else None
 

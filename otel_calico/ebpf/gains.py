@@ -6,7 +6,7 @@ gone. One that fell was deleted and made anew. What counted before the first loo
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import add, lt, sub
 
 from otel_calico.ebpf.map_entries import InterfaceCounters, InterfaceHook, RuleCounters
@@ -20,28 +20,30 @@ class RuleGains:
     """Rule counters, look after look."""
 
     def __init__(self) -> None:
-        self._booked: dict[int, int] | None = None
+        self._booked: RuleCounters | None = None
 
-    def look(self, rules: RuleCounters, known: Container[int]) -> Mapping[int, int]:
+    def look(self, rules: RuleCounters, known: Mapping[int, object]) -> Mapping[int, int]:
         """What each of the known ids gained since it was last told. The others are told of once they are known."""
-        if self._booked is None:
-            self._booked = dict(rules)
+        former = self._booked
+        if former is None:
+            self._booked = rules
             return {}
-        booked = self._booked
-        for gone in booked.keys() - rules.keys():
-            del booked[gone]
-        gains: dict[int, int] = {}
-        for match_id, packets in rules.items() - booked.items():
-            if match_id in known:
-                before = booked.get(match_id, 0)
-                if gained := packets - before if packets >= before else packets:
-                    gains[match_id] = gained
-                booked[match_id] = packets
-        return gains
+        if rules == former:
+            return {}
+        before = former.get
+        moved = {match_id: packets for match_id, packets in rules.items() if before(match_id) != packets}
+        told = moved if moved.keys() <= known.keys() else {one: moved[one] for one in moved.keys() & known.keys()}
+        if told is moved:
+            self._booked = rules
+        else:
+            kept = {one: packets for one, packets in former.items() if one in rules}
+            self._booked = kept | told
+        gains = {one: packets - (before(one) or 0) for one, packets in told.items()}
+        return {one: gained if gained > 0 else told[one] for one, gained in gains.items()}
 
     def pass_over(self, rules: RuleCounters) -> None:
         """Take what is counted now as history."""
-        self._booked = dict(rules)
+        self._booked = rules
 
 
 class InterfaceCounterGains:

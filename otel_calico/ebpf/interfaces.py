@@ -15,8 +15,8 @@ from otel_calico.ebpf.map_entries import Hook
 from otel_calico.ebpf.state import EbpfState
 from otel_calico.series import Labels
 
-WORKLOAD_HOOKS = {Direction.EGRESS: Hook.TC_INGRESS, Direction.INGRESS: Hook.TC_EGRESS}
-"""What a workload sends comes in at the node's side of its interface."""
+WORKLOAD_HOOKS = {Direction.EGRESS: int(Hook.TC_INGRESS), Direction.INGRESS: int(Hook.TC_EGRESS)}
+"""What a workload sends comes in at the node's side of its interface. Plain numbers, which are quick to look up."""
 
 _HOST_DIRECTIONS = {
     Hook.TC_INGRESS: Direction.INGRESS,

@@ -47,11 +47,24 @@ class ExactKey:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Where each series stands among those of its metric: keys are looked up once per plan, not at every scan."""
+
+    policies: Mapping[PolicyVerdict, int] = field(default_factory=dict)
+    rules: Mapping[RuleKey, int] = field(default_factory=dict)
+    node_drops: Mapping[NodeDrop, int] = field(default_factory=dict)
+    accepted: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    dropped: Mapping[InterfaceDrop, int] = field(default_factory=dict)
+    exact: Mapping[ExactKey, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class EbpfPlan:
     """Series by what feeds them. The same object serves until something it was made from changes.
 
     `others` are interfaces that count for `node_drops`: neither a workload's nor a host endpoint's. `exact` has all the
-    numbers that prove a series of a workload, `exact_labels` their labels by metric.
+    numbers that prove a series of a workload, `exact_labels` their labels by metric. `policy_places`, `rule_places` and
+    `drop_places` say where what a match id counts is booked.
     """
 
     counted: Mapping[int, Counted] = field(default_factory=dict)
@@ -64,3 +77,7 @@ class EbpfPlan:
     exact: Mapping[ExactKey, Sequence[Proof]] = field(default_factory=dict)
     exact_labels: Mapping[Metric, Mapping[ExactKey, Labels]] = field(default_factory=dict)
     interfaces_without_workload: tuple[str, ...] = ()
+    places: Places = field(default_factory=Places)
+    policy_places: Mapping[int, int] = field(default_factory=dict)
+    rule_places: Mapping[int, int] = field(default_factory=dict)
+    drop_places: Mapping[int, int] = field(default_factory=dict)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from typing import TypeVar
 
 from otel_calico.attribution.accountant import workload_labels
 from otel_calico.attribution.endpoint_chain import DEFAULT_TIER
@@ -19,11 +20,13 @@ from otel_calico.ebpf.counted import (
 )
 from otel_calico.ebpf.drop_reasons import POLICY
 from otel_calico.ebpf.interfaces import Interfaces, interfaces_of
-from otel_calico.ebpf.plan import EbpfPlan, ExactKey, InterfaceDrop, NodeDrop
+from otel_calico.ebpf.plan import EbpfPlan, ExactKey, InterfaceDrop, NodeDrop, Places
 from otel_calico.ebpf.proofs import Proof, ProvenWay, proven_ways
 from otel_calico.ebpf.state import DebugFiles, EbpfState
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP
 from otel_calico.series import Labels
+
+_K = TypeVar("_K", bound=Hashable)
 
 
 class EbpfPlanner:
@@ -53,7 +56,7 @@ class EbpfPlanner:
     def plan(self, state: EbpfState, counted: Mapping[int, Counted], other_drops: Set[InterfaceDrop]) -> EbpfPlan:
         """The plan of this look. `other_drops` are those for other reasons than policy that ever happened."""
         never_counted = frozenset(counted.keys() - state.rules.keys()) if state.is_full else frozenset()
-        places = frozenset(place for counters in state.interfaces.values() for place in counters)
+        places = [frozenset(counters) for counters in state.interfaces.values()]
         programs, version = state.programs, self._lookups.version
         made_from = (id(counted), never_counted, places, state.names, version, programs, frozenset(other_drops))
         if made_from != self._made_from:
@@ -68,24 +71,47 @@ class EbpfPlanner:
         rules = [one for one in counted.values() if isinstance(one, CountedRule)]
         unsure = {one.decides for match_id in never_counted if isinstance(one := counted[match_id], CountedRule)}
         exact = dict(self._exact(interfaces, proven_ways(state.programs), unsure))
+        policies = {rule.decides: _verdict_labels(rule.decides) for rule in rules if rule.decides not in unsure}
+        of_rules = {
+            (rule.decides, rule.index): {**_verdict_labels(rule.decides), "calico.rule.index": str(rule.index)}
+            for match_id, rule in counted.items()
+            if isinstance(rule, CountedRule) and match_id not in never_counted
+        }
+        exact_labels = {
+            metric: {key: labels for key, (labels, _) in exact.items() if key.metric is metric}
+            for metric in (NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP)
+        }
+        node_drops = dict(_node_drops(counted, never_counted, interfaces, other_drops))
+        dropped = dict(_interface_drops(interfaces, other_drops))
+        places = Places(
+            policies=_numbered(policies),
+            rules=_numbered(of_rules),
+            node_drops=_numbered(node_drops),
+            accepted=_numbered(interfaces.labels),
+            dropped=_numbered(dropped),
+            exact={key: place for of_metric in exact_labels.values() for key, place in _numbered(of_metric).items()},
+        )
         return EbpfPlan(
             counted=counted,
-            policies={rule.decides: _verdict_labels(rule.decides) for rule in rules if rule.decides not in unsure},
-            rules={
-                (rule.decides, rule.index): {**_verdict_labels(rule.decides), "calico.rule.index": str(rule.index)}
-                for match_id, rule in counted.items()
-                if isinstance(rule, CountedRule) and match_id not in never_counted
-            },
-            node_drops=dict(_node_drops(counted, never_counted, interfaces, other_drops)),
+            policies=policies,
+            rules=of_rules,
+            node_drops=node_drops,
             others=interfaces.others,
             accepted=interfaces.labels,
-            dropped=dict(_interface_drops(interfaces, other_drops)),
+            dropped=dropped,
             exact={key: proofs for key, (_, proofs) in exact.items()},
-            exact_labels={
-                metric: {key: labels for key, (labels, _) in exact.items() if key.metric is metric}
-                for metric in (NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP)
-            },
+            exact_labels=exact_labels,
             interfaces_without_workload=interfaces.without_workload,
+            places=places,
+            policy_places=_places_of(counted, lambda one: places.policies.get(one.decides)),
+            rule_places=_places_of(
+                counted, lambda one: places.rules.get((one.decides, one.index)) if one.text is not None else None
+            ),
+            drop_places={
+                match_id: place
+                for match_id, one in counted.items()
+                if (drop := _node_drop(one)) and (place := places.node_drops.get(drop)) is not None
+            },
         )
 
     def _exact(
@@ -111,17 +137,36 @@ def _verdict_labels(decides: PolicyVerdict) -> Labels:
     return {**decides.policy.attributes(decides.direction), "calico.verdict": decides.verdict.value}
 
 
+def _numbered(keys: Iterable[_K]) -> Mapping[_K, int]:
+    return {key: place for place, key in enumerate(keys)}
+
+
+def _places_of(counted: Mapping[int, Counted], place_of: Callable[[CountedRule], int | None]) -> Mapping[int, int]:
+    """The places of the rules that ids count."""
+    return {
+        match_id: place
+        for match_id, one in counted.items()
+        if isinstance(one, CountedRule) and (place := place_of(one)) is not None
+    }
+
+
+def _node_drop(one: Counted) -> NodeDrop | None:
+    """What it counts of what the node dropped."""
+    if one is NO_PROFILE_ACCEPTED:
+        return NodeDrop("no_profile")
+    if isinstance(one, CountedEnd) and one.verdict is Verdict.DENY:
+        return NodeDrop("end_of_tier", one.tier, one.direction)
+    return None
+
+
 def _node_drops(
     counted: Mapping[int, Counted], never_counted: Set[int], interfaces: Interfaces, other_drops: Set[InterfaceDrop]
 ) -> Iterator[tuple[NodeDrop, Labels]]:
     for match_id, one in counted.items():
-        if match_id in never_counted:
-            continue
-        if one is NO_PROFILE_ACCEPTED:
-            yield NodeDrop("no_profile"), {"reason": "no_profile"}
-        elif isinstance(one, CountedEnd) and one.verdict is Verdict.DENY:
-            labels = {"reason": "end_of_tier", "calico.tier": one.tier, "calico.direction": one.direction.value}
-            yield NodeDrop("end_of_tier", one.tier, one.direction), labels
+        if match_id not in never_counted and (of_node := _node_drop(one)):
+            way = {"calico.direction": of_node.direction.value} if of_node.direction else {}
+            tier = {"calico.tier": of_node.tier} if of_node.tier else {}
+            yield of_node, {"reason": of_node.reason, **tier, **way}
     for drop in sorted(other_drops, key=lambda drop: (drop.reason, drop.hook)):
         if (direction := interfaces.others.get((drop.interface, drop.hook))) is not None and drop.reason != POLICY:
             labels = {"reason": drop.reason, "calico.direction": direction.value}

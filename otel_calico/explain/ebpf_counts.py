@@ -1,4 +1,4 @@
-"""What the eBPF dataplane counted of rules and interfaces: in all, and since a former look. Pure.
+"""What the eBPF dataplane counted of rules and interfaces: in all, and since a former look.
 
 Nothing counts bytes.
 """

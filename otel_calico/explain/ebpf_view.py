@@ -1,4 +1,4 @@
-"""The endpoints, paths and policies of a node with the eBPF dataplane, read from its programs. Pure.
+"""The endpoints, paths and policies of a node with the eBPF dataplane, read from its programs.
 
 Rules count for the whole node, interfaces for their endpoint: each number says which of both it is.
 """
@@ -125,7 +125,7 @@ class EbpfView(NodeView):
     def _program(self, endpoint: EndpointTraffic) -> Program | None:
         return self._programs.get((endpoint.interface, endpoint.direction, endpoint.traffic == _UNTRACKED))
 
-    def _hook(self, endpoint: EndpointTraffic) -> Hook:
+    def _hook(self, endpoint: EndpointTraffic) -> int:
         if endpoint.traffic == _UNTRACKED:
             return Hook.XDP
         return (_HOST_HOOKS if endpoint.traffic else WORKLOAD_HOOKS)[endpoint.direction]

@@ -1,4 +1,4 @@
-"""What a scan shows, whichever dataplane it was. Pure."""
+"""What a scan shows, whichever dataplane it was."""
 
 from __future__ import annotations
 

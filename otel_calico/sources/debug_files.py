@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from otel_calico.ebpf.debug_file import DebugFileError, program_key, read_debug_file
@@ -21,52 +22,76 @@ _SETTLED = 1.0
 _Stamp = tuple[int, int, int]  # inode, time of the last change in nanoseconds, size
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A file as it was read; `stamp` is None where it is to be read again."""
+
+    stamp: _Stamp | None
+    program: Program
+
+
 class DebugFileReader:
     """One directory, look after look. Not for several threads."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._read: dict[str, tuple[_Stamp, Program]] = {}
+        self._known: dict[str, _Known] = {}
         self._looked = False
+        self._interfaces: Set[str] = frozenset()
+        self._told = Programs()
 
-    def look(self, interfaces: Collection[str]) -> Programs:
-        """What the files tell now, of these interfaces and of others. Never raises."""
-        former, incomplete = self._read, 0
-        self._read = {}
+    def look(self, interfaces: Set[str]) -> Programs:
+        """What the files tell now, of these interfaces and of others. Never raises.
+
+        The same object as before where nothing changed.
+        """
+        former = self._known
         try:
-            for name, key, stamp in self._files():
-                known = former.get(name)
-                if known and known[0] == stamp and not _is_fresh(stamp):
-                    self._read[name] = known
-                    continue
-                try:
-                    program = read_debug_file(key, read_bounded(self._directory / name, _LARGEST))
-                    self._read[name] = stamp, program
-                except DebugFileError:
-                    incomplete += 1
-                    if known:
-                        self._read[name] = (0, 0, 0), known[1]
+            incomplete = self._read()
         except FileNotFoundError as error:
-            self._read = {}
+            self._known = {}
             return self._removed(error)
         except OSError as error:
-            self._read = {}
+            self._known = {}
             return Programs(DebugFiles.UNREADABLE, problem=_why(error))
         looked_before, self._looked = self._looked, True
-        of_gone = [
-            program
-            for name, (stamp, program) in self._read.items()
-            if program.key.interface not in interfaces and looked_before and former.get(name, (None,))[0] != stamp
-        ]
-        programs = (program for _, program in self._read.values())
-        of = {program.key: program for program in programs if program.key.interface in interfaces}
-        return Programs(DebugFiles.READ, of, of_gone, incomplete)
+        changed = [known for name, known in self._known.items() if former.get(name) is not known]
+        if changed or self._known.keys() != former.keys() or interfaces != self._interfaces or self._told.of_gone:
+            self._interfaces = interfaces
+            programs = (known.program for known in self._known.values())
+            self._told = Programs(
+                of={program.key: program for program in programs if program.key.interface in interfaces},
+                of_gone=[
+                    known.program
+                    for known in changed
+                    if looked_before and known.program.key.interface not in interfaces
+                ],
+            )
+        return replace(self._told, incomplete=incomplete) if incomplete else self._told
 
-    def _files(self) -> Iterator[tuple[str, ProgramKey, _Stamp]]:
+    def _read(self) -> int:
+        """Read what changed. How many files could not be understood. Raises OSError."""
+        former, self._known, incomplete, now = self._known, {}, 0, time.time()
+        for name, key, stamp in self._files(former):
+            known = former.get(name)
+            if known and known.stamp == stamp and not _is_fresh(stamp, now):
+                self._known[name] = known
+                continue
+            try:
+                program = read_debug_file(key, read_bounded(self._directory / name, _LARGEST))
+                self._known[name] = _same(known, _Known(stamp, program))
+            except DebugFileError:
+                incomplete += 1
+                if known:
+                    self._known[name] = _same(known, _Known(None, known.program))
+        return incomplete
+
+    def _files(self, known: Mapping[str, _Known]) -> Iterator[tuple[str, ProgramKey, _Stamp]]:
         """Names of debug files, whose they are, and what tells whether one changed."""
         with os.scandir(self._directory) as entries:
             for entry in entries:
-                if key := program_key(entry.name):
+                key = known[entry.name].program.key if entry.name in known else program_key(entry.name)
+                if key:
                     try:
                         state = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
@@ -82,8 +107,13 @@ class DebugFileReader:
         return Programs(DebugFiles.REMOVED)
 
 
-def _is_fresh(stamp: _Stamp) -> bool:
-    return abs(time.time() - stamp[1] / 1e9) < _SETTLED
+def _same(former: _Known | None, known: _Known) -> _Known:
+    """The former one where it says the same, as after a file was read again for its age."""
+    return former if former is not None and former == known else known
+
+
+def _is_fresh(stamp: _Stamp, now: float) -> bool:
+    return abs(now - stamp[1] / 1e9) < _SETTLED
 
 
 def _why(error: OSError) -> str:

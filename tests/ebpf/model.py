@@ -10,11 +10,10 @@ from otel_calico.calico.chains import KIND_CODES
 from otel_calico.calico.model import Direction, IPVersion, PolicyKind, Verdict
 from otel_calico.calico.policy_names import PolicyName
 from otel_calico.ebpf.counted import PolicyVerdict
-from otel_calico.ebpf.debug_file import read_debug_file
+from otel_calico.ebpf.debug_file import program_key, read_debug_file
 from otel_calico.ebpf.interfaces import WORKLOAD_HOOKS
 from otel_calico.ebpf.map_entries import InterfaceHook
 from otel_calico.ebpf.match_ids import NO_PROFILE, IdForm, Owner, RulePlace, end_of_tier_id, rule_id
-from otel_calico.ebpf.program import ProgramKey
 from otel_calico.ebpf.state import EbpfState, Programs
 from tests.ebpf.debug_writer import DebugWriter
 
@@ -101,19 +100,29 @@ class ModelNode:
         counters[ACCEPTED if accepted else DROPPED] += packets
         self.truth.interfaces[interface, direction, ACCEPTED if accepted else DROPPED] += packets
 
+    @property
+    def names(self) -> dict[int, str]:
+        """Interfaces by index."""
+        return {self._indexes[interface]: interface for interface in self.workloads}
+
+    def all_ids(self) -> set[int]:
+        """Every id that some program of the node counts."""
+        return {match_id for interface in self.workloads for match_id in self._ids(interface)} | {NO_PROFILE}
+
+    def debug_files(self) -> dict[str, bytes]:
+        """The files by name."""
+        return {
+            f"{interface}_{direction.value}_v{version}.json": self._debug_file(interface, direction)
+            for interface in self.workloads
+            for direction in Direction
+            for version in IPVersion
+        }
+
     def state(self) -> EbpfState:
-        programs = Programs(
-            of={
-                key: read_debug_file(key, self._debug_file(interface, direction))
-                for interface in self.workloads
-                for direction in Direction
-                for version in IPVersion
-                if (key := ProgramKey(interface, direction, version))
-            }
-        )
-        names = {self._indexes[interface]: interface for interface in self.workloads}
-        counters = {place: tuple(numbers) for place, numbers in self._interfaces.items() if place.ifindex in names}
-        return EbpfState(dict(self._rules), 10_000, {"cali_counters6": counters}, names, programs)
+        files = {key: text for name, text in self.debug_files().items() if (key := program_key(name))}
+        programs = Programs(of={key: read_debug_file(key, text) for key, text in files.items()})
+        counters = {place: tuple(numbers) for place, numbers in self._interfaces.items() if place.ifindex in self.names}
+        return EbpfState(dict(self._rules), 10_000, {"cali_counters6": counters}, self.names, programs)
 
     def _decide(self, interface: str, direction: Direction, port: int, packets: int) -> bool:
         truth = self.truth

@@ -213,20 +213,20 @@ def test_a_file_written_this_instant_is_read_again_even_if_its_time_is_the_same(
 
 def test_files_of_interfaces_that_are_gone_are_stale(directory: Directory) -> None:
     directory.write(WEB, text(BEFORE["v3.32.1"]))
-    assert not directory.reader.look(()).of
+    assert not directory.reader.look(set()).of
     # What was on another interface for a while is told once, and not what lay there before.
     directory.write(DB, text(BEFORE["v3.32.1"], DB))
-    (gone,) = directory.reader.look(()).of_gone
+    (gone,) = directory.reader.look(set()).of_gone
     assert gone.key.interface == "cali43878a68a0a"
-    assert not directory.reader.look(()).of_gone
+    assert not directory.reader.look(set()).of_gone
 
 
 def test_without_the_directory_policy_debug_is_off(directory: Directory) -> None:
     directory.path.rmdir()
-    assert directory.reader.look(()).files is DebugFiles.REMOVED
+    assert directory.reader.look(set()).files is DebugFiles.REMOVED
 
 
 def test_without_calico_s_directory_nobody_knows(tmp_path: Path) -> None:
-    programs = DebugFileReader(tmp_path / "calico" / "bpf" / "policy").look(())
+    programs = DebugFileReader(tmp_path / "calico" / "bpf" / "policy").look(set())
     assert programs.files is DebugFiles.UNREADABLE
     assert "mount the host's" in programs.problem
