@@ -47,6 +47,7 @@ class Reflector:
         self._revision: str | None = None
         self._relist_requested = False
         self._forgetting = False
+        self._at_once = False
         self._connected_before = False
         self._failures = 0
         self._current_watch: Watch | None = None
@@ -55,7 +56,9 @@ class Reflector:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"datastore-{kind}", daemon=True)
 
-    def start(self) -> None:
+    def start(self, *, at_once: bool = False) -> None:
+        """Start the thread. `at_once`: other nodes do not start it at the same moment, so the list is not delayed."""
+        self._at_once = at_once
         self._thread.start()
 
     def stop(self) -> None:
@@ -93,7 +96,8 @@ class Reflector:
         return status
 
     def _run(self) -> None:
-        self._stopping.wait(self._backoff.list_delay())
+        if not self._at_once:
+            self._stopping.wait(self._backoff.list_delay())
         while not self._stopping.is_set():
             began = time.monotonic()
             try:

@@ -87,7 +87,7 @@ class WatchedDatastore:
         for kind in wanted:
             if kind not in running and kind not in self._ending:
                 running[kind] = self._reflector(kind)
-                running[kind].start()
+                running[kind].start(at_once=True)
                 log.info("datastore_kind_started", kind=kind)
         self._reflectors = {kind: running[kind] for kind in wanted if kind in running}
 

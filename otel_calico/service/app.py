@@ -117,6 +117,7 @@ def _first_scan(collector: Collector, datastore: Datastore, stop: threading.Even
     for reason, kinds in status.waiting_for.items():
         log.warning("datastore_not_in_sync", kinds=kinds, reason=reason)
     collector.scan()
+    wait_in_sync(datastore, _WAIT_FOR_DATASTORE, stop)  # for the policies that the scan needs
     memory.settle()
 
 

@@ -10,6 +10,7 @@ import pytest
 from otel_calico.calico.chains import IdScheme
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Policy, PolicyKind
+from otel_calico.datastores.backoff import Backoff
 from otel_calico.datastores.decode import Decoder
 from otel_calico.datastores.etcd.etcd_list_watch import EtcdListWatch
 from otel_calico.datastores.kubernetes.api_access import ApiAccess
@@ -64,6 +65,13 @@ def test_a_needed_kind_is_watched_and_the_others_are_not(api: ApiServer, follow:
     assert len(api.requests("list", CALICO)) == 1
     api.store.put(calico("NetworkPolicy", "default.late", "shop"))
     wait_until(lambda: len(lookups.held("networkpolicies")) == 2, "a change")
+
+
+def test_a_needed_kind_is_listed_without_the_delay_of_a_start(api: ApiServer, follow: Follow) -> None:
+    datastore = follow(api.url, Lookups(), policies=PolicyWatch.AUTO, backoff=Backoff(spread=10_000))
+    datastore.need({NP})
+    wait_until(lambda: api.requests("list", CALICO), "the list")
+    assert not api.requests("list", "pods")
 
 
 def test_never_asks_for_no_policies(api: ApiServer, follow: Follow) -> None:
