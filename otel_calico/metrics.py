@@ -126,7 +126,8 @@ NODE_DROPPED = _packets_and_bytes(
     "calico.node.dropped",
     "policy",
     "that Calico dropped on this node and that are no policy's and no known workload's or host endpoint's: see reason.",
-    f"{KERNEL_VALUE} With eBPF packets alone, and ends of tiers are those of all endpoints.",
+    f"{KERNEL_VALUE} Reason former_backend counts since otel-calico started. With eBPF packets alone, and ends of "
+    "tiers are those of all endpoints.",
 )
 WORKLOAD_DROPPED = _packets_and_bytes(
     "calico.workload.dropped",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from otel_calico.accounting.last_hits import LastHits, PolicyKey, policy_key
+from otel_calico.accounting.since_start import SinceStart
 from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.lookups import Lookups
 from otel_calico.ebpf.bookings import Bookings, bookings, drops
@@ -13,7 +14,6 @@ from otel_calico.ebpf.drop_reasons import POLICY
 from otel_calico.ebpf.gains import InterfaceCounterGains, RuleGains
 from otel_calico.ebpf.plan import EbpfPlan, ExactKey, InterfaceDrop, NodeDrop, RuleKey
 from otel_calico.ebpf.planner import EbpfPlanner
-from otel_calico.ebpf.since_start import SinceStart
 from otel_calico.ebpf.state import DebugFiles, EbpfState
 from otel_calico.metrics import (
     NO_POLICY_DROP,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -12,15 +12,16 @@ from otel_calico.accounting.cardinality import Cardinality, CardinalityChoice, c
 from otel_calico.accounting.interval import Interval
 from otel_calico.accounting.plausibility import fell_together
 from otel_calico.accounting.policies import PolicyAccount
-from otel_calico.attribution.plan import RulesetPlan
 from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import IPVersion, PolicyKind
+from otel_calico.calico.model import IPVersion
 from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.ruleset import Ruleset
+from otel_calico.scanning.former_tables import FormerTables
 from otel_calico.scanning.lagging_chains import LaggingChains
+from otel_calico.scanning.planned_report import network_type, report_of
 from otel_calico.scanning.ruleset_scanner import RulesetScanner, Stopwatch, dataplane_of
 from otel_calico.scanning.scan import Scan
 from otel_calico.series import EBPF_DATAPLANE, Readings, ScanFailure, ScanReport, SeriesSet, Snapshot
@@ -91,6 +92,7 @@ class NodeScanner:
         """Start every account anew."""
         self._rulesets = {version: self._begun(version) for version in IPVersion}
         self._policies = PolicyAccount()
+        self._former = FormerTables()
 
     def _begun(self, version: IPVersion) -> RulesetScanner:
         return RulesetScanner(version, self._lookups, self._settings.series)
@@ -150,7 +152,13 @@ class NodeScanner:
         backend = self._source.backend
         if self._backend and backend != self._backend:
             log.warning("backend_changed", former=self._backend, backend=backend)
+            shown = {
+                (self._backend, version): scan.ruleset
+                for version, scan in self._rulesets.items()
+                if scan.ruleset.chains
+            }
             self.restart()
+            self._former = FormerTables(shown)
         self._backend = backend
 
     def _account(self, intervals: Sequence[Interval], taken: int, failed: FailedParts) -> Sequence[Readings]:
@@ -164,6 +172,10 @@ class NodeScanner:
             readings += of_policies or ()
             for interval in intervals:
                 readings += self._rulesets[interval.now.ip_version].account_node_drops(interval, failed)
+            of_former = failed.attempt(ScanPart.NODE_DROPS, "", self._former.read, self._source.former, taken)
+            if of_former is None:
+                self._former = FormerTables()
+            readings += of_former or ()
         for interval in intervals:
             self._rulesets[interval.now.ip_version].accept(interval.now, taken)
         return self._cardinality.shown(readings)
@@ -179,27 +191,20 @@ class NodeScanner:
         dataplane: str,
         below_minimum: bool,
     ) -> ScanReport:
-        plans = [ruleset.plan for ruleset in planned]
-        return ScanReport(
+        found = report_of(planned)
+        return replace(
+            found,
             backend=self._source.backend,
             dataplane=dataplane,
             seconds=watch.seconds,
-            rules={_label(ruleset.ip_version): ruleset.ruleset.rules for ruleset in planned},
-            bytes={_label(dump.ip_version): dump.size for dump in dumps},
-            malformed_lines=sum(ruleset.ruleset.malformed for ruleset in planned),
-            interfaces_without_workload=tuple({name for plan in plans for name in plan.interfaces_without_workload}),
-            workloads_without_chains=_without_chains(plans),
-            chains_without_name=tuple({chain for plan in plans for chain in plan.chains_without_name}),
-            missing_chains=tuple({chain: None for plan in plans for chain in plan.missing_chains}),
-            contradicted_tiers=tuple({told: None for plan in plans for told in plan.contradicted_tiers}),
-            kinds_needed=frozenset[PolicyKind]().union(*(plan.kinds_needed for plan in plans)),
+            bytes={network_type(dump.ip_version): dump.size for dump in dumps},
             below_minimum=below_minimum,
             series_left_out=count_by_metric(left_out) if left_out else {},
             unlocked=self._source.unlocked,
-            unreadable={_label(version): reason for version, reason in self._source.unreadable},
+            unreadable={network_type(version): reason for version, reason in self._source.unreadable},
             failed_parts=tuple(failed.found),
             in_force=self._source.in_force,
-            notes=(*self._source.notes, *_repetitions(planned)),
+            notes=(*self._source.notes, *found.notes),
             reader=next((dump.reader for dump in dumps), ""),
             refusal=next((dump.refusal for dump in dumps), ""),
         )
@@ -214,23 +219,8 @@ class NodeScanner:
         return _without_series(taken, ScanFailure(kind, message), report)
 
 
-def _repetitions(planned: Sequence[PlannedRuleset]) -> Iterator[str]:
-    """A note where rules stand twice: whether both lines counted the same packets, nobody can tell."""
-    if repeated := sum(ruleset.ruleset.repeated for ruleset in planned):
-        rules = "1 rule comes" if repeated == 1 else f"{repeated} rules come"
-        yield f"{rules} twice: what both lines of such a rule counted is added up"
-
-
 def _without_series(taken: int, failure: ScanFailure, report: ScanReport) -> Scan:
     return Scan(Snapshot(taken / 1e9, failure=failure, report=report))
-
-
-def _without_chains(plans: Sequence[RulesetPlan]) -> tuple[str, ...]:
-    """Names of the workloads that have chains in no IP version."""
-    if not all(plan.workloads_without_chains for plan in plans):
-        return ()
-    missing = [set(plan.workloads_without_chains) for plan in plans]
-    return tuple(sorted(set[str].intersection(*missing))) if missing else ()
 
 
 def _below(planned: Sequence[PlannedRuleset], minimum: int) -> bool:
@@ -244,7 +234,3 @@ def _below(planned: Sequence[PlannedRuleset], minimum: int) -> bool:
         for raw in plan.raw
     ]
     return bool(highest) and max(highest) < minimum
-
-
-def _label(version: IPVersion) -> str:
-    return f"ipv{version.value}"

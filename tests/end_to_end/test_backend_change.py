@@ -36,6 +36,16 @@ def backends(service: Service, metric: str) -> list[str]:
     return [dict(labels)["backend"] for labels in service.scrape().get(f"otel_calico_{metric}_info", {})]
 
 
+def dropped(service: Service) -> dict[str, float]:
+    """Packets that the former table dropped, which knows no pod that came later."""
+    found = service.scrape()["calico_node_dropped_packets_total"]
+    return {
+        f"{labels['calico_direction']} {labels.get('network_type', 'ipv4')}": value
+        for labels, value in ((dict(key), value) for key, value in found.items())
+        if labels["reason"] == "former_backend"
+    }
+
+
 @pytest.mark.parametrize(
     ("former", "current"), [("legacy", "nft"), ("nft", "legacy"), ("nft", "nftables"), ("nftables", "legacy")]
 )
@@ -53,7 +63,7 @@ def test_the_table_that_felix_keeps_is_shown_and_the_former_one_told_until_it_is
         late = Endpoint(LATE_POD.interface, ingress=(LATE,), profiles=kubernetes_profiles(NAMESPACE))
         for entry in (endpoint(LATE_POD), policy_entry(LATE, Era.E)):
             node.etcd.put(*entry)
-        node.run(LATE_POD)
+        late_pod = node.run(LATE_POD)
         node.program(felix_node(Era.E, *pods, late))
 
         # Within seconds, not when all is looked at anew after a minute.
@@ -63,6 +73,15 @@ def test_the_table_that_felix_keeps_is_shown_and_the_former_one_told_until_it_is
             *page["calico_policy_packets_total"]
         }
         assert backends(service, "former_backend") == [former]
+        before = dropped(service)
+        for ip_version in (4, 6):
+            node.outside.send_udp(late_pod, 8080, 5, ip_version)
+        assert {key: value - before[key] for key, value in dropped(service).items()} == {
+            "ingress ipv4": 5,
+            "egress ipv4": 0,
+            "ingress ipv6": 5,
+            "egress ipv6": 0,
+        }
         told = (
             f"packets must pass 2 tables of Calico's, those of {current} and {former}; Felix keeps that of {current} "
             f"now (Felix wrote to it last), and left {former} in force when it changed its backend"

@@ -1,0 +1,46 @@
+"""What the planned rulesets of a scan tell of how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from otel_calico.attribution.plan import RulesetPlan
+from otel_calico.attribution.planned_ruleset import PlannedRuleset
+from otel_calico.calico.model import IPVersion, PolicyKind
+from otel_calico.series import ScanReport
+
+
+def report_of(planned: Sequence[PlannedRuleset]) -> ScanReport:
+    """A report with what rulesets and plans tell; the rest is for who took the scan to fill in."""
+    plans = [ruleset.plan for ruleset in planned]
+    return ScanReport(
+        rules={network_type(ruleset.ip_version): ruleset.ruleset.rules for ruleset in planned},
+        malformed_lines=sum(ruleset.ruleset.malformed for ruleset in planned),
+        interfaces_without_workload=tuple({name for plan in plans for name in plan.interfaces_without_workload}),
+        workloads_without_chains=_without_chains(plans),
+        chains_without_name=tuple({chain for plan in plans for chain in plan.chains_without_name}),
+        missing_chains=tuple({chain: None for plan in plans for chain in plan.missing_chains}),
+        contradicted_tiers=tuple({told: None for plan in plans for told in plan.contradicted_tiers}),
+        kinds_needed=frozenset[PolicyKind]().union(*(plan.kinds_needed for plan in plans)),
+        notes=tuple(_repetitions(planned)),
+    )
+
+
+def network_type(version: IPVersion) -> str:
+    """The IP version as a value of attribute `network.type`."""
+    return f"ipv{version.value}"
+
+
+def _without_chains(plans: Sequence[RulesetPlan]) -> tuple[str, ...]:
+    """Names of the workloads that have chains in no IP version."""
+    if not all(plan.workloads_without_chains for plan in plans):
+        return ()
+    missing = [set(plan.workloads_without_chains) for plan in plans]
+    return tuple(sorted(set[str].intersection(*missing))) if missing else ()
+
+
+def _repetitions(planned: Sequence[PlannedRuleset]) -> Iterator[str]:
+    """A note where rules stand twice: whether both lines counted the same packets, nobody can tell."""
+    if repeated := sum(ruleset.ruleset.repeated for ruleset in planned):
+        rules = "1 rule comes" if repeated == 1 else f"{repeated} rules come"
+        yield f"{rules} twice: what both lines of such a rule counted is added up"
