@@ -73,7 +73,11 @@ class FormerDropAccount:
                 gained = gains(before, chain.counters(rules))
                 packets[way] += sum(one for one, _ in gained)
                 octets[way] += sum(one for _, one in gained)
-        readings = [self._packets.read(series, packets, since), self._octets.read(series, octets, since)]
+        places = {way: place for place, way in enumerate(series)}
+        readings = [
+            account.read(series, {places[way]: gained for way, gained in counted.items()}, since)
+            for account, counted in ((self._packets, packets), (self._octets, octets))
+        ]
         return readings if series else ()
 
 

@@ -10,13 +10,13 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from otel_calico.accounting.since_start import Gains
 from otel_calico.ebpf.counted import PolicyVerdict
 from otel_calico.ebpf.drop_reasons import ACCEPTED, DROP_REASONS, DROPPED_BY_POLICY, POLICY
 from otel_calico.ebpf.gains import InterfaceGains
 from otel_calico.ebpf.interfaces import WORKLOAD_HOOKS
 from otel_calico.ebpf.plan import EbpfPlan, InterfaceDrop, NodeDrop
 from otel_calico.ebpf.proofs import Proof
-from otel_calico.ebpf.since_start import Gains
 from otel_calico.metrics import Metric
 
 _K = TypeVar("_K", bound=Hashable)
