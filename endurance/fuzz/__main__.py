@@ -22,6 +22,7 @@ FOUND = ROOT / ".fuzz"
 TARGETS = (
     "ruleset",
     "nft_export",
+    "netlink",
     "mailed",
     "resource",
     "export",

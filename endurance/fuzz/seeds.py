@@ -59,7 +59,7 @@ def _mailed() -> list[bytes]:
 
 
 def _none() -> list[bytes]:
-    return []  # one printed by nft is among those that are kept
+    return []  # what nft printed, or the kernel answered, is among those that are kept
 
 
 def _resources() -> list[bytes]:
@@ -95,6 +95,7 @@ _WELL_FORMED: dict[str, Callable[[], list[bytes]]] = {
     "ruleset": _rulesets,
     "nft_export": _none,
     "mailed": _mailed,
+    "netlink": _none,
     "resource": _resources,
     "export": _exports,
     "api_list": _lists,

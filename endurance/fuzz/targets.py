@@ -26,6 +26,8 @@ from otel_calico.saved.exports import export_in
 from otel_calico.saved.other_output import described
 from otel_calico.saved.prefixes import without_prefixes
 from otel_calico.saved.tables import tables_in
+from otel_calico.sources.netlink.chain_messages import NewChains
+from otel_calico.sources.netlink.messages import MalformedMessageError
 from otel_calico.web.config_file import WebConfigError
 from otel_calico.web.config_file import read as read_web_config
 from tests.damage.test_damage import (
@@ -69,6 +71,15 @@ def mailed(data: bytes) -> None:
         described(text)
     except (DumpError, UnreadableError):
         pass
+
+
+def netlink(data: bytes) -> None:
+    """The kernel's messages of a chain of nftables. Read after another scan they say what they say when read alone."""
+    try:
+        first = NewChains().read("cali-a", data)
+    except MalformedMessageError:
+        return
+    assert first.takes(data, len(data)), "reading on differs from reading anew"  # noqa: S101 - what the fuzzer is to find
 
 
 def resource(data: bytes) -> None:
@@ -124,7 +135,19 @@ def scans(data: bytes) -> None:
 
 TARGETS: dict[str, Target] = {
     target.__name__: target
-    for target in (ruleset, nft_export, mailed, resource, export, api_list, kubeconfig, settings, web_config, scans)
+    for target in (
+        ruleset,
+        nft_export,
+        mailed,
+        netlink,
+        resource,
+        export,
+        api_list,
+        kubeconfig,
+        settings,
+        web_config,
+        scans,
+    )
 }
 
 

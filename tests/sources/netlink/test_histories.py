@@ -86,7 +86,7 @@ def node() -> Iterator[NativeNode]:
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
-@given(history=histories(), traffic=batches(9, times=(1, 2, 5)))
+@given(history=histories(), traffic=batches(10, times=(1, 2, 5)))
 def test_pages_of_both_ways_are_equal_at_every_step(node: NativeNode, history: History, traffic: list[Batch]) -> None:
     assume(history.nodes[0].era >= Era.C)
     node.begin()
@@ -108,5 +108,6 @@ def test_pages_of_both_ways_are_equal_at_every_step(node: NativeNode, history: H
                 node.rewrite()
                 look()
                 node.begin()
+                look()  # of no table
                 node.write(each)
                 look()
