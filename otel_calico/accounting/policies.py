@@ -1,7 +1,7 @@
 """Totals of each policy on this node, counted since the start (family `policy`).
 
 All endpoints share a policy's chains, so its rules count for the node: the sum over its rules of each verdict, both
-IP versions together.
+IP versions and all tables together.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from otel_calico.accounting.interval import Interval
 from otel_calico.accounting.last_hits import LastHits, PolicyKey, policy_key
 from otel_calico.accounting.policy_rules import PolicyRules, Total, book
 from otel_calico.attribution.plan import GroupPlan, PolicyPlan, RulesetPlan
-from otel_calico.calico.model import IPVersion
+from otel_calico.calico.model import RulesetKey
 from otel_calico.metrics import POLICY_BYTES, POLICY_GROUP_INFO, POLICY_PACKETS
 from otel_calico.ruleset.ruleset import Chain
 from otel_calico.series import LabelKey, Labels, Readings, SeriesSet, label_key
 
-_Key = tuple[IPVersion, str]  # a policy chain
+_Key = tuple[RulesetKey, str]  # a policy chain
 
 
 @dataclass(slots=True)
@@ -53,10 +53,10 @@ class PolicyAccount:
         plans = [one.now.plan for one in intervals]
         if len(plans) != len(self._plans) or not all(map(is_, plans, self._plans)):
             return None
-        chains = {one.now.ip_version: one.now.ruleset.chains for one in intervals}
+        chains = {one.now.key: one.now.ruleset.chains for one in intervals}
         moved: list[tuple[PolicyRules, Chain]] = []
-        for (version, name), rules in self._rules.items():
-            chain = chains[version].get(name)
+        for (key, name), rules in self._rules.items():
+            chain = chains[key].get(name)
             if chain is None or chain.layout is not rules.chain.layout:
                 return None
             if chain is not rules.chain:
@@ -70,7 +70,7 @@ class PolicyAccount:
         self._rules, self._totals, hit = {}, {}, set[PolicyKey]()
         for interval, policy, chain, counters, before in looked:
             totals = list(self._totals_of(policy, interval.since, known))
-            self._rules[interval.now.ip_version, policy.chain] = PolicyRules(policy, chain, totals, counters)
+            self._rules[interval.now.key, policy.chain] = PolicyRules(policy, chain, totals, counters)
             if not interval.first:
                 hit |= set(book(totals, counters, before))
         if list(self._totals) != list(known):  # the same series in another order are another set

@@ -11,7 +11,7 @@ from itertools import groupby
 
 from otel_calico.attribution.plan import NodeDrops, RawSeries
 from otel_calico.calico.chains import WORKLOAD_PREFIXES
-from otel_calico.calico.model import Direction, IPVersion
+from otel_calico.calico.model import Direction, IPVersion, RulesetKey
 from otel_calico.metrics import NODE_DROPPED
 from otel_calico.ruleset.rule import Rule
 from otel_calico.ruleset.ruleset import Layout
@@ -39,10 +39,11 @@ class _Drop:
 
 
 class NodeDropsReader:
-    """Reads the rulesets of one IP version; what a chain said is kept while it says the same."""
+    """Reads the rulesets of one table; what a chain said is kept while it says the same."""
 
-    def __init__(self, ip_version: IPVersion) -> None:
-        self._of_version: Labels = {"network.type": "ipv6"} if ip_version is IPVersion.V6 else {}
+    def __init__(self, key: RulesetKey) -> None:
+        version: Labels = {"network.type": "ipv6"} if key.ip_version is IPVersion.V6 else {}
+        self._of_ruleset: Labels = {**version, **key.attributes}
         self._known: dict[Layout, tuple[NodeDrops, ...]] = {}
 
     def read(self, layouts: Iterable[Layout]) -> tuple[NodeDrops, ...]:
@@ -60,7 +61,7 @@ class NodeDropsReader:
             rules = tuple(drop.rule for drop in drops)
             common = {"reason": reason, **({"calico.direction": direction.value} if direction else {})}
             usual = chain in _USUAL and len(rules) == 1
-            common |= self._of_version if usual else {**self._of_version, "calico.chain": chain}
+            common |= self._of_ruleset if usual else {**self._of_ruleset, "calico.chain": chain}
             numbers = [{"calico.rule.number": str(rule + 1)} if len(rules) > 1 else {} for rule in rules]
             labels = tuple({**common, **number} for number in numbers)
             series = tuple(RawSeries(metric, labels, rules) for metric in NODE_DROPPED)

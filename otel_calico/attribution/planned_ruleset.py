@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from otel_calico.attribution.plan import RulesetPlan
-from otel_calico.calico.model import IPVersion
+from otel_calico.calico.model import IPVersion, RulesetKey
 from otel_calico.ruleset.ruleset import Ruleset
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedRuleset:
-    """The ruleset of one IP version in one scan, and its plan."""
+    """A ruleset in one scan, and its plan."""
 
-    ip_version: IPVersion
+    key: RulesetKey
     ruleset: Ruleset
     plan: RulesetPlan
+
+    @property
+    def ip_version(self) -> IPVersion:
+        """The IP version of its packets."""
+        return self.key.ip_version

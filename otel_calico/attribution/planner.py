@@ -32,7 +32,7 @@ from otel_calico.calico.chains import (
     WORKLOAD_PREFIXES,
 )
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import Direction, IPVersion, PolicyKind
+from otel_calico.calico.model import Direction, PolicyKind, RulesetKey, Table
 from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.metrics import DEFAULT_FAMILIES
 from otel_calico.ruleset.ruleset import Layout, Ruleset
@@ -107,17 +107,17 @@ class _Owners:
 
 
 class Planner:
-    """Plans the rulesets of one IP version, scan after scan."""
+    """Plans the rulesets of one table, scan after scan."""
 
-    def __init__(self, ip_version: IPVersion, lookups: Lookups, choice: SeriesChoice) -> None:
-        self._ip_version = ip_version
+    def __init__(self, key: RulesetKey, lookups: Lookups, choice: SeriesChoice) -> None:
+        self._key = key
         self._lookups = lookups
         self._choice = choice
         self._made_from = _NOTHING
         self._read: dict[str, tuple[Layout, EndpointChain]] = {}
         self._shared = SharedChains()
-        self._rules = RulePlanner(ip_version)
-        self._node_drops = NodeDropsReader(ip_version)
+        self._rules = RulePlanner(key)
+        self._node_drops = NodeDropsReader(key)
         self._owners = _Owners()
         self._planned: dict[str, _Planned] = {}
         self._layouts: _Layouts = {}
@@ -225,7 +225,7 @@ class Planner:
 
     def _find_owners(self, endpoints: _Layouts) -> _Owners:
         places = {name: place for name in endpoints if (place := _workload_chain(name))}
-        workloads = workloads_of({interface for _, interface in places.values()}, self._lookups, self._ip_version)
+        workloads = workloads_of({interface for _, interface in places.values()}, self._lookups, self._key.ip_version)
         unknown_chains = tuple(name for name, place in places.items() if place not in workloads)
         unknown = [places[name][1] for name in unknown_chains]
         owners: dict[str, Workload | HostTraffic] = {
@@ -234,7 +234,7 @@ class Planner:
             if (workload := workloads.get(place)) and self._choice.workloads.takes(workload.endpoint)
         }
         if "workload" in self._choice.families:
-            hosts = host_traffic_of(endpoints, self._lookups, self._ip_version)
+            hosts = host_traffic_of(endpoints, self._lookups, self._key)
             unknown += [host.chain.interface for host in hosts.values() if not host.name]
             owners |= hosts
         return _Owners(
@@ -242,7 +242,9 @@ class Planner:
             owners,
             tuple(dict.fromkeys(unknown)),
             unknown_chains,
-            _without_chains(self._lookups, {interface for _, interface in places.values()}),
+            _without_chains(self._lookups, {interface for _, interface in places.values()})
+            if self._key.table is Table.FILTER
+            else (),
         )
 
     def _contradicted_tiers(self) -> Iterator[str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from otel_calico.attribution.plan import EndpointPlan, PolicyPlan, RawSeries
-from otel_calico.calico.model import IPVersion
+from otel_calico.calico.model import RulesetKey
 from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.metrics import RULE
 from otel_calico.ruleset.ruleset import Layout
@@ -32,10 +32,10 @@ class _Planned:
 
 
 class RulePlanner:
-    """Plans the policy chains of one IP version; a chain that is as before has the plan it had."""
+    """Plans the policy chains of one table; a chain that is as before has the plan it had."""
 
-    def __init__(self, ip_version: IPVersion) -> None:
-        self._ip_version = ip_version
+    def __init__(self, key: RulesetKey) -> None:
+        self._of_ruleset = {"network.type": f"ipv{key.ip_version.value}", **key.attributes}
         self._planned: Mapping[str, _Planned] = {}
 
     def plan(
@@ -54,7 +54,7 @@ class RulePlanner:
         """The labels that a policy's series share. Of two with one canonical name the later shows its chain."""
         seen: set[LabelKey] = set()
         for name, policy in policies.items():
-            labels = policy.attributes | {"network.type": f"ipv{self._ip_version.value}"}
+            labels = policy.attributes | self._of_ruleset
             key = label_key(labels)
             yield name, labels | {"chain": name} if key in seen else labels
             seen.add(key)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from typing import NamedTuple
 
 
 class Direction(Enum):
@@ -31,6 +32,35 @@ class IPVersion(IntEnum):
 
     V4 = 4
     V6 = 6
+
+
+class Table(Enum):
+    """Which of the packet filter's tables chains of Felix's stand in.
+
+    Policies of host endpoints with `doNotTrack` are in `raw`, those with `preDNAT` in `mangle`, all others in `filter`
+    (`felix/dataplane/linux/int_dataplane.go`).
+    """
+
+    FILTER = "filter"
+    RAW = "raw"
+    MANGLE = "mangle"
+
+
+class RulesetKey(NamedTuple):
+    """What tells the rulesets of a node apart: chains of one name may stand in several tables."""
+
+    ip_version: IPVersion
+    table: Table = Table.FILTER
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """What series say of the table: nothing in the usual case."""
+        return {} if self.table is Table.FILTER else {"calico.table": self.table.value}
+
+    @property
+    def words(self) -> str:
+        """How people are told of the table: nothing in the usual case."""
+        return "" if self.table is Table.FILTER else f"table {self.table.value}"
 
 
 class PolicyKind(Enum):

@@ -31,6 +31,12 @@ class IptablesSettings:
         "netlink",
         "How native nftables is read: from the kernel itself, or as nft prints it, at many times the cost.",
     )
+    tables: tuple[Literal["filter", "raw", "mangle"], ...] = setting(
+        kinds.choices("filter", "raw", "mangle"),
+        ("filter",),
+        "Which tables of iptables are read, with one more run of its program each: raw has doNotTrack policies and the "
+        "check of reverse paths, mangle preDNAT policies. filter always is.",
+    )
     ruleset_file: str = setting(
         kinds.file_or_stdin,
         "",

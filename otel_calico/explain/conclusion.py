@@ -159,6 +159,8 @@ def _without_drops(path: EndpointPath, *, in_all: bool) -> str:
     said = [f"{who} accepted {packets:,}" for who, packets in accepted.items() if packets]
     if said:
         return f"was dropped: {' and '.join(said)}"
+    if path.endpoint.key and path.endpoint.key.words and not path.tiers:
+        return "was dropped"  # profiles apply in table filter alone
     return "has met its policies" if path.tiers else "has met its profiles, and no policy applies"
 
 

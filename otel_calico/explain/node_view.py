@@ -11,7 +11,7 @@ from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.attribution.targets import Targets, targets_of
 from otel_calico.calico.chains import WORKLOAD_PREFIXES, host_endpoint_chain
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import Direction, IPVersion, Verdict
+from otel_calico.calico.model import Direction, RulesetKey, Verdict
 from otel_calico.explain.counts import ChainCounts, Trust
 from otel_calico.explain.path import EndpointPath, EndpointTraffic, NodeDrop, PolicyTotals
 from otel_calico.explain.reading import Members, read_path
@@ -30,7 +30,7 @@ class NodeView:
         self.former = former
         self.interface_prefix = interface_prefix
         self._lookups = lookups
-        self._views = [_RulesetView(ruleset, _former_chains(former, ruleset.ip_version)) for ruleset in scan.rulesets]
+        self._views = [_RulesetView(ruleset, _former_chains(former, ruleset.key)) for ruleset in scan.rulesets]
 
     @property
     def seconds(self) -> float:
@@ -44,13 +44,13 @@ class NodeView:
             endpoint
             for view in self._views
             for chain in view.planned.ruleset.chains
-            if (endpoint := self._endpoint(chain, view.planned.ip_version))
+            if (endpoint := self._endpoint(chain, view.planned.key))
         ]
         return sorted(found, key=_order)
 
     def path(self, endpoint: EndpointTraffic) -> EndpointPath:
         """The way of a packet through one chain of `endpoints`."""
-        return next(view for view in self._views if view.planned.ip_version is endpoint.ip_version).path(endpoint)
+        return next(view for view in self._views if view.planned.key == endpoint.key).path(endpoint)
 
     def paths(self) -> Iterator[EndpointPath]:
         """The ways through all chains."""
@@ -84,22 +84,22 @@ class NodeView:
     def endpoints_of(self, policy: PolicyTotals) -> Iterator[EndpointTraffic]:
         """The endpoints whose packets meet the policy, or a group that it is in."""
         chains = {policy.chain, *(group for group, members in self.groups.items() if policy.chain in members)}
-        layouts = {view.planned.ip_version: view.planned.ruleset.layouts for view in self._views}
+        layouts = {view.planned.key: view.planned.ruleset.layouts for view in self._views}
         for endpoint in self.endpoints:
-            if endpoint.ip_version is not None and endpoint.ip_version is policy.ip_version:
-                rules = layouts[endpoint.ip_version][endpoint.chain].rules
+            if endpoint.key is not None and endpoint.key == policy.key:
+                rules = layouts[endpoint.key][endpoint.chain].rules
                 if any(rule.target in chains for rule in rules if rule):
                     yield endpoint
 
-    def _endpoint(self, chain: str, ip_version: IPVersion) -> EndpointTraffic | None:
+    def _endpoint(self, chain: str, key: RulesetKey) -> EndpointTraffic | None:
         for direction, prefix in WORKLOAD_PREFIXES.items():
             if chain.startswith(prefix):
                 interface = chain[len(prefix) :]
                 workload = self._lookups.endpoint(interface)
                 if workload is None:
-                    return EndpointTraffic(chain, interface, direction, ip_version)
+                    return EndpointTraffic(chain, interface, direction, key.ip_version, table=key.table)
                 names = (workload.namespace, workload.pod, workload.workload)
-                return EndpointTraffic(chain, interface, direction, ip_version, *names)
+                return EndpointTraffic(chain, interface, direction, key.ip_version, *names, table=key.table)
         host = host_endpoint_chain(chain)
         if host is None:
             return None
@@ -108,14 +108,15 @@ class NodeView:
             chain,
             host.interface,
             host.direction,
-            ip_version,
+            key.ip_version,
             host_endpoint=known.name if known else "",
-            traffic="forwarded" if host.forwarded else "local",
+            traffic=key.words or ("forwarded" if host.forwarded else "local"),
+            table=key.table,
         )
 
 
 class _RulesetView:
-    """One IP version."""
+    """One table of one IP version."""
 
     def __init__(self, planned: PlannedRuleset, former: Mapping[str, Chain] | None) -> None:
         self.planned = planned
@@ -142,7 +143,7 @@ class _RulesetView:
     def node_drops(self) -> Iterator[NodeDrop]:
         for drops in self.planned.plan.node_drops:
             counted = self.counts(drops.chain).rules(drops.rules, Trust.EXACT)
-            yield NodeDrop(drops.reason, drops.chain, drops.direction, self.planned.ip_version, counted)
+            yield NodeDrop(drops.reason, drops.chain, drops.direction, self.planned.key, counted)
 
     def counts(self, chain: str) -> ChainCounts:
         chains, former = self.planned.ruleset.chains, self._former
@@ -165,6 +166,7 @@ class _RulesetView:
             chain=plan.chain,
             direction=plan.verdicts.direction,
             ip_version=self.planned.ip_version,
+            table=self.planned.key.table,
             verdicts={
                 verdict: counts.rules([place for given, place in deciding if given is verdict], Trust.SHARED)
                 for verdict in Verdict
@@ -175,11 +177,11 @@ class _RulesetView:
         )
 
 
-def _former_chains(former: Scan | None, ip_version: IPVersion) -> Mapping[str, Chain] | None:
-    """None where nobody scanned; an IP version without rules then has no chains."""
+def _former_chains(former: Scan | None, key: RulesetKey) -> Mapping[str, Chain] | None:
+    """None where nobody scanned; a table without rules then has no chains."""
     if former is None:
         return None
-    return next((one.ruleset.chains for one in former.rulesets if one.ip_version is ip_version), {})
+    return next((one.ruleset.chains for one in former.rulesets if one.key == key), {})
 
 
 def _order(endpoint: EndpointTraffic) -> tuple[str, str, bool, str, int]:

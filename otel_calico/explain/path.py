@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from otel_calico.calico.model import Direction, IPVersion, Verdict
+from otel_calico.calico.model import Direction, IPVersion, RulesetKey, Table, Verdict
 from otel_calico.explain.counts import Count
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointTraffic:
-    """Whose traffic a chain or program sees, and which. `ip_version` is None where both are counted together (eBPF),
-    and `chain` is empty there.
+    """Whose traffic a chain or program sees, and which. `ip_version` is None where both are counted
+    together (eBPF), and `chain` is empty there.
 
     `namespace` and `pod` are empty where the datastore does not tell. `workload` is the name of one that is no pod,
     `host_endpoint` that of a host endpoint, if the datastore tells. `traffic` is `local` or `forwarded` for the chains
-    of a host endpoint, else empty.
+    of a host endpoint, in other tables than `filter` `table raw` or `table mangle`, else empty.
     """
 
     chain: str
@@ -28,6 +28,12 @@ class EndpointTraffic:
     workload: str = ""
     host_endpoint: str = ""
     traffic: str = ""
+    table: Table = Table.FILTER
+
+    @property
+    def key(self) -> RulesetKey | None:
+        """The ruleset of its chain; None where there is none (eBPF)."""
+        return RulesetKey(self.ip_version, self.table) if self.ip_version else None
 
     @property
     def name(self) -> str:
@@ -67,6 +73,12 @@ class PolicyTotals:
     is_missing: bool = False
     unread: int = 0
     rules: tuple[RuleTotals, ...] = ()
+    table: Table = Table.FILTER
+
+    @property
+    def key(self) -> RulesetKey | None:
+        """The ruleset of its chain; None where there is none (eBPF)."""
+        return RulesetKey(self.ip_version, self.table) if self.ip_version else None
 
     @property
     def is_whole(self) -> bool:
@@ -170,7 +182,7 @@ class NodeDrop:
     reason: str
     chain: str
     direction: Direction | None
-    ip_version: IPVersion
+    key: RulesetKey
     dropped: Count
 
 

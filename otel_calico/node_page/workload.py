@@ -30,7 +30,9 @@ class Way:
         endpoint = self.path.endpoint
         inward = endpoint.direction is Direction.INGRESS
         if endpoint.traffic:
-            return f"{endpoint.traffic.capitalize()} traffic, {'in' if inward else 'out'}"
+            in_table = endpoint.key is not None and endpoint.key.words
+            traffic = f"Traffic in {endpoint.traffic}" if in_table else f"{endpoint.traffic.capitalize()} traffic"
+            return f"{traffic}, {'in' if inward else 'out'}"
         return f"{'To' if inward else 'From'} the workload"
 
     @property

@@ -1,4 +1,4 @@
-"""The interface of every printed form of a filter table, for `parse`.
+"""The interface of every printed form of a table, for `parse`.
 
 There are two: `iptables-save -c` (`iptables_save`) and `nft -j list table ip calico` (`nft_list`).
 """
@@ -35,7 +35,7 @@ class KnownRules(Generic[_Text]):
 
 
 class DumpError(ValueError):
-    """The text is no whole filter table. `kind` is `empty`, `truncated`, `no_counters` or `garbage`."""
+    """The text is no whole table. `kind` is `empty`, `truncated`, `no_counters` or `garbage`."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -81,8 +81,8 @@ class Form(Protocol):
         """What such a text says; None if it is no rule."""
 
 
-class Table(Protocol):
-    """Where a filter table stands in a dump: its rules from `rules` on.
+class PrintedTable(Protocol):
+    """Where a table stands in a dump: its rules from `rules` on.
 
     The text is neither cut nor searched for its end beforehand: that would cost as much as reading it.
     """

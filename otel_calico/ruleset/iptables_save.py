@@ -1,6 +1,6 @@
-"""The form of `iptables-save -t filter -c`.
+"""The form of `iptables-save -t TABLE -c`.
 
-Tables other than `filter` are passed over, so a saved dump of all tables can be read too.
+Other tables are passed over, so a saved dump of all tables can be read too.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ FORM = IptablesForm()
 
 @dataclass(frozen=True, slots=True)
 class IptablesTable:
-    """Where the filter table stands in a dump: its rules from `rules` on, after what it `declared`."""
+    """Where a table stands in a dump: its rules from `rules` on, after what it `declared`."""
 
     text: str
     declared: str
@@ -127,16 +127,17 @@ class IptablesTable:
         return end + 1
 
 
-def filter_table(text: str, declared: str) -> IptablesTable:
-    """The filter table of a dump. `declared` is by the table of the scan before, mostly the same. Raises DumpError."""
+def iptables_table(text: str, name: str, declared: str) -> IptablesTable:
+    """The table of this name in a dump. `declared` is by that of the scan before, mostly the same. Raises DumpError."""
     if not text or text.isspace():
         raise DumpError("empty", "the dump is empty")
-    start = 0 if text.startswith("*filter\n") else text.find("\n*filter\n")
+    heading = f"*{name}\n"
+    start = 0 if text.startswith(heading) else text.find(f"\n{heading}")
     if start < 0:
-        raise DumpError("empty", "the dump has no filter table")
+        raise DumpError("empty", f"the dump has no {name} table")
     if "\nCOMMIT" not in text[-_TAIL:]:
         raise DumpError("truncated", "the dump ends before COMMIT")
-    begin = text.index("*filter\n", start) + len("*filter\n")
+    begin = text.index(heading, start) + len(heading)
     first = text.find("\n:cali-", begin - 1) + 1  # those of built-in chains come before Calico's, and have counters
     rules = first + len(declared)
     as_before = declared and text.startswith(declared, first) and not text.startswith(":", rules)

@@ -1,7 +1,7 @@
 """The form of `nft -j -t list table ip calico`: one line of JSON, in which a rule's counter stands amid its text.
 
 Decoding all of it would cost more than everything else a scan does. So it is cut where rules begin, and only a rule
-not seen before is decoded. Chains of other layers than `filter` keep their prefix, and are never looked into.
+not seen before is decoded. Chains of other layers than `filter` keep their prefix (`layers`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from otel_calico.ruleset.dump import DumpError, garbled
+from otel_calico.ruleset.layers import CALICO_CHAINS
 from otel_calico.ruleset.nft_json import IPV4, calico_tables
 from otel_calico.ruleset.nft_rule import read_rule, split_comment
 from otel_calico.ruleset.rule import Rule, rule_or_none
@@ -113,8 +114,10 @@ class NftTable:
     @property
     def declared(self) -> str:
         """The part that names Calico's chains, empty if there are none."""
-        first = self.text.find(f'"name": "{_LAYER}cali-', 0, self.rules)
-        return self.text[first : self.rules] if first >= 0 else ""
+        if self.text.find(f'"name": "{_LAYER}cali-', 0, self.rules) < 0:
+            return ""
+        found = (self.text.find(f'"name": "{start}', 0, self.rules) for start in CALICO_CHAINS)
+        return self.text[min(place for place in found if place >= 0) : self.rules]
 
     def ends_at(self, position: int) -> bool:
         """True if no rule comes here or later."""

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from otel_calico.ruleset.layers import bare_name
 from otel_calico.ruleset.rule import CUT, MalformedRuleError, Mark, Rule
 
 _ALL_BITS = 0xFFFFFFFF
 _VERDICTS = {"accept": "ACCEPT", "drop": "DROP", "reject": "REJECT", "return": "RETURN", "notrack": "NOTRACK"}
 _JUMPS = {"jump", "goto"}
-_LAYER = "filter-"
 _NAMING = re.compile(r"(.+) ((?:Policy|Profile|[A-Z]\w*Policy) \S+ (?:ingress|egress))")
 _ROOM = 105  # bytes that a comment has after `cali:HASH; `
 
@@ -96,7 +96,7 @@ class _Reader:
             set_mark = _set_mark(value["value"]) if value["key"] == {"meta": {"key": "mark"}} else None
             self._rule = replace(self._rule, target="MARK", set_mark=set_mark)
         else:
-            target = _VERDICTS.get(kind) or value["target"].removeprefix(_LAYER)
+            target = _VERDICTS.get(kind) or bare_name(value["target"])
             self._rule = replace(self._rule, target=target)
 
 

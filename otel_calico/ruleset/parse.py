@@ -1,6 +1,6 @@
-"""Text of a filter table to a `Ruleset`, reusing what the previous scan learned.
+"""Text of a table to a `Ruleset`, reusing what the previous scan learned.
 
-The text may be `iptables-save -t filter -c` or `nft -j list table ip calico`: which, is seen from its first character.
+The text may be `iptables-save -t TABLE -c` or `nft -j list table ip calico`: which, is seen from its first character.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
-from otel_calico.ruleset.dump import DumpError, KnownRules, Table
-from otel_calico.ruleset.iptables_save import filter_table
+from otel_calico.calico.model import Table
+from otel_calico.ruleset.dump import DumpError, KnownRules, PrintedTable
+from otel_calico.ruleset.iptables_save import iptables_table
+from otel_calico.ruleset.layers import bare_name
 from otel_calico.ruleset.nft_list import calico_table
 from otel_calico.ruleset.repeated_rules import each_once
 from otel_calico.ruleset.ruleset import Ruleset
@@ -19,13 +21,15 @@ from otel_calico.ruleset.text_chain import TextChain, TextLayout
 _GROWTH = 8  # characters by which the counters of a line may grow between scans before it is read anew
 
 
-def parse(text: str, previous: Ruleset | None = None) -> Ruleset:
+def parse(text: str, previous: Ruleset | None = None, of: Table = Table.FILTER) -> Ruleset:
     """Read a dump, reusing layouts and chains of `previous` where the text still says the same.
 
+    Of what `iptables-save` prints it is the table of this name; a list of `nft` has the chains of all tables.
     A line that is no rule is skipped and counted. Raises DumpError.
     """
     declared = previous.declared if previous else ""
-    table: Table = calico_table(text) if text.startswith("{") else filter_table(text, declared)
+    table: PrintedTable
+    table = calico_table(text) if text.startswith("{") else iptables_table(text, of.value, declared)
     known = _text_chains(previous) if previous and previous.table == table.identity else {}
     chains, position = _followed(known, table)
     if previous and len(chains) == len(previous.chains) and table.ends_at(position):
@@ -33,12 +37,12 @@ def parse(text: str, previous: Ruleset | None = None) -> Ruleset:
     rules = KnownRules(table.form.read_rule)
     scattered: dict[str, list[str]] = {}  # parts of chains whose lines do not stand together
     skipped = 0
-    successors = dict(zip(known, list(known.values())[1:], strict=False))
+    successors = dict(zip(known, list(known.items())[1:], strict=False))
     name = next(reversed(chains), None)
     while not table.ends_at(position):
-        likely = successors.get(name) if name else None
-        if likely and text.startswith(likely.text, position) and likely.layout.name not in chains:
-            name = likely.layout.name
+        successor = successors.get(name) if name else None
+        if successor and text.startswith(successor[1].text, position) and successor[0] not in chains:
+            name, likely = successor
             chains[name] = likely
             position += len(likely.text)
             continue
@@ -71,7 +75,7 @@ def parse(text: str, previous: Ruleset | None = None) -> Ruleset:
     return Ruleset(chains, layouts, table.declared, rules_in_all, unread, skipped, repeated, table.identity)
 
 
-def _followed(known: Mapping[str, TextChain], table: Table) -> tuple[dict[str, TextChain], int]:
+def _followed(known: Mapping[str, TextChain], table: PrintedTable) -> tuple[dict[str, TextChain], int]:
     """The chains from the first on that say what they said and come as they came, and where they end: mostly all.
 
     A line that was added to one of them at its end is left to be found behind it.
@@ -91,7 +95,7 @@ def _followed(known: Mapping[str, TextChain], table: Table) -> tuple[dict[str, T
     return chains, position
 
 
-def _continued(former: TextChain, table: Table, start: int) -> TextChain | None:
+def _continued(former: TextChain, table: PrintedTable, start: int) -> TextChain | None:
     """The chain if it says what it said, and the former object if its counters are the same too."""
     text, layout = table.text, former.layout
     form = layout.form
@@ -114,8 +118,9 @@ def _continued(former: TextChain, table: Table, start: int) -> TextChain | None:
     return TextChain(layout, now, counters, layout.cutter(counters) if len(now) == len(former.text) else None)
 
 
-def _chain(name: str, table: Table, text: str, rules: KnownRules[str]) -> TextChain:
+def _chain(name: str, table: PrintedTable, text: str, rules: KnownRules[str]) -> TextChain:
     form = table.form
+    name = bare_name(name)
     chain = TextChain(TextLayout(name, text, form, rules), text)
     hashes = chain.layout.hashes
     if len(set(hashes)) == len(hashes):

@@ -1,4 +1,4 @@
-"""A parsed filter table. Its parts are kept from scan to scan while they say the same.
+"""A parsed table. Its parts are kept from scan to scan while they say the same.
 
 Between two scans a table differs mostly in its counters. So what a chain *says* (its `Layout`) is kept apart from what
 it counted in one scan (its `Chain`). The same Layout object serves every scan in which the rules of the chain are the
@@ -17,11 +17,13 @@ from itertools import repeat
 from operator import is_
 
 from otel_calico.calico.chains import WORKLOAD_PREFIXES
-from otel_calico.calico.model import IPVersion
+from otel_calico.calico.model import IPVersion, Table
 from otel_calico.ruleset.rule import Rule
 
 _DECLARED = re.compile(r'^:(cali-\S+) |"name": "filter-(cali-[^"]+)", "handle"', re.MULTILINE)
-"""A declaration of `iptables-save`, or of `nft`."""
+"""A declaration of `iptables-save`, or of `nft` in layer `filter`."""
+
+_IN_LAYERS = re.compile(r'"name": "([a-z]+-)(cali-[^"]+)", "handle"')
 
 _TO_WORKLOADS, _FROM_WORKLOADS = "cali-to-wl-dispatch", "cali-from-wl-dispatch"
 
@@ -119,7 +121,7 @@ class CountedChain(Chain):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ruleset:
-    """The filter table of one IP version in one scan.
+    """One table of one IP version in one scan.
 
     `layouts` are those of the chains: the same object as in the scan before if nothing but counters changed since.
     `declared` names Calico's chains, those without rules too. `rules` counts all, `unread` those that could not be
@@ -155,7 +157,8 @@ class Ruleset:
 
     def missing_chains(self) -> set[str]:
         """Calico's chains that others of its chains jump to, and that are not there: only a cut file lacks any."""
-        unlike = {id(layout.rules): layout for layout in self.layouts.values()}  # pods of one kind share their rules
+        of_filter = (layout for name, layout in self.layouts.items() if name == layout.name)
+        unlike = {id(layout.rules): layout for layout in of_filter}  # pods of one kind share their rules
         targets = frozenset[str]().union(*[layout.jumps for layout in unlike.values()])
         missing = targets - self.chains.keys()
         return set(missing.difference(_declared_names(self.declared))) if missing else set()
@@ -166,11 +169,20 @@ def _declared_names(declared: str) -> Iterator[str]:
 
 
 def natively_declared(names: Iterable[str]) -> str:
-    """Declarations of Calico's chains in table `calico` of nftables, as `Ruleset.declared` has them."""
-    return ", ".join(f'"name": "filter-{name}", "handle"' for name in names)
+    """Declarations of the chains of these names in table `calico` of nftables, as `Ruleset.declared` has them.
+
+    Empty if none is Calico's in layer `filter`.
+    """
+    declared = ", ".join(f'"name": "{name}", "handle"' for name in names)
+    return declared if '"name": "filter-cali-' in declared else ""
 
 
-@lru_cache(maxsize=2 * len(IPVersion))
+def declared_in_layer(declared: str, prefix: str) -> list[str]:
+    """Calico's chains in a layer of native nftables whose names begin so, without that prefix."""
+    return [found[2] for found in _IN_LAYERS.finditer(declared) if found[1] == prefix]
+
+
+@lru_cache(maxsize=2 * len(IPVersion) * len(Table))
 def _dataplane(declared: str) -> str:
     if _TO_WORKLOADS in declared and not any(
         word in declared for word in (_FROM_WORKLOADS, *WORKLOAD_PREFIXES.values())

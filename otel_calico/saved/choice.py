@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from otel_calico.calico.model import IPVersion
+from otel_calico.calico.model import IPVersion, Table
 from otel_calico.calico.tables_in_force import TableSigns, TablesInForce, tell
 from otel_calico.ruleset.signs import signs_of_text
 from otel_calico.saved.tables import SavedTable
@@ -27,24 +27,38 @@ _BUSIEST: _Criterion = (lambda table: table.packets, "its counters are higher")
 class Choice:
     """The table of each IP version that counts, and a sentence for each version that has several.
 
+    `beside` are the tables `raw` and `mangle` that were saved with them.
     `in_force` tells of tables of several backends, all of which packets pass; else it is None.
     """
 
     tables: Sequence[SavedTable]
+    beside: Sequence[SavedTable]
     notes: Sequence[str]
     in_force: TablesInForce | None
 
 
-def choose(tables: Iterable[SavedTable], endpoints: Set[str], settings: Collection[str]) -> Choice:
+def choose(tables: Collection[SavedTable], endpoints: Set[str], settings: Collection[str]) -> Choice:
     """One table of each IP version. `endpoints` and `settings` are those of `tables_in_force.tell`."""
     by_version: dict[IPVersion, list[SavedTable]] = {}
-    for table in sorted(tables, key=lambda table: table.ip_version):
+    others = [table for table in tables if table.name is not Table.FILTER and table.whole and table.is_calicos]
+    filters = [table for table in tables if table.name is Table.FILTER]
+    for table in sorted(filters, key=lambda table: table.ip_version):
         by_version.setdefault(table.ip_version, []).append(table)
     told = _tell(by_version.values(), endpoints, settings)
     criteria = [*_IN_FORCE, *([_current(told)] if told else []), _BUSIEST]
     counting = [max(found, key=lambda table: [worth(table) for worth, _ in criteria]) for found in by_version.values()]
     several = [(best, found) for best, found in zip(counting, by_version.values(), strict=True) if len(found) > 1]
-    return Choice(counting, [_note(best, found, criteria) for best, found in several], told)
+    beside = [table for best in counting for table in _beside(best, others)]
+    return Choice(counting, beside, [_note(best, found, criteria) for best, found in several], told)
+
+
+def _beside(best: SavedTable, others: Iterable[SavedTable]) -> Iterator[SavedTable]:
+    """The other tables of its IP version and backend; of several those that stand nearest. Lists of nft have all."""
+    nearest: dict[Table, SavedTable] = {}
+    for table in sorted(others, key=lambda table: abs(table.line - best.line)):
+        if (table.ip_version, table.backend) == (best.ip_version, best.backend):
+            nearest.setdefault(table.name, table)
+    yield from nearest.values()
 
 
 def _tell(

@@ -15,13 +15,14 @@ from otel_calico.accounting.policies import PolicyAccount
 from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import IPVersion
+from otel_calico.calico.model import IPVersion, RulesetKey, Table
 from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.ruleset.dump import DumpError
+from otel_calico.ruleset.layers import OTHER_LAYERS
 from otel_calico.ruleset.ruleset import Ruleset
 from otel_calico.scanning.former_tables import FormerTables
 from otel_calico.scanning.lagging_chains import LaggingChains
-from otel_calico.scanning.planned_report import network_type, report_of
+from otel_calico.scanning.planned_report import by_version, network_type, report_of
 from otel_calico.scanning.ruleset_scanner import RulesetScanner, Stopwatch, dataplane_of
 from otel_calico.scanning.scan import Scan
 from otel_calico.series import EBPF_DATAPLANE, Readings, ScanFailure, ScanReport, SeriesSet, Snapshot
@@ -42,7 +43,8 @@ _UNUSABLE = {
 }
 """Why the rules of a dataplane yield nothing."""
 
-Rulesets = Mapping[IPVersion, Ruleset]
+Rulesets = Mapping[RulesetKey, Ruleset]
+_KEYS = tuple(RulesetKey(version, table) for version in IPVersion for table in Table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +92,16 @@ class NodeScanner:
 
     def restart(self) -> None:
         """Start every account anew."""
-        self._rulesets = {version: self._begun(version) for version in IPVersion}
+        self._rulesets = {key: self._begun(key) for key in _KEYS}
         self._policies = PolicyAccount()
         self._former = FormerTables()
 
-    def _begun(self, version: IPVersion) -> RulesetScanner:
-        return RulesetScanner(version, self._lookups, self._settings.series)
+    def _begun(self, key: RulesetKey) -> RulesetScanner:
+        return RulesetScanner(key, self._lookups, self._settings.series)
 
     def _measure(self, taken: int, watch: Stopwatch) -> Scan:
         dumps, rulesets = self._believable(watch)
-        intervals = [self._rulesets[version].attribute(ruleset, taken) for version, ruleset in rulesets.items()]
+        intervals = [self._rulesets[key].attribute(ruleset, taken) for key, ruleset in rulesets.items()]
         planned = tuple(interval.now for interval in intervals)
         if self._lagging.found(planned, self._lookups.interfaces()):
             self._source.look_again()
@@ -121,7 +123,7 @@ class NodeScanner:
         dumps, rulesets = self._read({}, watch)
         if not self._source.unlocked:
             return dumps, rulesets
-        before: Rulesets = {version: scan.ruleset for version, scan in self._rulesets.items()}
+        before: Rulesets = {key: scan.ruleset for key, scan in self._rulesets.items()}
         if not any(ruleset.chains for ruleset in before.values()):
             before, (dumps, rulesets) = rulesets, self._read(rulesets, watch)
         for _ in range(_CONFIRMATIONS):
@@ -134,16 +136,19 @@ class NodeScanner:
         """Read and parse, after a former look of the same scan if there was one."""
         dumps = self._source.read()
         self._follow_backend()
-        self._rulesets |= {dump.ip_version: self._begun(dump.ip_version) for dump in dumps if dump.first_look}
+        anew = {dump.ip_version for dump in dumps if dump.first_look}
+        self._rulesets |= {key: self._begun(key) for key in _KEYS if key.ip_version in anew}
         watch.lap("read")
-        rulesets = {
-            dump.ip_version: dump.ruleset
-            or self._rulesets[dump.ip_version].parse(dump.text, former.get(dump.ip_version))
-            for dump in dumps
-        }
-        for version, scan in self._rulesets.items():
-            if version not in rulesets and scan.ruleset.chains:
-                rulesets[version] = scan.absent()
+        rulesets: dict[RulesetKey, Ruleset] = {}
+        for dump in dumps:
+            key = dump.key
+            rulesets[key] = dump.ruleset or self._rulesets[key].parse(dump.text, former.get(key))
+            if rulesets[key].dataplane == "nftables":
+                others = (RulesetKey(dump.ip_version, table) for table in OTHER_LAYERS)
+                rulesets |= {other: self._rulesets[other].layer_of(rulesets[key]) for other in others}
+        for key, scan in self._rulesets.items():
+            if key not in rulesets and scan.ruleset.chains:
+                rulesets[key] = scan.absent()
         watch.lap("parse")
         return dumps, rulesets
 
@@ -153,9 +158,9 @@ class NodeScanner:
         if self._backend and backend != self._backend:
             log.warning("backend_changed", former=self._backend, backend=backend)
             shown = {
-                (self._backend, version): scan.ruleset
-                for version, scan in self._rulesets.items()
-                if scan.ruleset.chains
+                (self._backend, key.ip_version): scan.ruleset
+                for key, scan in self._rulesets.items()
+                if scan.ruleset.chains and key.table is Table.FILTER
             }
             self.restart()
             self._former = FormerTables(shown)
@@ -164,20 +169,20 @@ class NodeScanner:
     def _account(self, intervals: Sequence[Interval], taken: int, failed: FailedParts) -> Sequence[Readings]:
         readings: list[Readings] = []
         for interval in intervals:
-            readings += self._rulesets[interval.now.ip_version].account(interval, failed)
+            readings += self._rulesets[interval.now.key].account(interval, failed)
         if "policy" in self._settings.series.families:
             of_policies = failed.attempt(ScanPart.POLICY_FAMILY, "", self._policies.read, intervals, taken)
             if of_policies is None:  # begun anew: totals may be booked by halves
                 self._policies = PolicyAccount()
             readings += of_policies or ()
             for interval in intervals:
-                readings += self._rulesets[interval.now.ip_version].account_node_drops(interval, failed)
+                readings += self._rulesets[interval.now.key].account_node_drops(interval, failed)
             of_former = failed.attempt(ScanPart.NODE_DROPS, "", self._former.read, self._source.former, taken)
             if of_former is None:
                 self._former = FormerTables()
             readings += of_former or ()
         for interval in intervals:
-            self._rulesets[interval.now.ip_version].accept(interval.now, taken)
+            self._rulesets[interval.now.key].accept(interval.now, taken)
         return self._cardinality.shown(readings)
 
     def _report(  # noqa: PLR0913 - a scan has this many sides
@@ -197,7 +202,7 @@ class NodeScanner:
             backend=self._source.backend,
             dataplane=dataplane,
             seconds=watch.seconds,
-            bytes={network_type(dump.ip_version): dump.size for dump in dumps},
+            bytes=by_version((dump.ip_version, dump.size) for dump in dumps),
             below_minimum=below_minimum,
             series_left_out=count_by_metric(left_out) if left_out else {},
             unlocked=self._source.unlocked,

@@ -16,9 +16,10 @@ from otel_calico.attribution.plan import EndpointPlan, RulesetPlan
 from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.attribution.planner import Planner, SeriesChoice
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import IPVersion
+from otel_calico.calico.model import RulesetKey, Table
 from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.metrics import POLICY_ACCEPT
+from otel_calico.ruleset.layers import Layer
 from otel_calico.ruleset.parse import parse
 from otel_calico.ruleset.ruleset import Chain, Ruleset
 from otel_calico.series import Readings, SeriesSet
@@ -43,12 +44,13 @@ class Stopwatch:
 
 
 class RulesetScanner:
-    """Follows the ruleset of one IP version from scan to scan."""
+    """Follows the ruleset of one table from scan to scan."""
 
-    def __init__(self, ip_version: IPVersion, lookups: Lookups, choice: SeriesChoice) -> None:
-        self.ip_version = ip_version
+    def __init__(self, key: RulesetKey, lookups: Lookups, choice: SeriesChoice) -> None:
+        self.key = key
         self.ruleset = _EMPTY
-        self._planner = Planner(ip_version, lookups, choice)
+        self._planner = Planner(key, lookups, choice)
+        self._layer = Layer(key.table)
         self._accounts: dict[str, ChainAccount] = {}
         self._accounted: RulesetPlan | None = None  # what the accounts are of
         self._plans: Sequence[tuple[str, EndpointPlan]] = ()  # of each account
@@ -61,15 +63,19 @@ class RulesetScanner:
 
     def parse(self, text: str, previous: Ruleset | None = None) -> Ruleset:
         """Read a dump, after the ruleset of the scan before or another. Raises DumpError."""
-        return parse(text, previous or self.ruleset)
+        return parse(text, previous or self.ruleset, self.key.table)
+
+    def layer_of(self, whole: Ruleset) -> Ruleset:
+        """This table's part of a ruleset of native nftables."""
+        return self._layer.of(whole)
 
     def absent(self) -> Ruleset:
-        """What stands for a dump of an IP version that has no ruleset now."""
+        """What stands for a dump of a table that is not there now."""
         return _EMPTY
 
     def attribute(self, ruleset: Ruleset, taken: int) -> Interval:
         """Plan a ruleset, and compare it with the scan before. `taken` is when it was read, in Unix nanoseconds."""
-        planned = PlannedRuleset(self.ip_version, ruleset, self._planner.plan(ruleset))
+        planned = PlannedRuleset(self.key, ruleset, self._planner.plan(ruleset))
         if self._looked_at is None:
             return Interval(planned, self.ruleset, since=taken, first=True)
         # What appears in the second scan is no stream of the first one: it begins after that.
@@ -122,7 +128,7 @@ class RulesetScanner:
         self.ruleset, self._looked_at = planned.ruleset, taken
 
 
-def dataplane_of(rulesets: Mapping[IPVersion, Ruleset]) -> str:
+def dataplane_of(rulesets: Mapping[RulesetKey, Ruleset]) -> str:
     """Which of Felix's dataplanes wrote the rulesets: `iptables`, `nftables` or `ebpf`; empty if none did."""
-    shown = {ruleset.dataplane for ruleset in rulesets.values()}
+    shown = {ruleset.dataplane for key, ruleset in rulesets.items() if key.table is Table.FILTER}
     return next((name for name in ("nftables", "iptables", "ebpf") if name in shown), "")

@@ -12,6 +12,7 @@ from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.attribution.workload_family import ExtraAttributes
 from otel_calico.attribution.workloads import WorkloadFilter
 from otel_calico.calico.lookups import Lookups
+from otel_calico.calico.model import Table
 from otel_calico.config import IptablesSettings, MetricsSettings, Settings, WebSettings
 from otel_calico.datastores.datastore import Datastore, NoDatastore
 from otel_calico.datastores.watched_kinds import PolicyWatch
@@ -50,6 +51,7 @@ def build_source(settings: IptablesSettings, lookups: Lookups) -> RulesetSource:
             lock=XtablesLock(Path(settings.lock_file), settings.lock_wait),
             limits=Limits(settings.time_limit),
             netlink=settings.nftables_reader == "netlink",
+            tables=[Table(name) for name in settings.tables],
         ),
         endpoints=lookups.interfaces,
     )

@@ -7,11 +7,11 @@ Felix chooses by its own rules, which changed thrice (`felix/environment/feature
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from otel_calico.calico.model import IPVersion
+from otel_calico.calico.model import IPVersion, RulesetKey, Table
 from otel_calico.calico.tables_in_force import TableSigns
 from otel_calico.files import read_kernel_file
 from otel_calico.ruleset.signs import entry, signs_of_ruleset, signs_of_text
@@ -34,18 +34,23 @@ class Backend(Enum):
     NFTABLES = "nftables"
 
 
-def legacy_filter_in_use(ip_version: IPVersion) -> bool:
-    """True if the kernel has a legacy filter table.
+def legacy_in_use(key: RulesetKey) -> bool:
+    """True if the kernel has this legacy table.
 
     `iptables-legacy-save` loads the legacy modules where they are not loaded, so it must not run otherwise.
     """
     try:
-        return "filter" in read_kernel_file(_TABLES_IN_USE[ip_version]).split()
+        return key.table.value in read_kernel_file(_TABLES_IN_USE[key.ip_version]).split()
     except FileNotFoundError:
         return False
     except PermissionError:
-        message = f"{_TABLES_IN_USE[ip_version]} may not be read: run as root"
+        message = f"{_TABLES_IN_USE[key.ip_version]} may not be read: run as root"
         raise SourceError("no_permission", message) from None
+
+
+def of_table(command: Sequence[str], table: Table) -> Sequence[str]:
+    """The same program of iptables, for another table."""
+    return [table.value if word == Table.FILTER.value else word for word in command]
 
 
 def save_command(backend: Backend, ip_version: IPVersion, commands: Commands) -> tuple[str, ...] | None:
@@ -60,7 +65,7 @@ def save_command(backend: Backend, ip_version: IPVersion, commands: Commands) ->
         program = f"{_IPTABLES[ip_version]}-save"
         if shutil.which(program) is None or _backend_of(program, commands) is not backend:
             return None
-    return program, "-t", "filter", "-c"
+    return program, "-t", Table.FILTER.value, "-c"
 
 
 def _backend_of(program: str, commands: Commands) -> Backend:
@@ -96,9 +101,9 @@ class Candidate:
         return self.backend is Backend.NFTABLES and size > 0, size
 
 
-def holds_table(text: str) -> bool:
+def holds_table(text: str, table: Table = Table.FILTER) -> bool:
     """True if a dump has the table that it is of."""
-    return text.startswith("{") or "*filter\n" in text
+    return text.startswith("{") or f"*{table.value}\n" in text
 
 
 def has_calico_chains(table: Contents) -> bool:

@@ -1,4 +1,4 @@
-"""Finds which of the kernel's rulesets is Felix's, and reads it: one read per IP version and scan."""
+"""Finds which of the kernel's rulesets is Felix's, and reads it: one read per IP version, table and scan."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from otel_calico.calico.model import IPVersion
+from otel_calico.calico.model import IPVersion, RulesetKey, Table
 from otel_calico.calico.tables_in_force import TablesInForce
 from otel_calico.series import EBPF_DATAPLANE
 from otel_calico.sources import ebpf
@@ -26,7 +26,7 @@ _LOOK_AGAIN = 60.0
 """Seconds after which all backends and IP versions are looked at anew: Felix may have switched, or begun with IPv6."""
 
 
-_NO_TABLE = "*filter\nCOMMIT\n"
+_NO_TABLE = "*{}\nCOMMIT\n"
 """Stands for a table that the kernel does not have: it has been looked at, and has no rules."""
 
 
@@ -34,13 +34,15 @@ _NO_TABLE = "*filter\nCOMMIT\n"
 class KernelSettings:
     """Felix's settings name the `backends`; a table of its that is in force elsewhere goes before them.
 
-    Without `netlink` native nftables is read by `nft`.
+    Without `netlink` native nftables is read by `nft`. Of iptables these `tables` are read beside `filter`; those of
+    native nftables always are.
     """
 
     backends: Collection[Backend] = tuple(Backend)
     lock: XtablesLock = field(default_factory=XtablesLock)
     limits: Limits = field(default_factory=Limits)
     netlink: bool = True
+    tables: Collection[Table] = ()
 
 
 class KernelSource:
@@ -100,7 +102,7 @@ class KernelSource:
                 tables[version] = table
         if not all(map(has_calico_chains, tables.values())):
             return self._look()  # Felix may have switched its backend, or ended IPv6
-        return self._dumps(self._chosen, tables)
+        return self._with_others(self._chosen, self._dumps(self._chosen, tables))
 
     def close(self) -> None:
         """End what runs now. From any thread."""
@@ -133,7 +135,7 @@ class KernelSource:
         former = [one for one in candidates if told and one.backend.value in told.former]
         self.in_force = told
         self.former = {one.backend.value: self._dumps(one.backend, one.tables) for one in former}
-        return self._dumps(chosen.backend, chosen.tables, first)
+        return self._with_others(chosen.backend, self._dumps(chosen.backend, chosen.tables, first))
 
     def _choose(
         self,
@@ -195,18 +197,35 @@ class KernelSource:
     ) -> Sequence[Dump]:
         refusal = self._tables.refusal if backend is Backend.NFTABLES else ""
         return [
-            _native(version, table, first_look=version in first)
-            if isinstance(table, NativeTable)
-            else Dump(
-                version, table or _NO_TABLE, first_look=version in first, reader=_program(backend), refusal=refusal
-            )
-            for version, table in tables.items()
+            _native(version, contents, first_look=version in first)
+            if isinstance(contents, NativeTable)
+            else _printed(backend, RulesetKey(version), contents, first_look=version in first, refusal=refusal)
+            for version, contents in tables.items()
         ]
+
+    def _with_others(self, backend: Backend, dumps: Sequence[Dump]) -> Sequence[Dump]:
+        """The dumps, and those of the other tables of iptables that are to be read. Raises SourceError."""
+        if backend is Backend.NFTABLES:
+            return dumps
+        others = [
+            _printed(backend, key, self._tables.read_beside(backend, key), first_look=dump.first_look)
+            for dump in dumps
+            for table in self._settings.tables
+            if (key := RulesetKey(dump.ip_version, table)) != dump.key
+        ]
+        return [*dumps, *others]
+
+
+def _printed(backend: Backend, key: RulesetKey, text: str, *, first_look: bool, refusal: str = "") -> Dump:
+    return Dump(
+        key.ip_version,
+        text or _NO_TABLE.format(key.table.value),
+        first_look=first_look,
+        reader="nft" if backend is Backend.NFTABLES else "iptables-save",
+        refusal=refusal,
+        table=key.table,
+    )
 
 
 def _native(version: IPVersion, table: NativeTable, *, first_look: bool) -> Dump:
     return Dump(version, ruleset=table.ruleset, octets=table.octets, first_look=first_look, reader="netlink")
-
-
-def _program(backend: Backend) -> str:
-    return "nft" if backend is Backend.NFTABLES else "iptables-save"

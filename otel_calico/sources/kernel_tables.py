@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from otel_calico.calico.model import IPVersion
+from otel_calico.calico.model import IPVersion, RulesetKey, Table
 from otel_calico.sources.backends import (
     Backend,
     Contents,
     holds_table,
-    legacy_filter_in_use,
+    legacy_in_use,
+    of_table,
     save_command,
 )
 from otel_calico.sources.command import Commands, Limits
@@ -106,6 +107,13 @@ class KernelTables:
                 return table or ""
         return self._printed(backend, version)
 
+    def read_beside(self, backend: Backend, key: RulesetKey) -> str:
+        """Another table of iptables than `filter`, which was read; an empty text if the kernel has none.
+
+        Raises SourceError.
+        """
+        return self._printed(backend, key.ip_version, key.table) or ""
+
     def _refused(self, error: NetlinkError) -> None:
         self.refusal = str(error)
         if self.refusal != self._told:
@@ -117,14 +125,14 @@ class KernelTables:
             log.info("netlink_granted")
         self._told = ""
 
-    def _printed(self, backend: Backend, version: IPVersion) -> str | None:
+    def _printed(self, backend: Backend, version: IPVersion, table: Table = Table.FILTER) -> str | None:
         """What the table's program prints. Raises SourceError."""
         command = self._programs.get((backend, version))
         if command is None:
             return None
-        in_use = backend is not Backend.LEGACY or legacy_filter_in_use(version)
-        text = self._save(backend, command) if in_use else None
-        if text is not None and not holds_table(text):
+        in_use = backend is not Backend.LEGACY or legacy_in_use(RulesetKey(version, table))
+        text = self._save(backend, of_table(command, table)) if in_use else None
+        if text is not None and not holds_table(text, table):
             # Not taken for a table without rules: all that it holds would be new when the program prints it again.
             raise SourceError("empty", f"{command[0]} printed no table: {text[:_QUOTED]!r}")
         return text or ""

@@ -49,7 +49,7 @@ class FileSource(GivenRules):
             raise SourceError("empty", f"{self._name} {described(text)}")
         if not any(table.is_calicos for table in choice.tables):
             raise SourceError("no_calico_chains", f"{self._name} {_NO_CHAINS}")
-        return [Dump(table.ip_version, table.text) for table in choice.tables]
+        return [Dump(table.ip_version, table.text, table=table.name) for table in (*choice.tables, *choice.beside)]
 
     def _text(self) -> str:
         try:

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from otel_calico.calico.model import IPVersion
+from otel_calico.calico.model import IPVersion, RulesetKey, Table
 from otel_calico.calico.tables_in_force import TablesInForce
 from otel_calico.ruleset.ruleset import Ruleset
 
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """The rules of one IP version.
+    """The rules of one table of an IP version; with native nftables those of all its tables.
 
-    `text` is what `iptables-save -t filter -c` or `nft -j list table ip calico` prints. A source that reads rules
+    `text` is what `iptables-save -t TABLE -c` or `nft -j list table ip calico` prints. A source that reads rules
     otherwise gives the `ruleset`, made of `octets` bytes.
     `first_look` says that nobody could look at this table before: what its rules counted by now is history.
     `reader` read it: `iptables-save`, `nft` or `netlink`; empty for what was saved. `refusal` says why `netlink`, which
@@ -30,6 +30,12 @@ class Dump:
     octets: int = 0
     reader: str = ""
     refusal: str = ""
+    table: Table = Table.FILTER
+
+    @property
+    def key(self) -> RulesetKey:
+        """Which ruleset it is of; with native nftables the one of table `filter`."""
+        return RulesetKey(self.ip_version, self.table)
 
     @property
     def size(self) -> int:
@@ -76,7 +82,7 @@ class RulesetSource(Protocol):
         """What the last read found in the former tables in force, by backend."""
 
     def read(self) -> Sequence[Dump]:
-        """The dumps of all IP versions that have a ruleset. Raises SourceError."""
+        """The dumps of all rulesets: each IP version that has any, each table that is read. Raises SourceError."""
 
     def look_again(self) -> None:
         """Let the next read look everywhere: Felix may write elsewhere now."""

@@ -31,7 +31,8 @@ def path_lines(path: EndpointPath, since: str, seconds: float) -> Iterator[str]:
 def policy_lines(policy: PolicyTotals, seconds: float) -> Iterator[str]:
     """What a policy decided on the whole node."""
     kind = f"{policy.kind} " if policy.kind else ""
-    where = f", IPv{policy.ip_version}, chain {policy.chain}" if policy.chain else ""
+    table = f", {policy.key.words}" if policy.key and policy.key.words else ""
+    where = f", IPv{policy.ip_version}{table}, chain {policy.chain}" if policy.chain else ""
     yield f"{kind}{policy.name}: {policy.direction.value}{where}"
     yield f"{_INDENT}{_node_counts(policy, seconds)}"
     yield from (f"{_INDENT * 2}{line}" for line in _rules(policy, seconds))
@@ -67,7 +68,8 @@ def _steps(path: EndpointPath, seconds: float) -> Iterator[str]:
     for tier in path.tiers:
         yield from _tier(tier, seconds)
     if not path.tiers:
-        yield "no policy applies: the profiles decide"
+        alone = path.endpoint.key is not None and path.endpoint.key.words
+        yield "no policy applies" if alone else "no policy applies: the profiles decide"
     for profile in path.profiles:
         yield _profile(profile, seconds)
     for drop in path.drops:

@@ -152,7 +152,7 @@ def _of_node(view: NodeView, policy: str) -> Iterator[Row]:
 def _node_drops(view: NodeView) -> Iterator[Row]:
     for drop in view.node_drops:
         way = drop.direction.value if drop.direction else ""
-        yield Row("", "", "", way, "", (), "", "drop", drop.reason, drop.dropped)
+        yield Row("", "", drop.key.words, way, "", (), "", "drop", drop.reason, drop.dropped)
 
 
 def _identity(policy: PolicyTotals) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.attribution.planner import Planner, SeriesChoice
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import Direction, IPVersion, WorkloadEndpoint
+from otel_calico.calico.model import Direction, IPVersion, RulesetKey, WorkloadEndpoint
 from otel_calico.explain.node_view import NodeView
 from otel_calico.explain.path import EndpointPath
 from otel_calico.ruleset.parse import parse
@@ -28,8 +28,8 @@ def lookups() -> Lookups:
 def scan(kernel: Kernel, taken: float = 0.0) -> Scan:
     """The kernel's IPv4 rules now."""
     ruleset = parse(kernel.dump())
-    plan = Planner(IPVersion.V4, lookups(), SeriesChoice(families=())).plan(ruleset)
-    return Scan(Snapshot(taken), (PlannedRuleset(IPVersion.V4, ruleset, plan),))
+    plan = Planner(RulesetKey(IPVersion.V4), lookups(), SeriesChoice(families=())).plan(ruleset)
+    return Scan(Snapshot(taken), (PlannedRuleset(RulesetKey(IPVersion.V4), ruleset, plan),))
 
 
 def paths(kernel: Kernel, former: Scan | None = None) -> Iterator[EndpointPath]:

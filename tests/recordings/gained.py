@@ -13,12 +13,6 @@ from tests.recordings.replay import pages
 Table = Counter[str]
 """Packets by key, as in `truth.json`; nothing where it is 0."""
 
-NOT_TOLD_YET = {
-    "policy default.host-untracked (table raw)",
-    "policy default.host-prednat (table mangle)",
-}
-"""Reasons of drops in the truth that no series tells."""
-
 NOBODYS = "calie07583122e9"
 """The interface of the recordings that is nobody's endpoint."""
 
@@ -26,8 +20,8 @@ _Labels = Mapping[str, str]
 _SAMPLE = re.compile(r"(\w+)\{(.*)\} (\d+)")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 _REVERSE_PATH_DROP = re.compile(
-    r"^\[[1-9]\d*:\d+\] -A cali-PREROUTING .* -j DROP$"
-    r'|"chain": "raw-cali-PREROUTING".*"packets": [1-9]\d*, "bytes": \d+\}\}, \{"drop": null\}',
+    r"^\[([1-9]\d*):\d+\] -A cali-PREROUTING .* -j DROP$"
+    r'|"chain": "raw-cali-PREROUTING"[^\n]{0,400}"packets": ([1-9]\d*), "bytes": \d+\}\}, \{"drop": null\}',
     re.MULTILINE,
 )
 _WAYS = {"fw": "egress", "tw": "ingress"}
@@ -59,15 +53,18 @@ def dropped(recording: Recording) -> Table:
     )
 
 
-def told_drops(recording: Recording) -> Table:
-    """The drops of the truth whose reasons are told."""
-    sent = recording.truth.dropped
-    unread = {*NOT_TOLD_YET, "unknown_interface"} if _meets_reverse_path_check(recording) else NOT_TOLD_YET
-    return Table({key: packets for key, packets in sent.items() if key.split("|")[2] not in unread})
+def sent_drops(recording: Recording) -> Table:
+    """The drops of the truth.
+
+    Where Felix checks reverse paths, packets of the interface that nobody owns never came to table `filter`.
+    """
+    sent = Table(recording.truth.dropped)
+    if _meets_reverse_path_check(recording):
+        sent["node|reverse_path (table raw)"] = sent.pop(f"interface {NOBODYS}|egress|unknown_interface")
+    return sent
 
 
 def _meets_reverse_path_check(recording: Recording) -> bool:
-    """True where packets of the interface that nobody owns never came to table filter: table raw had dropped them."""
     dump = recording.dump(Moment.AFTER, IPVersion.V4)
     return bool(_REVERSE_PATH_DROP.search(dump))
 
@@ -118,10 +115,14 @@ def _of_drop(labels: _Labels) -> str:
 
 
 def _of_node_drop(labels: _Labels) -> str:
+    if "calico_table" in labels:
+        return f"node|{labels['reason']} (table {labels['calico_table']})"
     return f"interface {NOBODYS}|{labels['calico_direction']}|{labels['reason']}"
 
 
 def _who(labels: _Labels) -> str:
+    if "calico_table" in labels:
+        return "host {network_interface_name} (table {calico_table})".format_map(labels)
     if "calico_host_endpoint_traffic" in labels:
         return "host {network_interface_name} {calico_host_endpoint_traffic}".format_map(labels)
     return "{k8s_namespace_name}/{k8s_pod_name}".format_map(labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,9 @@ from typing import Any
 
 from otel_calico.calico.model import IPVersion
 from tests.recordings.archive import FELIX, names, release_version, texts
+
+_DENIED = re.compile(r"\|(\w+)\|policy (\S+) \(table \w+\)")
+"""A drop that is the deny of a policy in another table than `filter`."""
 
 NATIVE = "native"
 """The dataplane whose dumps are lists of `nft -j`. The others, `legacy` and `nft`, print `iptables-save -c`."""
@@ -76,7 +80,10 @@ class Recording:
     def truth(self) -> Truth:
         """What was sent from one moment to the other."""
         read: dict[str, Any] = json.loads(self._files["truth.json"])
-        return Truth(read["policies"], read["workloads"], read["dropped"], read.get("note", ""))
+        denied = {key: found for key in read["dropped"] if (found := _DENIED.search(key))}
+        denies = {f"{found[2]}|{found[1]}|deny": read["dropped"][key] for key, found in denied.items()}
+        dropped = {key: packets for key, packets in read["dropped"].items() if key not in denied}
+        return Truth({**read["policies"], **denies}, read["workloads"], dropped, read.get("note", ""))
 
     @property
     def _files(self) -> Mapping[str, str]:

@@ -17,7 +17,7 @@ from otel_calico.explain.conclusion import conclusion
 from otel_calico.explain.path import EndpointTraffic
 from otel_calico.terminal.open_node import open_node
 from tests.recordings import RECORDINGS, Recording
-from tests.recordings.gained import NOBODYS, Table, told_drops, with_groups
+from tests.recordings.gained import NOBODYS, Table, sent_drops, with_groups
 from tests.recordings.saved import ENVIRONMENT, FILES, save
 from tests.recordings.transcripts import KEPT, kept_transcript, transcript
 
@@ -33,8 +33,14 @@ LOSS = re.compile(
 )
 NO_LOSS = re.compile(
     r"No packet .* (?:was dropped: (?:policies accepted (?P<accepted>[\d,]+))?(?: and )?(?:profiles accepted [\d,]+)?"
-    r"|has met its (?:policies|profiles, and no policy applies))\."
+    r"|was dropped|has met its (?:policies|profiles, and no policy applies))\."
 )
+IN_OTHER_TABLES = re.compile(
+    r"Up to (\d+) packets that came in through host endpoint node-1-ext0 \(table \w+\) may have been denied by policy "
+    r"(\S+): no rule counts those of one endpoint\."
+)
+UNDECIDED = ("default.host-untracked|", "default.host-prednat|")
+"""Policies in other tables than `filter`, where nothing counts what they left undecided."""
 CHECKED = """\
 ok    node name          node-1 (environment NODENAME)
 ok    datastore          globalnetworkpolicies: {GlobalNetworkPolicy} held
@@ -66,6 +72,8 @@ def reported() -> list[dict[str, Any]]:
 
 def who(endpoint: str, interface: str, traffic: str) -> str:
     """An endpoint in the words of the truth."""
+    if traffic and not endpoint:
+        return "node"
     return f"host {interface} {traffic}" if traffic else endpoint
 
 
@@ -79,7 +87,8 @@ def test_report_says_what_was_sent(recording: Recording) -> None:
         policies, verdict = ",".join(row["policies"]), row["verdict"]
         if verdict == "drop":
             key = key if row["endpoint"] else f"interface {NOBODYS}|{row['direction']}"
-            dropped[f"{key}|{row['reason']} {row['tier']}".strip()] += packets
+            key = f"node|{row['reason']} ({row['traffic']})" if row["traffic"].startswith("table") else key
+            dropped[key if key.startswith("node") else f"{key}|{row['reason']} {row['tier']}".strip()] += packets
         elif row["profile"] and verdict == "deny":
             dropped[f"{key}|profile {row['profile']}"] += packets
         elif policies and row["endpoint"]:
@@ -87,10 +96,12 @@ def test_report_says_what_was_sent(recording: Recording) -> None:
         elif policies:
             of_node[f"{policies}|{row['direction']}|{verdict}"] += packets
     assert decided == with_groups(recording.truth.workloads, decided)
-    assert dropped == told_drops(recording)
+    assert dropped == sent_drops(recording)
     members = {member for key in decided for member in key.split("|")[2].split(",") if "," in key}
     sent = recording.truth.policies
-    assert of_node == {key: packets for key, packets in sent.items() if key.split("|")[0] in members}
+    assert of_node == {
+        key: packets for key, packets in sent.items() if key.split("|")[0] in members or key.startswith(UNDECIDED)
+    }
 
 
 def conclusions() -> list[tuple[EndpointTraffic, str]]:
@@ -102,11 +113,13 @@ def conclusions() -> list[tuple[EndpointTraffic, str]]:
 @every_recording
 @pytest.mark.usefixtures("folder")
 def test_explain_concludes_what_was_sent(recording: Recording) -> None:
-    lost, accepted = Table(), Table()
+    lost, accepted, possible = Table(), Table(), Table()
     for endpoint, sentence in conclusions():
         key = f"{who(endpoint.name, endpoint.interface, endpoint.traffic)}|{endpoint.direction.value}"
         loss, no_loss = LOSS.fullmatch(sentence), NO_LOSS.fullmatch(sentence)
-        if loss:
+        if unsure := IN_OTHER_TABLES.fullmatch(sentence):
+            possible[f"{unsure[2]}|ingress|deny"] += number(unsure[1])
+        elif loss:
             cause = f"end_of_tier {loss['tier']}" if loss["tier"] else f"{loss['policy'] or loss['group']}|deny"
             cause = f"profile {loss['profile']}" if loss["profile"] else cause
             lost[f"{key}|{cause}".replace(", ", ",")] += number(loss["packets"])
@@ -114,10 +127,11 @@ def test_explain_concludes_what_was_sent(recording: Recording) -> None:
             assert no_loss, sentence
             accepted[key] += number(no_loss["accepted"] or "0")
     denied = Table({key: packets for key, packets in recording.truth.workloads.items() if key.endswith("|deny")})
-    sent = with_groups(denied, (key for key in lost if key.endswith("|deny"))) + told_drops(recording)
-    sent = Table({key: packets for key, packets in sent.items() if not key.startswith("interface ")})
+    sent = with_groups(denied, (key for key in lost if key.endswith("|deny"))) + sent_drops(recording)
+    sent = Table({key: packets for key, packets in sent.items() if not key.startswith(("interface ", "node|"))})
     assert {key: packets for key, packets in lost.items() if packets > sent[key]} == {}
     assert endpoints(lost) == endpoints(sent)
+    assert possible == {key: packets for key, packets in recording.truth.policies.items() if key.startswith(UNDECIDED)}
     allowed = Table()
     for key, packets in recording.truth.workloads.items():
         allowed["|".join(key.split("|")[:2])] += packets if key.endswith("|allow") else 0

@@ -15,7 +15,7 @@ from tests.recordings.gained import (
     dropped_by_accountant,
     policies,
     rules,
-    told_drops,
+    sent_drops,
     with_groups,
     workloads,
 )
@@ -51,7 +51,7 @@ def test_policies_decided_at_each_workload_what_was_sent(recording: Recording) -
 
 @every_recording
 def test_what_was_dropped_is_told_with_its_reason(recording: Recording) -> None:
-    assert dropped(recording) == told_drops(recording)
+    assert dropped(recording) == sent_drops(recording)
 
 
 @every_recording

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from otel_calico.calico.model import Table
 from otel_calico.ruleset.dump import DumpError
+from otel_calico.ruleset.layers import Layer
 from otel_calico.ruleset.nft_json import calico_tables
 from otel_calico.ruleset.parse import parse
 from otel_calico.ruleset.rule import Rule
@@ -21,7 +23,7 @@ from tests.ruleset.histories import Chains, Line, counters, histories, tables
 RECORDED = (Path(__file__).parent / "recorded" / "native.jsonl").read_text()
 Action = dict[str, Any]
 
-NAMES = ["filter-FORWARD", "filter-cali-a", "filter-cali-ab", "filter-cali-tw-cali1", "raw-cali-a", "mangle-cali-tw-x"]
+NAMES = ["filter-FORWARD", "filter-cali-a", "filter-cali-ab", "filter-cali-tw-cali1", "raw-cali-a", "nat-cali-tw-x"]
 ACTIONS: list[tuple[str, Action]] = [
     ("cali:VMprkiDSuPo-swFS;", {"drop": None}),
     ("cali:GrNZkUzcI_GLn7x5; Policy default.a ingress", {"jump": {"target": "filter-cali-a"}}),
@@ -92,7 +94,7 @@ def _counted(chain: str, lines: list[Line]) -> list[tuple[int, int]]:
     """What each rule counted; a rule that Felix wrote and that stands twice has counted what both lines did."""
     counted: dict[str, tuple[int, int]] = {}
     for place, (comment, action, counter) in enumerate(lines):
-        felix = comment.startswith("cali:") and chain.startswith("filter-cali-")
+        felix = comment.startswith("cali:") and chain.startswith(("filter-cali-", "raw-cali-", "mangle-cali-"))
         rule = repr((comment, action, counter is None) if felix else place)
         packets, octets = (
             min(sum(two), 2**64 - 1) for two in zip(counter or (0, 0), counted.get(rule, (0, 0)), strict=True)
@@ -121,16 +123,30 @@ def test_what_did_not_change_stays_the_same_object() -> None:
     assert after.chains["cali-b"].packets([0, 1]) == [12345, 0]
 
 
-def test_chains_of_other_layers_are_never_looked_into() -> None:
+def test_chains_of_raw_and_mangle_are_read_as_their_own_tables_and_those_of_nat_never() -> None:
+    jump: Line = ("cali:GrNZkUzcI_GLn7x5;", {"jump": {"target": "raw-cali-b"}}, (2, 3))
     unreadable: Line = ("cali:GrNZkUzcI_GLn7x5;", {"drop": None}, None)
     counted: Line = ("cali:GrNZkUzcI_GLn7x5;", {"drop": None}, (1, 1))
-    ruleset = parse(printed({"filter-cali-a": [counted], "raw-cali-a": [unreadable], "mangle-cali-tw-x": [unreadable]}))
-    assert {name: chain.layout.rules for name, chain in ruleset.chains.items()} == {
+    chains: Chains = {"nat-cali-a": [unreadable], "raw-cali-a": [jump], "filter-cali-a": [counted], "raw-cali-b": []}
+    whole = parse(printed(chains))
+    assert {name: chain.layout.rules for name, chain in whole.chains.items()} == {
+        "nat-cali-a": (),
+        "raw-cali-a": (Rule(target="cali-b"),),
         "cali-a": (Rule(target="DROP"),),
-        "raw-cali-a": (),
-        "mangle-cali-tw-x": (),
     }
-    assert ruleset.malformed == 0
+    assert (whole.missing_chains(), whole.empty_chains()) == (set(), [])
+    layer = Layer(Table.RAW)
+    raw = layer.of(whole)
+    assert {name: (chain.layout.name, chain.counters([0])) for name, chain in raw.chains.items()} == {
+        "cali-a": ("cali-a", [(2, 3)])
+    }
+    assert (raw.missing_chains(), raw.empty_chains(), raw.rules) == (set(), ["cali-b"], 0)
+
+    moved = parse(printed(chains | {"raw-cali-a": [(*jump[:2], (5, 7))]}), whole)
+    assert layer.of(moved).layouts is raw.layouts
+    assert layer.of(moved).chains["cali-a"].counters([0]) == [(5, 7)]
+    assert Layer(Table.MANGLE).of(moved).chains == {}
+    assert whole.malformed == 0
 
 
 def test_a_rule_that_acts_and_is_not_counted_keeps_its_place_and_is_told() -> None:

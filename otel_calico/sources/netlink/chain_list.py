@@ -25,7 +25,6 @@ _GET_TABLE, _GET_CHAIN, _GET_RULE = 1, 4, 7  # NFT_MSG_*
 _TABLE_NAME, _TABLE_HANDLE = 1, 4  # NFTA_TABLE_*
 _CHAIN_TABLE, _CHAIN_HANDLE, _CHAIN_NAME = 1, 2, 3  # NFTA_CHAIN_*
 _RULE_TABLE, _RULE_CHAIN = 1, 2  # NFTA_RULE_*
-_LAYER = "filter-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +67,7 @@ def list_chains(connection: Connection, ip_version: IPVersion, limit: int) -> Ch
         if string(given.get(_CHAIN_TABLE, b"")) == TABLE:
             names[number(given.get(_CHAIN_HANDLE, b""))] = string(given.get(_CHAIN_NAME, b""))
     requests = {name: request_for_rules(family, name) for name in names.values()}
-    calico = (ruleset_name(name) for name in requests if name.startswith(f"{_LAYER}cali-"))
-    return ChainList(handle, names, requests, natively_declared(calico), interrupted)
-
-
-def ruleset_name(name: str) -> str:
-    """How a ruleset calls a chain: without the layer `filter`."""
-    return name.removeprefix(_LAYER)
+    return ChainList(handle, names, requests, natively_declared(requests), interrupted)
 
 
 def request_for_rules(family: int, chain: str) -> bytes:

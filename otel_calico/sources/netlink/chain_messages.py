@@ -15,6 +15,7 @@ from itertools import compress, count
 from operator import itemgetter
 
 from otel_calico.ruleset.dump import KnownRules
+from otel_calico.ruleset.layers import bare_name
 from otel_calico.ruleset.rule import Rule
 from otel_calico.ruleset.ruleset import CountedChain, Layout
 from otel_calico.sources.netlink.messages import MalformedMessageError, messages
@@ -111,6 +112,7 @@ class NewChains:
         handles, octets, packets = places.read(data)
         repeats: Sequence[Sequence[int]] = ()
         entry = None
+        name = bare_name(name)
         if name.startswith("cali-"):
             hashes = tuple(_hashes(found))
             if len(set(hashes)) < len(hashes):

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from otel_calico.calico.model import IPVersion
+from otel_calico.ruleset.layers import key_of
 from otel_calico.ruleset.ruleset import Layout, Ruleset
-from otel_calico.sources.netlink.chain_list import FAMILIES, TABLE, ChainList, list_chains, ruleset_name
+from otel_calico.sources.netlink.chain_list import FAMILIES, TABLE, ChainList, list_chains
 from otel_calico.sources.netlink.chain_messages import ChainMessages, NewChains
 from otel_calico.sources.netlink.changes import Changes, Touched
 from otel_calico.sources.netlink.connection import Connection
@@ -92,7 +93,7 @@ class NativeTableReader:
         former = self._ruleset
         self._listed = reading.listed
         self._known = {name: found for name in reading.listed.requests if (found := reading.found[name])}
-        chains = {ruleset_name(name): found.chain for name, found in self._known.items()}
+        chains = {key_of(name): found.chain for name, found in self._known.items()}
         layouts: Mapping[str, Layout] = {name: chain.layout for name, chain in chains.items()}
         declared = reading.listed.declared
         if layouts == former.layouts:  # the same objects: layouts are compared by identity
@@ -147,7 +148,7 @@ class _Reading:
         buffer, known = self._access.connection.buffer, self._known.get(name)
         if known and known.takes(buffer, size):
             return known
-        return self._new.read(ruleset_name(name), bytes(buffer[:size]))
+        return self._new.read(key_of(name), bytes(buffer[:size]))
 
 
 def _entered(chains: Iterable[ChainMessages]) -> int | None:
