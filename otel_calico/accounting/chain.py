@@ -15,7 +15,8 @@ from otel_calico.accounting.differences import DifferenceAccount
 from otel_calico.accounting.interval import ChainInterval
 from otel_calico.accounting.raw import RawAccount
 from otel_calico.accounting.shares import SharedAccount
-from otel_calico.attribution.plan import DifferenceSeries, EndpointPlan, RawSeries, SharedSeries
+from otel_calico.attribution.plan import EndpointPlan
+from otel_calico.attribution.planned_series import DifferenceSeries, RawSeries, SharedSeries
 from otel_calico.metrics import Metric
 from otel_calico.ruleset.ruleset import Chain
 from otel_calico.series import Readings

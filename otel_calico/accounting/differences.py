@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from otel_calico.accounting.gains import NEW, difference_gains
 from otel_calico.accounting.interval import ChainInterval
-from otel_calico.attribution.plan import DifferenceSeries
+from otel_calico.attribution.planned_series import DifferenceSeries
 from otel_calico.series import LabelKey, Readings, SeriesSet, label_key
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 
-from otel_calico.attribution.plan import Difference
+from otel_calico.attribution.planned_series import Difference
 from otel_calico.ruleset.ruleset import Chain
 
 NEW = -1

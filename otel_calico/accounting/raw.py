@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from otel_calico.accounting.gains import gain
 from otel_calico.accounting.interval import ChainInterval
-from otel_calico.attribution.plan import RawSeries
+from otel_calico.attribution.planned_series import RawSeries
 from otel_calico.metrics import Metric
 from otel_calico.series import LabelKey, Readings, SeriesSet, label_key
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from otel_calico.accounting.differences import DifferenceAccount
 from otel_calico.accounting.interval import ChainInterval
-from otel_calico.attribution.plan import SharedSeries
+from otel_calico.attribution.planned_series import SharedSeries
 from otel_calico.series import LabelKey, Readings, SeriesSet, label_key
 
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from otel_calico.attribution.denies import denied
 from otel_calico.attribution.endpoint_chain import DEFAULT_TIER, TierBlock
 from otel_calico.attribution.label_sets import columns, told_apart
-from otel_calico.attribution.plan import DifferenceSeries, EndpointPlan, RawSeries
+from otel_calico.attribution.plan import EndpointPlan
+from otel_calico.attribution.planned_series import DifferenceSeries, RawSeries
 from otel_calico.attribution.targets import Targets, known_jumps
 from otel_calico.attribution.tiers import tier_of
 from otel_calico.attribution.workloads import Workload

@@ -10,7 +10,7 @@ where `following` counts the packets the policy left undecided (docs/design.md, 
 from __future__ import annotations
 
 from otel_calico.attribution.endpoint_chain import PolicyJump, TierBlock
-from otel_calico.attribution.plan import Difference
+from otel_calico.attribution.planned_series import Difference
 from otel_calico.attribution.targets import Targets
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from otel_calico.attribution.denies import denied, passed
 from otel_calico.attribution.endpoint_chain import PolicyJump, TierBlock
 from otel_calico.attribution.label_sets import columns
-from otel_calico.attribution.plan import Difference, DifferenceSeries, GroupJump, Share, SharedSeries
+from otel_calico.attribution.plan import GroupJump
+from otel_calico.attribution.planned_series import Difference, DifferenceSeries, Share, SharedSeries
 from otel_calico.attribution.targets import Target, Targets, known_jumps
 from otel_calico.attribution.tiers import tier_of
 from otel_calico.calico.model import Verdict

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from otel_calico.attribution.plan import NodeDrops, RawSeries
+from otel_calico.attribution.plan import NodeDrops
+from otel_calico.attribution.planned_series import RawSeries
 from otel_calico.calico.chains import WORKLOAD_PREFIXES
 from otel_calico.calico.model import Direction, IPVersion, RulesetKey
 from otel_calico.metrics import NODE_DROPPED

@@ -8,13 +8,14 @@ What depends on what, and so what is planned anew:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from otel_calico.attribution.accountant import workload_labels
+from otel_calico.attribution.chain_owners import ChainOwners, find_owners
 from otel_calico.attribution.endpoint_chain import EndpointChain, read_endpoint_chain
 from otel_calico.attribution.group_shares import group_jumps
-from otel_calico.attribution.host_endpoints import HostTraffic, host_attributes, host_traffic_of
+from otel_calico.attribution.host_endpoints import HostTraffic, host_attributes
 from otel_calico.attribution.node_drops import NodeDropsReader
 from otel_calico.attribution.patterns import Patterns
 from otel_calico.attribution.plan import EndpointPlan, GroupJump, RulesetPlan
@@ -23,7 +24,7 @@ from otel_calico.attribution.shared_chains import SharedChains, read_shared_chai
 from otel_calico.attribution.targets import Target
 from otel_calico.attribution.tiers import contradicted, tier_of
 from otel_calico.attribution.workload_family import ExtraAttributes, workload_attributes
-from otel_calico.attribution.workloads import Workload, WorkloadFilter, workloads_of
+from otel_calico.attribution.workloads import Workload, WorkloadFilter
 from otel_calico.calico.chains import (
     GROUP_PREFIXES,
     HOST_ENDPOINT_PREFIXES,
@@ -32,7 +33,7 @@ from otel_calico.calico.chains import (
     WORKLOAD_PREFIXES,
 )
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import Direction, PolicyKind, RulesetKey, Table
+from otel_calico.calico.model import PolicyKind, RulesetKey
 from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.metrics import DEFAULT_FAMILIES
 from otel_calico.ruleset.ruleset import Layout, Ruleset
@@ -91,21 +92,6 @@ class _Planned:
         return self.layout is layout and (self.targets, self.owner) == (targets, owner)
 
 
-@dataclass(frozen=True, slots=True)
-class _Owners:
-    """Who is behind which of the endpoint chains.
-
-    `unknown` are the interfaces that nobody is known behind, `unknown_chains` the workload chains of such interfaces;
-    `without_chains` are the workloads of the datastore whose interfaces have no chain.
-    """
-
-    chains: Set[str] = frozenset()
-    of: Mapping[str, Workload | HostTraffic] = field(default_factory=dict)
-    unknown: tuple[str, ...] = ()
-    unknown_chains: tuple[str, ...] = ()
-    without_chains: tuple[str, ...] = ()
-
-
 class Planner:
     """Plans the rulesets of one table, scan after scan."""
 
@@ -118,7 +104,7 @@ class Planner:
         self._shared = SharedChains()
         self._rules = RulePlanner(key)
         self._node_drops = NodeDropsReader(key)
-        self._owners = _Owners()
+        self._owners = ChainOwners()
         self._planned: dict[str, _Planned] = {}
         self._layouts: _Layouts = {}
         self._declared = ""
@@ -178,7 +164,8 @@ class Planner:
         """Plan the chains of the chosen workloads and, for the families that have them, of hosts and policies."""
         families, endpoints = self._choice.families, basis.endpoints
         if endpoints.keys() != self._owners.chains or self._lookups.version != self._made_from.version:
-            self._owners = self._find_owners(endpoints)
+            of_hosts = "workload" in families
+            self._owners = find_owners(endpoints, self._lookups, self._key, self._choice.workloads, of_hosts=of_hosts)
         former, self._planned = self._planned, {}
         patterns = Patterns(self._shared.targets)
         targets: dict[int, _TargetsInOrder] = {}  # by EndpointChain, which pods of one kind share
@@ -223,30 +210,6 @@ class Planner:
         yield from (layout for name, layout in basis.shared.items() if name.startswith(_GROUP_CHAINS))
         yield from (basis.endpoints[name] for name in self._owners.unknown_chains)
 
-    def _find_owners(self, endpoints: _Layouts) -> _Owners:
-        places = {name: place for name in endpoints if (place := _workload_chain(name))}
-        workloads = workloads_of({interface for _, interface in places.values()}, self._lookups, self._key.ip_version)
-        unknown_chains = tuple(name for name, place in places.items() if place not in workloads)
-        unknown = [places[name][1] for name in unknown_chains]
-        owners: dict[str, Workload | HostTraffic] = {
-            name: workload
-            for name, place in places.items()
-            if (workload := workloads.get(place)) and self._choice.workloads.takes(workload.endpoint)
-        }
-        if "workload" in self._choice.families:
-            hosts = host_traffic_of(endpoints, self._lookups, self._key)
-            unknown += [host.chain.interface for host in hosts.values() if not host.name]
-            owners |= hosts
-        return _Owners(
-            frozenset(endpoints),
-            owners,
-            tuple(dict.fromkeys(unknown)),
-            unknown_chains,
-            _without_chains(self._lookups, {interface for _, interface in places.values()})
-            if self._key.table is Table.FILTER
-            else (),
-        )
-
     def _contradicted_tiers(self) -> Iterator[str]:
         """Where the comment of a tier's start names another tier than its policies: the chain and both names."""
         targets = self._shared.targets
@@ -277,17 +240,3 @@ class Planner:
 
 def _layouts(ruleset: Ruleset, prefixes: tuple[str, ...]) -> _Layouts:
     return {name: chain.layout for name, chain in ruleset.chains.items() if name.startswith(prefixes)}
-
-
-def _without_chains(lookups: Lookups, with_chains: Set[str]) -> tuple[str, ...]:
-    """Names of the workloads of the datastore whose interfaces are not among those with chains."""
-    missing = (interface for interface in lookups.interfaces() if interface not in with_chains)
-    return tuple(endpoint.full_name for interface in missing if (endpoint := lookups.endpoint(interface)))
-
-
-def _workload_chain(name: str) -> tuple[Direction, str] | None:
-    """Direction and interface of a workload's chain."""
-    for direction, prefix in WORKLOAD_PREFIXES.items():
-        if name.startswith(prefix):
-            return direction, name[len(prefix) :]
-    return None

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from otel_calico.attribution.plan import Difference
+from otel_calico.attribution.planned_series import Difference
 from otel_calico.calico.chains import PROFILE_PREFIXES
 from otel_calico.ruleset.rule import Rule
 from otel_calico.ruleset.ruleset import Layout

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from otel_calico.attribution.plan import EndpointPlan, PolicyPlan, RawSeries
+from otel_calico.attribution.plan import EndpointPlan, PolicyPlan
+from otel_calico.attribution.planned_series import RawSeries
 from otel_calico.calico.model import RulesetKey
 from otel_calico.failed_parts import FailedParts, ScanPart
 from otel_calico.metrics import RULE

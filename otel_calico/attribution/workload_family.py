@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from otel_calico.attribution import group_shares
 from otel_calico.attribution.endpoint_chain import EndpointChain
 from otel_calico.attribution.label_sets import columns, told_apart
-from otel_calico.attribution.plan import Difference, DifferenceSeries, EndpointPlan, RawSeries
+from otel_calico.attribution.plan import EndpointPlan
+from otel_calico.attribution.planned_series import Difference, DifferenceSeries, RawSeries
 from otel_calico.attribution.targets import Targets
 from otel_calico.attribution.tiers import tier_of
 from otel_calico.attribution.workloads import Workload

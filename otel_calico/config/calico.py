@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from otel_calico.config import kinds
+from otel_calico.config import kinds, url_kinds
 from otel_calico.config.option import setting
 
 
@@ -79,7 +79,7 @@ class EtcdSettings:
     """How to reach etcd. TLS is given by files or inline, not both. `key` and `password` stay out of `repr`."""
 
     endpoints: tuple[str, ...] = setting(
-        kinds.endpoints,
+        url_kinds.endpoints,
         (),
         "etcd servers, joined with commas.",
         flag="--etcd-endpoints",
@@ -169,7 +169,7 @@ class KubernetesSettings:
         calico_field="k8sCurrentContext",
     )
     api_endpoint: str = setting(
-        kinds.url,
+        url_kinds.url,
         "",
         "URL of the API server.",
         automatic="that of the kubeconfig, else the one Kubernetes names to each pod",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from otel_calico.files import STANDARD_INPUT
 
@@ -129,7 +129,7 @@ def _address(given: str) -> str:
         raise ValueError("is no address") from None
 
 
-def _split(given: str) -> tuple[str, ...]:
+def split_list(given: str) -> tuple[str, ...]:
     parts = tuple(part.strip() for part in given.split(",") if part.strip())
     if not parts:
         raise ValueError("names nothing")
@@ -137,7 +137,7 @@ def _split(given: str) -> tuple[str, ...]:
 
 
 def _attributes(given: str) -> tuple[tuple[str, str], ...]:
-    pairs = [pair.partition("=") for pair in _split(given)]
+    pairs = [pair.partition("=") for pair in split_list(given)]
     if not all(name.strip() and equals for name, equals, _ in pairs):
         raise ValueError("has a part that is not name=value")
     return tuple((unquote(name.strip()), unquote(value.strip())) for name, _, value in pairs)
@@ -145,39 +145,6 @@ def _attributes(given: str) -> tuple[tuple[str, str], ...]:
 
 def _show_attributes(pairs: Iterable[tuple[str, str]]) -> str:
     return ",".join(f"{quote(name)}={quote(value)}" for name, value in pairs)
-
-
-def _url(given: str) -> str:
-    text = given.strip()
-    if _parts(text).scheme not in {"http", "https"}:
-        raise ValueError("is no http:// or https:// URL")
-    return text
-
-
-def _url_or_host_port(given: str) -> str:
-    text = given.strip()
-    if "://" in text:
-        return _url(text)
-    if _parts(f"//{text}").port is None:
-        raise ValueError("has neither a scheme nor a port")
-    return text
-
-
-def _parts(url: str) -> SplitResult:
-    parts = urlsplit(url)
-    try:
-        usable = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or any(character.isspace() for character in url):
-        raise ValueError("is no URL")
-    if parts.username or parts.password:
-        raise ValueError("holds credentials, which would show up in logs")
-    return parts
-
-
-def _endpoints(given: str) -> tuple[str, ...]:
-    return tuple(_url_or_host_port(part) for part in _split(given))
 
 
 def whole(low: int, high: int | None = None) -> Kind[int]:
@@ -225,12 +192,12 @@ def choices(*names: Name) -> Kind[tuple[Name, ...]]:
     one = choice(*names)
 
     def parse(given: str) -> tuple[Name, ...]:
-        for part in _split(given):
+        for part in split_list(given):
             try:
                 one.parse(part)
             except ValueError:
                 raise ValueError(f'names the unknown "{part}"' if part != given else "is unknown") from None
-        return tuple(dict.fromkeys(one.parse(part) for part in _split(given)))
+        return tuple(dict.fromkeys(one.parse(part) for part in split_list(given)))
 
     return Kind(parse, f"a comma list of {one.allowed}", ",".join)
 
@@ -249,12 +216,7 @@ number = Kind(_number, "a number from 0")
 milliseconds = Kind(_milliseconds, "a whole number of milliseconds from 1", lambda value: f"{value * 1000:.0f}")
 port = whole(0, 65535)
 address = Kind(_address, "an IP address or host name")
-names = Kind(_split, "a comma list", ",".join)
+names = Kind(split_list, "a comma list", ",".join)
 attributes = Kind(
     _attributes, "name=value pairs joined with commas, special characters percent-encoded", _show_attributes
 )
-url = Kind(_url, "a URL such as https://host:6443, without user and password")
-url_or_host_port = Kind(
-    _url_or_host_port, "http://host:port, https://host:port or host:port, without user and password"
-)
-endpoints = Kind(_endpoints, f"a comma list of {url_or_host_port.allowed}", ",".join)

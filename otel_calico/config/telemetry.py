@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from otel_calico.config import kinds
+from otel_calico.config import kinds, url_kinds
 from otel_calico.config.kinds import Kind
 from otel_calico.config.option import Variable, setting
 
@@ -81,8 +81,8 @@ class OtlpEndpoint:
 
 def _endpoint(*, exact: bool) -> Kind[OtlpEndpoint | None]:
     return Kind(
-        lambda given: OtlpEndpoint(kinds.url_or_host_port.parse(given), exact=exact),
-        kinds.url_or_host_port.allowed,
+        lambda given: OtlpEndpoint(url_kinds.url_or_host_port.parse(given), exact=exact),
+        url_kinds.url_or_host_port.allowed,
         lambda endpoint: endpoint.url if endpoint else "",
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from otel_calico.accounting.gains import Counters, counters_before, difference_gains, gains
-from otel_calico.attribution.plan import Difference
+from otel_calico.attribution.planned_series import Difference
 from otel_calico.ruleset.ruleset import Chain
 
 

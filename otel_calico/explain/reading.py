@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from otel_calico.attribution.denies import denied, passed
 from otel_calico.attribution.endpoint_chain import EndpointChain, OtherDrop, PolicyJump, TierBlock, read_endpoint_chain
-from otel_calico.attribution.plan import Difference
+from otel_calico.attribution.planned_series import Difference
 from otel_calico.attribution.profiles import profile_name
 from otel_calico.attribution.targets import Targets, known_jumps
 from otel_calico.attribution.tiers import tier_of

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_calico.accounting.gains import NEW, difference_gains, gain, gains
-from otel_calico.attribution.plan import Difference
+from otel_calico.attribution.planned_series import Difference
 
 COUNTERS = st.integers(0, 2**64 - 1)
 DENIED = Difference(0, (1, 2))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_calico.config import kinds
+from otel_calico.config import kinds, url_kinds
 from otel_calico.config.kinds import Kind
 
 
@@ -36,9 +36,12 @@ def test_durations_are_written_with_or_without_a_unit(given_text: str, seconds: 
         *((kinds.port, text) for text in ("-1", "65536", "1.0", "tcp://1", "٣")),
         *((kinds.boolean, text) for text in ("2", "ja", "")),
         *((kinds.address, text) for text in ("256.1.1.1", "a b", "http://x", "")),
-        *((kinds.url, text) for text in ("ftp://x", "http://", "http://a:b", "http://a:70000", "http://a b", "x:1")),
-        *((kinds.url_or_host_port, text) for text in ("host", "host:", "unix:///run/x", "u:p@host:1")),
-        *((kinds.endpoints, text) for text in (",", "http://a,b")),
+        *(
+            (url_kinds.url, text)
+            for text in ("ftp://x", "http://", "http://a:b", "http://a:70000", "http://a b", "x:1")
+        ),
+        *((url_kinds.url_or_host_port, text) for text in ("host", "host:", "unix:///run/x", "u:p@host:1")),
+        *((url_kinds.endpoints, text) for text in (",", "http://a,b")),
         *((kinds.attributes, text) for text in ("a", "=b", "a=b,c")),
         *((kinds.number, text) for text in ("-1", "nan", "")),
         *((kinds.milliseconds, text) for text in ("0", "-1", "1s", "1.5")),

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from otel_calico.attribution.plan import DifferenceSeries, GroupPlan, SharedSeries
+from otel_calico.attribution.plan import GroupPlan
+from otel_calico.attribution.planned_series import DifferenceSeries, SharedSeries
 from otel_calico.calico.chains import HOST_ENDPOINT_PREFIXES, POLICY_PREFIXES, WORKLOAD_PREFIXES
 from otel_calico.calico.model import IPVersion
 from otel_calico.metrics import POLICY_ACCEPT_DROP, POLICY_LAST_HIT, WORKLOAD_POLICY, Metric
