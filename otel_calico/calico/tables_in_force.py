@@ -55,6 +55,11 @@ class TablesInForce:
         """False where nothing tells which one is current, so that each may be."""
         return self.evidence is not Evidence.NONE
 
+    @property
+    def aside(self) -> str:
+        """What whoever says that nothing was dropped must add: a sentence."""
+        return f"Packets must pass the rules of {' and '.join(self.former)} too, which are not counted here."
+
     def __str__(self) -> str:
         """A sentence without a full stop."""
         former = " and ".join(self.former)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from otel_calico.calico.chains import ALL_INTERFACES
 from otel_calico.calico.model import Direction, IPVersion, Verdict
+from otel_calico.calico.tables_in_force import TablesInForce
 from otel_calico.explain.counts import Count, Trust
 from otel_calico.explain.path import DropStep, EndpointPath, EndpointTraffic, InterfaceTotals, PolicyStep, TierStep
 
@@ -39,11 +40,16 @@ _REASONS = {
 _ENCAPSULATIONS = {"vxlan": "VXLAN", "ipip": "IP in IP"}
 
 
-def conclusion(path: EndpointPath, since: str = "") -> str:
+def conclusion(path: EndpointPath, since: str = "", in_force: TablesInForce | None = None) -> str:
     """What matters most about a path: the largest drop; without one, what may have been denied, or was accepted.
 
-    With `since` (a time of day) it speaks of what moved since the former look.
+    With `since` (a time of day) it speaks of what moved since the former look. `in_force` tells of former tables.
     """
+    found = _of_path(path, since)
+    return f"{found} {in_force.aside}" if in_force else found
+
+
+def _of_path(path: EndpointPath, since: str) -> str:
     in_all = not since
     traffic = traffic_of(path.endpoint)
     if path.totals:

@@ -12,6 +12,7 @@ from otel_calico.attribution.targets import Targets, targets_of
 from otel_calico.calico.chains import WORKLOAD_PREFIXES, host_endpoint_chain
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Direction, RulesetKey, Verdict
+from otel_calico.calico.tables_in_force import TablesInForce
 from otel_calico.explain.counts import ChainCounts, Trust
 from otel_calico.explain.path import EndpointPath, EndpointTraffic, NodeDrop, PolicyTotals
 from otel_calico.explain.reading import Members, read_path
@@ -66,6 +67,11 @@ class NodeView:
     def node_drops(self) -> Sequence[NodeDrop]:
         """What the node dropped that is no policy's and no endpoint's; chains of unknown endpoints have paths."""
         return [drop for view in self._views for drop in view.node_drops() if drop.reason != UNKNOWN_ENDPOINT]
+
+    @property
+    def in_force(self) -> TablesInForce | None:
+        """Told where packets pass former tables too."""
+        return self.scan.snapshot.report.in_force
 
     @property
     def without_chains(self) -> Sequence[str]:

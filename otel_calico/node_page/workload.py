@@ -78,6 +78,7 @@ def workload(view: NodeView, name: str, lookups: Lookups) -> Workload:
 def _way(view: NodeView, endpoint: EndpointTraffic) -> Way:
     path = view.path(endpoint)
     if view.former is None:
-        return Way(path, "", conclusion(path))
+        return Way(path, "", conclusion(path, in_force=view.in_force))
     since = datetime.fromtimestamp(view.former.taken, UTC)
-    return Way(path, conclusion(path, f"{since:%H:%M:%S} UTC,"), conclusion(path))
+    now = conclusion(path, f"{since:%H:%M:%S} UTC,", view.in_force)
+    return Way(path, now, conclusion(path, in_force=view.in_force))

@@ -82,7 +82,7 @@ def _lines(view: NodeView, found: Found) -> Iterator[str]:
         path = view.path(endpoint)
         for step in (step for tier in path.tiers for step in tier.policies):
             trusts |= {*_trusts(step), *([Trust.SHARED] if step.is_group or untold(step) else [])}
-        yield from path_lines(path, since, view.seconds)
+        yield from path_lines(path, since, view.seconds, view.in_force)
         yield ""
     for policy in found.policies:
         trusts |= {count.trust for count in policy.verdicts.values()}
@@ -113,6 +113,6 @@ def _as_json(view: NodeView, found: Found) -> object:
     paths = [view.path(endpoint) for endpoint in found.endpoints]
     return {
         "seconds": view.seconds,
-        "paths": [{"conclusion": conclusion(path, since), "path": path} for path in paths],
+        "paths": [{"conclusion": conclusion(path, since, view.in_force), "path": path} for path in paths],
         "policies": [{"policy": policy, "used_by": list(uses_of(view, policy))} for policy in found.policies],
     }

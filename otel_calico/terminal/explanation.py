@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from otel_calico.calico.model import IPVersion, Verdict
+from otel_calico.calico.tables_in_force import TablesInForce
 from otel_calico.explain.conclusion import because_of, conclusion, traffic_of
 from otel_calico.explain.counts import Count, Trust
 from otel_calico.explain.path import EndpointPath, PolicyStep, PolicyTotals, ProfileStep, TierStep
@@ -15,12 +16,12 @@ _VERBS = {Verdict.ALLOW: "allowed", Verdict.DENY: "denied", Verdict.PASS: "passe
 _INDENT = "  "
 
 
-def path_lines(path: EndpointPath, since: str, seconds: float) -> Iterator[str]:
+def path_lines(path: EndpointPath, since: str, seconds: float, in_force: TablesInForce | None = None) -> Iterator[str]:
     """The way through one endpoint's chain: the conclusion first, then each step in the order a packet meets it."""
     endpoint = path.endpoint
     chain = f", chain {endpoint.chain}" if endpoint.chain else ""
     yield f"Packets {traffic_of(endpoint)}: interface {endpoint.interface}{chain}"
-    yield f"{_INDENT}{conclusion(path, since)}"
+    yield f"{_INDENT}{conclusion(path, since, in_force)}"
     if not path.counts_anything and endpoint.ip_version is IPVersion.V6:
         return
     yield ""

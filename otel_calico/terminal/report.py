@@ -94,7 +94,9 @@ def _headed(view: NodeView, request: ReportRequest) -> RenderableType:
 def _as_table(view: NodeView, request: ReportRequest) -> RenderableType:
     if request.unused:
         return unused_table(unused_policies(view, request.selection))
-    return report_table(report_rows(view, request.selection), view.seconds, drops=request.selection.drops)
+    return report_table(
+        report_rows(view, request.selection), view.seconds, drops=request.selection.drops, in_force=view.in_force
+    )
 
 
 def _as_json(view: NodeView, request: ReportRequest) -> object:

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from otel_calico.calico.tables_in_force import TablesInForce
 from otel_calico.explain.counts import Count, Trust
 from otel_calico.explain.path import PolicyTotals
 from otel_calico.terminal.output import printable
@@ -22,14 +23,16 @@ _LEGEND = {
 _STYLES = {"allow": "green", "pass": "cyan"}
 
 
-def report_table(rows: Sequence[Row], seconds: float = 0.0, *, drops: bool = False) -> RenderableType:
+def report_table(
+    rows: Sequence[Row], seconds: float = 0.0, *, drops: bool = False, in_force: TablesInForce | None = None
+) -> RenderableType:
     """The rows, and what their marks mean. With `seconds` also what moved in that time, for each second.
 
-    `drops` says that others than drops were left out.
+    `drops` says that others than drops were left out, `in_force` tells of former tables.
     """
     if not rows:
         verdicts = "dropped or denied" if drops else "accepted, denied, passed on or dropped"
-        return Text(f"Nothing is counted as {verdicts}.")
+        return Text(f"Nothing is counted as {verdicts}.{f' {in_force.aside}' if in_force else ''}")
     table = _table("WORKLOAD", "DIRECTION", "TIER", "POLICY", "VERDICT")
     counts_bytes = any(row.count.total.bytes is not None for row in rows)
     headings = ("PACKETS", "", *(("BYTES",) if counts_bytes else ()))

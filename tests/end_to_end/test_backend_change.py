@@ -40,7 +40,7 @@ def dropped(service: Service) -> dict[str, float]:
     """Packets that the former table dropped, which knows no pod that came later."""
     found = service.scrape()["calico_node_dropped_packets_total"]
     return {
-        f"{labels['calico_direction']} {labels.get('network_type', 'ipv4')}": value
+        f"{labels.get('calico_direction', '')} {labels.get('network_type', 'ipv4')}": value
         for labels, value in ((dict(key), value) for key, value in found.items())
         if labels["reason"] == "former_backend"
     }
@@ -88,7 +88,9 @@ def test_the_table_that_felix_keeps_is_shown_and_the_former_one_told_until_it_is
         )
         ready = service.get("/readyz")
         assert (ready.status, told in ready.text) == (200, True)
-        assert told in unescape(service.get("/").text)
+        page_text = unescape(service.get("/").text)
+        assert told in page_text
+        assert f"No packet of a workload was dropped. Packets must pass the rules of {former} too" in page_text
         assert service.log.count("several_tables_in_force") == 1
 
         code, said = check(node)
