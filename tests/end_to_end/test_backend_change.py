@@ -40,9 +40,9 @@ def dropped(service: Service) -> dict[str, float]:
     """Packets that the former table dropped, which knows no pod that came later."""
     found = service.scrape()["calico_node_dropped_packets_total"]
     return {
-        f"{labels.get('calico_direction', '')} {labels.get('network_type', 'ipv4')}": value
+        f"{labels['calico_direction']} {labels.get('network_type', 'ipv4')}": value
         for labels, value in ((dict(key), value) for key, value in found.items())
-        if labels["reason"] == "former_backend"
+        if labels["reason"] == "former_backend" and "calico_direction" in labels
     }
 
 
