@@ -21,11 +21,13 @@ from otel_calico.series import Labels
 UNKNOWN_ENDPOINT = "unknown_endpoint"
 """Reason of drops in the chains of an interface that no workload of the datastore owns."""
 
-_USUAL = ("cali-from-wl-dispatch", "cali-to-wl-dispatch", "cali-cidr-block", "cali-PREROUTING")
+_DISPATCH = ("cali-from-wl-dispatch", "cali-to-wl-dispatch")
 """Chains that every node has, with one dropping rule each."""
 
 _WORKLOAD_CHAINS = tuple(WORKLOAD_PREFIXES.values())
 _REASONS = {"cali-cidr-block": "cidr_block", "cali-PREROUTING": "reverse_path"}
+"""Chains with one dropping rule, and why it drops."""
+
 _DIRECTIONS = {
     **{prefix: direction for direction, prefix in WORKLOAD_PREFIXES.items()},
     "cali-from-wl-dispatch": Direction.EGRESS,
@@ -61,12 +63,12 @@ class NodeDropsReader:
         for reason, drops in groupby(sorted(found, key=lambda drop: drop.reason), key=lambda drop: drop.reason):
             rules = tuple(drop.rule for drop in drops)
             common = {"reason": reason, **({"calico.direction": direction.value} if direction else {})}
-            usual = chain in _USUAL and len(rules) == 1
-            common |= self._of_ruleset if usual else {**self._of_ruleset, "calico.chain": chain}
+            single = len(rules) == 1 and (chain in _DISPATCH or chain in _REASONS)
+            common |= self._of_ruleset if single else {**self._of_ruleset, "calico.chain": chain}
             numbers = [{"calico.rule.number": str(rule + 1)} if len(rules) > 1 else {} for rule in rules]
             labels = tuple({**common, **number} for number in numbers)
             series = tuple(RawSeries(metric, labels, rules) for metric in NODE_DROPPED)
-            yield NodeDrops(chain, reason, direction, series, is_usual=usual)
+            yield NodeDrops(chain, reason, direction, series, is_usual=single and chain in _DISPATCH)
 
 
 def _reason(chain: str, rule: Rule) -> str:

@@ -38,7 +38,9 @@ def node_drops(look: Look, known: Collection[str], former: Mapping[Key, Number])
 
 def is_shown(one: Key, number: Number) -> bool:
     """Those of the first dispatch chains always; others once they counted."""
-    return "calico.chain" not in dict(one[1]) or bool(number.value or number.lost)
+    labels = dict(one[1])
+    usual = labels["reason"] == "unknown_interface" and "calico.chain" not in labels
+    return usual or bool(number.value or number.lost)
 
 
 def _reason(chain: str, line: Line) -> str:
