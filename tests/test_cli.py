@@ -79,7 +79,7 @@ def test_the_demo_reads_no_config_file() -> None:
         ),
         (
             ["report", "--ruleset", "-", "--interval", "1s"],
-            "Error: what was saved does not move: leave out --interval and --watch, or --ruleset",
+            "Error: counters of a saved file do not change: leave out --interval and --watch, or --ruleset",
         ),
         (
             ["report", "--ruleset", "-", "--kubeconfig", "k"],

@@ -127,7 +127,7 @@ def _settings(parameters: CommandParameters, *, moving: bool) -> Settings:
     settings = load_settings(parameters, on_a_node=not saved)
     if moving and settings.is_saved:
         what = saved or "the saved one of the settings"
-        raise click.UsageError(f"what was saved does not move: leave out --interval and --watch, or {what}")
+        raise click.UsageError(f"counters of a saved file do not change: leave out --interval and --watch, or {what}")
     from otel_calico import logs  # noqa: PLC0415 - structlog is not needed for help
 
     logs.configure("critical", settings.log.format)  # the command says itself what is wrong

@@ -78,7 +78,8 @@ def _backend(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
 
 def _exporters(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
     if "none" in settings.telemetry.exporters and len(settings.telemetry.exporters) > 1:
-        yield f"{given['telemetry.exporters'].source}: none stands beside other exporters; keep none or the others"
+        source = given["telemetry.exporters"].source
+        yield f'{source}: "none" cannot be combined with other exporters; remove it or the others'
 
 
 def _otlp_endpoint(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:

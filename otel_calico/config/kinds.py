@@ -40,7 +40,7 @@ class Kind(Generic[T]):
 def _first(given: str) -> str:
     first = given.split(",", maxsplit=1)[0].strip()
     if not first:
-        raise ValueError("begins with nothing")
+        raise ValueError("has an empty first entry")
     return first
 
 
@@ -132,7 +132,7 @@ def _address(given: str) -> str:
 def split_list(given: str) -> tuple[str, ...]:
     parts = tuple(part.strip() for part in given.split(",") if part.strip())
     if not parts:
-        raise ValueError("names nothing")
+        raise ValueError("is an empty list")
     return parts
 
 
@@ -169,7 +169,7 @@ def duration(*, zero: bool = False) -> Kind[float]:
             raise ValueError("is no duration")
         seconds = float(match[1]) / 1000 if match[2] == "ms" else float(match[1]) * _UNITS[match[2] or "s"]
         if seconds == 0 and not zero:
-            raise ValueError("is no time at all")
+            raise ValueError("is not more than 0")
         return seconds
 
     return Kind(parse, "a duration such as 500ms, 5s, 1m or 2.5 (seconds)" + (", or 0" if zero else ""), _show_duration)

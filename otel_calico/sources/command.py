@@ -212,5 +212,5 @@ def _failed(program: str, status: int, complaint: str) -> SourceError:
         )
     how = f"was killed by signal {-status}" if status < 0 else f"ended with exit status {status}"
     if status == -signal.SIGSEGV:
-        how += ", as it may be where a later version wrote the rules (use the image, or that version)"
+        how += "; this can happen if a newer version wrote the rules: use the image, or install that version"
     return SourceError("exit_status", f"{program} {how}: {complaint or 'it gave no reason'}")

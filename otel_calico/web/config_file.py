@@ -140,7 +140,7 @@ class _Section:
     def pem(self, key: str) -> Pem:
         text, file = self.text(key), self.text(f"{key}_file")
         if text and file:
-            self.complain(key, f"given beside {key}_file; keep one")
+            self.complain(key, f"given together with {key}_file; keep only one")
         return Pem(text, self.folder / file if file else None)
 
     def refuse_the_rest(self) -> None:

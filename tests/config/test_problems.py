@@ -37,7 +37,7 @@ milliseconds from 1
 form
   - environment ETCD_CERT_FILE: a client certificate without its key; set etcd.key_file too
   - flag --ruleset and flag --datastore-file: standard input can be read once; give one of them a file
-  - flag --exporters: none stands beside other exporters; keep none or the others
+  - flag --exporters: "none" cannot be combined with other exporters; remove it or the others
   - environment OTEL_EXPORTER_OTLP_ENDPOINT: http/protobuf needs a URL; write http:// or https:// before it, or set \
 otlp.protocol to grpc
   - environment OTEL_EXPORTER_OTLP_ENDPOINT and flag --port: the collector cannot have the port of our own server; \

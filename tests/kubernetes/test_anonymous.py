@@ -20,7 +20,7 @@ GIVE = (
     "give the pod its service account (automountServiceAccountToken), or set KUBECONFIG, kubernetes.token_file, or "
     "K8S_CERT_FILE and K8S_KEY_FILE"
 )
-FORBIDDEN = "the API server forbids system:anonymous, whom it takes us for, to"
+FORBIDDEN = "the API server treats our requests as system:anonymous, which may not"
 
 
 def errors(follow: Follow, access: ApiAccess) -> dict[str, str]:

@@ -38,7 +38,7 @@ log: debug
 """)
     assert problems(path) == [
         "tls_server_config.client_auth_type: RequireAnyClientCert verifies nothing; use RequireAndVerifyClientCert",
-        "tls_server_config.key: given beside key_file; keep one",
+        "tls_server_config.key: given together with key_file; keep only one",
         "tls_server_config.min_version: must be one of TLS12, TLS13",
         "tls_server_config.cipher_suites: is no list",
         "tls_server_config.prefer_server_cipher_suites: is no boolean",

@@ -80,7 +80,9 @@ def describe_response(request: ApiRequest, response: ErrorResponse, access: ApiA
     if response.status == 403:
         user = _USER.search(response.message)
         if user and user[1] == ANONYMOUS:
-            return f"the API server forbids {ANONYMOUS}, whom it takes us for, to {what} (403): {_anonymous(access)}"
+            return (
+                f"the API server treats our requests as {ANONYMOUS}, which may not {what} (403): {_anonymous(access)}"
+            )
         role = _DISCOVERY_ROLE if request.resource.startswith("/") else _OUR_ROLE
         return (
             f"the API server forbids {user[1] if user else 'us'} to {what} (403): grant "
