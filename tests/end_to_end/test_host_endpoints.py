@@ -44,7 +44,8 @@ def by_host_endpoint(page: Metrics) -> Counter[tuple[str, ...]]:
             labels = dict(key)
             if labels.get("calico_host_endpoint_name") == "node-1-uplink" and labels["network_type"] == "ipv4":
                 what = labels.get("calico_policy_name", ""), labels.get("calico_verdict", labels.get("reason", ""))
-                found[labels["calico_host_endpoint_traffic"], labels["calico_direction"], *what] = int(value)
+                traffic = labels.get("calico_host_endpoint_traffic") or labels["calico_table"]
+                found[traffic, labels["calico_direction"], *what] = int(value)
     return +found
 
 
@@ -54,7 +55,7 @@ def by_rule(page: Metrics) -> Counter[tuple[str, ...]]:
     for key, value in page["calico_rule_packets_total"].items():
         labels = dict(key)
         if labels["network_type"] == "ipv4":
-            found[tuple(labels[name] for name in names)] = int(value)
+            found[tuple(labels[name] for name in names)] += int(value)  # of every table
     return +found
 
 
