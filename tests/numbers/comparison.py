@@ -40,8 +40,8 @@ class Comparison:
         counters = {key: number for key, number in exact.items() if not key[0].endswith((".info", ".time"))}
         assert_same(
             "stream",
-            {key: streams[key] for key in counters},
-            {key: (number.lost, number.first, number.since) for key, number in counters.items()},
+            {key: (lost, first, round(since, 6)) for key in counters for lost, first, since in (streams[key],)},
+            {key: (number.lost, number.first, round(number.since, 6)) for key, number in counters.items()},
         )
         self._compare_gains(shown, streams, count)
         self._last, self._last_expected = shown, dict(expected)
