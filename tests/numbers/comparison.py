@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from otel_calico.metrics import DROPPED_SCRAPE
 from otel_calico.prometheus.exposition import Exposition
 from otel_calico.prometheus.text_format import TextFormat
@@ -11,6 +13,8 @@ from otel_calico.series import Snapshot
 from tests.numbers.expected import Expected
 from tests.numbers.look import Key, Number
 from tests.numbers.shown import Stream, assert_same, exposed, on_page, published
+
+_MICROSECOND = 1e-6
 
 SPLIT = "calico.workload.policy."
 """Metrics in which a group and its members share what the group did."""
@@ -40,8 +44,8 @@ class Comparison:
         counters = {key: number for key, number in exact.items() if not key[0].endswith((".info", ".time"))}
         assert_same(
             "stream",
-            {key: (lost, first, round(since, 6)) for key in counters for lost, first, since in (streams[key],)},
-            {key: (number.lost, number.first, round(number.since, 6)) for key, number in counters.items()},
+            {key: streams[key] for key in counters},
+            {key: (number.lost, number.first, _right_after(number.since)) for key, number in counters.items()},
         )
         self._compare_gains(shown, streams, count)
         self._last, self._last_expected = shown, dict(expected)
@@ -64,3 +68,8 @@ class Comparison:
                 together = [key, *(part for part, whole in count.parts.items() if whole == key)]
                 assert_same("gain", {key: sum(gained[one] for one in together)}, {key: number.value - known})
                 assert min(gained[one] for one in together) >= 0
+
+
+def _right_after(seconds: float) -> object:
+    """Equal to a moment at, or a nanosecond after, a look: a stream starts after the look that did not show it."""
+    return pytest.approx(seconds, rel=0, abs=_MICROSECOND)
