@@ -5,10 +5,37 @@ from __future__ import annotations
 import re
 import tarfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 FELIX = Path(__file__).parent / "felix"
+
+
+@dataclass(frozen=True)
+class Archived:
+    """What an archive holds, by its name, which begins with `RELEASE-DATAPLANE`."""
+
+    name: str
+
+    @property
+    def release(self) -> str:
+        """Calico's, `v3.32.1`."""
+        return self.name.split("-")[0]
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """The release's major and minor number, to compare."""
+        return release_version(self.name)
+
+    @property
+    def dataplane(self) -> str:
+        """`legacy`, `nft` or `native`."""
+        return self.name.split("-")[1]
+
+    def __str__(self) -> str:
+        """The name, also in the ids of tests."""
+        return self.name
 
 
 def names(folder: Path) -> list[str]:

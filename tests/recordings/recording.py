@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from otel_calico.calico.model import IPVersion
-from tests.recordings.archive import FELIX, names, release_version, texts
+from tests.recordings.archive import FELIX, Archived, names, texts
 
 _DENIED = re.compile(r"\|(\w+)\|policy (\S+) \(table \w+\)")
 """A drop that is the deny of a policy in another table than `filter`."""
@@ -36,26 +36,8 @@ class Truth:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Recording:
+class Recording(Archived):
     """A recording by its name `RELEASE-DATAPLANE-FLAVOUR`."""
-
-    name: str
-
-    @property
-    def release(self) -> str:
-        """Calico's, `v3.32.1`."""
-        return self.name.split("-")[0]
-
-    @property
-    def version(self) -> tuple[int, int]:
-        """The release's major and minor number, to compare."""
-        return release_version(self.name)
-
-    @property
-    def dataplane(self) -> str:
-        """`legacy`, `nft` or `native`."""
-        return self.name.split("-")[1]
 
     @property
     def flavour(self) -> str:
@@ -88,10 +70,6 @@ class Recording:
     @property
     def _files(self) -> Mapping[str, str]:
         return texts(FELIX, self.name)
-
-    def __str__(self) -> str:
-        """The name, also in the ids of tests."""
-        return self.name
 
 
 RECORDINGS = tuple(map(Recording, names(FELIX)))
