@@ -126,22 +126,30 @@ def test_a_rotated_ca_is_read_at_the_next_connection(tls_api: ApiServer, ca_file
     in_sync(datastore)
 
 
-def test_a_client_certificate(authority: trustme.CA, ca_file: str, follow: Follow, tmp_path: Path) -> None:
+@pytest.fixture
+def strict_api(authority: trustme.CA, ca_file: str) -> Iterator[ApiServer]:
+    """Lets nobody in without a client certificate."""
     context = tls(authority, "127.0.0.1")
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(ca_file)
+    with ApiServer(context) as server:
+        yield server
+
+
+def test_a_client_certificate(
+    authority: trustme.CA, strict_api: ApiServer, ca_file: str, follow: Follow, tmp_path: Path
+) -> None:
     ours = authority.issue_cert("otel-calico")
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     ours.cert_chain_pems[0].write_to_path(cert)
     ours.private_key_pem.write_to_path(key)
-    with ApiServer(context) as server:
-        access = ApiAccess(server.url, ca_file=ca_file)
-        in_sync(follow(replace(access, cert_file=str(cert), key_file=str(key)), Lookups()))
-        in_sync(follow(replace(access, cert=cert.read_text(), key=key.read_text()), Lookups()))
-        datastore = follow(access, Lookups())
-        wait_until(lambda: all(kind.errors for kind in datastore.status().kinds.values()), "errors")
-        for kind in datastore.status().kinds.values():  # the server says why, or just ends the connection
-            assert "a client certificate: check K8S_CERT_FILE and K8S_KEY_FILE" in kind.last_error
+    access = ApiAccess(strict_api.url, ca_file=ca_file)
+    in_sync(follow(replace(access, cert_file=str(cert), key_file=str(key)), Lookups()))
+    in_sync(follow(replace(access, cert=cert.read_text(), key=key.read_text()), Lookups()))
+    datastore = follow(access, Lookups())
+    wait_until(lambda: all(kind.errors for kind in datastore.status().kinds.values()), "errors")
+    for kind in datastore.status().kinds.values():  # the server says why, or just ends the connection
+        assert "a client certificate: check K8S_CERT_FILE and K8S_KEY_FILE" in kind.last_error
 
 
 @pytest.mark.slow
