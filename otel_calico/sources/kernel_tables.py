@@ -75,13 +75,14 @@ class KernelTables:
 
         Raises SourceError, also for a table `in_use` that can no longer be read.
         """
-        former, command = self._programs.get((backend, version)), save_command(backend, version, self._commands)
-        self._programs[backend, version] = command
+        command = save_command(backend, version, self._commands)
         if backend is Backend.NFTABLES and self._native:
             self.refusal = ""  # what was refused may be granted now
-        elif former and command is None and in_use:
-            # Such as while a package is upgraded. Its rules are still there, and no new ones when it is back.
+        elif in_use and command is None and (former := self._programs[backend, version]):
+            # Such as while a package is upgraded. Its rules are still there, and no new ones when it is back: the
+            # program is remembered, so that every look until then says so.
             raise SourceError("missing_binary", f"{former[0]} is no longer installed: install its package again")
+        self._programs[backend, version] = command
         try:
             return self.read(backend, version)
         except SourceError as error:

@@ -224,9 +224,10 @@ def test_an_ip_version_whose_program_is_gone_is_an_error_and_not_gone(tmp_path: 
     program = tmp_path / "ip6tables-nft-save"
     aside = program.rename(tmp_path / "aside")
     ahead = 61.0
-    with pytest.raises(SourceError) as refused:
-        at_work.read()
-    assert (refused.value.kind, "ip6tables" in str(refused.value)) == ("missing_binary", True)
+    for _ in range(2):  # as long as it is gone
+        with pytest.raises(SourceError) as refused:
+            at_work.read()
+        assert (refused.value.kind, "ip6tables" in str(refused.value)) == ("missing_binary", True)
 
     aside.rename(program)
     assert len(at_work.read()) == 2
