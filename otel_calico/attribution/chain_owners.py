@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from otel_calico.attribution.host_endpoints import HostTraffic, host_traffic_of
 from otel_calico.attribution.workloads import Workload, WorkloadFilter, workloads_of
-from otel_calico.calico.chains import WORKLOAD_PREFIXES
+from otel_calico.calico.chains import workload_chain
 from otel_calico.calico.lookups import Lookups
-from otel_calico.calico.model import Direction, RulesetKey, Table
+from otel_calico.calico.model import RulesetKey, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def find_owners(
 ) -> ChainOwners:
     """The owners of these endpoint chains; with `of_hosts` those of host endpoints too."""
     names = frozenset(chains)
-    places = {name: place for name in chains if (place := _workload_chain(name))}
+    places = {name: place for name in chains if (place := workload_chain(name))}
     interfaces = {interface for _, interface in places.values()}
     workloads = workloads_of(interfaces, lookups, key.ip_version)
     unknown_chains = tuple(name for name, place in places.items() if place not in workloads)
@@ -53,11 +53,3 @@ def find_owners(
 def _without_chains(lookups: Lookups, with_chains: Set[str]) -> tuple[str, ...]:
     missing = (interface for interface in lookups.interfaces() if interface not in with_chains)
     return tuple(endpoint.full_name for interface in missing if (endpoint := lookups.endpoint(interface)))
-
-
-def _workload_chain(name: str) -> tuple[Direction, str] | None:
-    """Direction and interface of a workload's chain."""
-    for direction, prefix in WORKLOAD_PREFIXES.items():
-        if name.startswith(prefix):
-            return direction, name[len(prefix) :]
-    return None

@@ -65,6 +65,14 @@ def chain_name(prefix: str, ident: str, limit: int = MAX_CHAIN_NAME) -> str:
     return prefix + ident
 
 
+def workload_chain(name: str) -> tuple[Direction, str] | None:
+    """Direction and interface of a workload's chain; None if it is no such chain."""
+    for direction, prefix in WORKLOAD_PREFIXES.items():
+        if name.startswith(prefix):
+            return direction, name[len(prefix) :]
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class HostEndpointChain:
     """Whose traffic a chain of a host endpoint sees. `interface` may be `*`.

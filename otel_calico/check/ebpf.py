@@ -18,7 +18,7 @@ def check_ebpf(snapshot: Snapshot, look: EbpfLook) -> Iterator[Finding]:
     state = look.state
     yield _maps(state)
     yield from _debug_files(snapshot, state)
-    unknown = len(state.rules.keys() - look.plan.counted.keys())
+    unknown = snapshot.report.ebpf.unknown_ids if snapshot.report.ebpf else 0
     if unknown and state.programs.files is DebugFiles.READ:
         remedy = "Felix may be writing its files now; if it stays, please report it"
         yield Finding(Level.WARN, "rules", f"{unknown} of the rules that counted stand in no debug file", remedy)

@@ -11,11 +11,11 @@ from otel_calico.check.finding import Finding, Level
 from otel_calico.config import IptablesSettings, NodeSettings, WebSettings
 from otel_calico.service.wiring import StartError, build_protection
 from otel_calico.sources.backends import Backend, save_command
+from otel_calico.sources.capabilities import has_capability
 from otel_calico.sources.command import Commands
 from otel_calico.sources.lock import XtablesLock
 
-_CAPABILITIES = {"NET_ADMIN": 12, "NET_RAW": 13}
-"""Bits in the kernel's capability sets (`linux/capability.h`)."""
+_CAPABILITIES = ("NET_ADMIN", "NET_RAW")
 
 _INSTALL = "install the packages iptables (1.8 or later) and nftables"
 
@@ -34,8 +34,7 @@ def check_capabilities() -> Finding:
             f"running as user {os.geteuid()}",
             "run as root: iptables-save and nft ask for uid 0",
         )
-    effective = _effective_capabilities()
-    missing = [name for name, bit in _CAPABILITIES.items() if not effective >> bit & 1]
+    missing = [name for name in _CAPABILITIES if not has_capability(name)]
     if missing:
         remedy = "add them to securityContext.capabilities.add of the container"
         return Finding(Level.FAIL, "permission", f"root without {' and '.join(missing)}", remedy)
@@ -85,10 +84,3 @@ def check_web_config(settings: WebSettings) -> Iterator[Finding]:
         }
         text = ", ".join(word for word, wanted in asked.items() if wanted) or "everybody may ask"
         yield Finding(Level.OK, "web config", f"{settings.config_file}: {text}")
-
-
-def _effective_capabilities() -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("CapEff:"):
-            return int(line.split()[1], 16)
-    return 0

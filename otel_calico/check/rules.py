@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 
-from otel_calico.calico.chains import WORKLOAD_PREFIXES, host_endpoint_chain
+from otel_calico.calico.chains import host_endpoint_chain, workload_chain
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.tables_in_force import TablesInForce
 from otel_calico.check.finding import Finding, Level
@@ -144,8 +144,7 @@ def _check_host_endpoints(interfaces: Iterable[str], unknown: Collection[str], l
 def _workload_interfaces(scan: Scan) -> Set[str]:
     """The interfaces of workloads that have chains."""
     chains = (chain for one in scan.rulesets for chain in one.ruleset.chains)
-    prefixes = tuple(WORKLOAD_PREFIXES.values())
-    return {chain.removeprefix(prefix) for chain in chains for prefix in prefixes if chain.startswith(prefix)}
+    return {of_workload[1] for chain in chains if (of_workload := workload_chain(chain))}
 
 
 def _host_interfaces(scan: Scan) -> Set[str]:

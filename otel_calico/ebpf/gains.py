@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from operator import add, lt, sub
 
+from otel_calico.accounting.gains import NEW, gain
 from otel_calico.ebpf.map_entries import InterfaceCounters, InterfaceHook, RuleCounters
 from otel_calico.ebpf.state import EbpfState
 
@@ -38,8 +39,7 @@ class RuleGains:
         else:
             kept = {one: packets for one, packets in former.items() if one in rules}
             self._booked = kept | told
-        gains = {one: packets - (before(one) or 0) for one, packets in told.items()}
-        return {one: gained if gained > 0 else told[one] for one, gained in gains.items()}
+        return {one: gain(former.get(one, NEW), packets) for one, packets in told.items()}
 
     def pass_over(self, rules: RuleCounters) -> None:
         """Take what is counted now as history."""

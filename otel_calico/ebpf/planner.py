@@ -168,7 +168,7 @@ def _node_drops(
             tier = {"calico.tier": of_node.tier} if of_node.tier else {}
             yield of_node, {"reason": of_node.reason, **tier, **way}
     for drop in sorted(other_drops, key=lambda drop: (drop.reason, drop.hook)):
-        if (direction := interfaces.others.get((drop.interface, drop.hook))) is not None and drop.reason != POLICY:
+        if (direction := interfaces.others.get((drop.interface, drop.hook))) is not None:
             labels = {"reason": drop.reason, "calico.direction": direction.value}
             yield NodeDrop(drop.reason, direction=direction), labels
 
@@ -179,5 +179,5 @@ def _interface_drops(interfaces: Interfaces, other_drops: Set[InterfaceDrop]) ->
     for drop in sorted(other_drops, key=lambda drop: drop.reason):
         reasons.setdefault((drop.interface, drop.hook), []).append(drop.reason)
     for place, labels in interfaces.labels.items():
-        for reason in dict.fromkeys([POLICY, *reasons.get(place, ())]):
+        for reason in (POLICY, *reasons.get(place, ())):
             yield InterfaceDrop(*place, reason), {**labels, "reason": reason}

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import zip_longest
 
+from otel_calico.accounting.gains import gain
 from otel_calico.calico.model import Direction
 from otel_calico.ebpf.counted import CountedRule, PolicyVerdict
 from otel_calico.ebpf.drop_reasons import ACCEPTED, DROPPED_BY_POLICY
-from otel_calico.ebpf.gains import InterfaceCounterGains
+from otel_calico.ebpf.gains import InterfaceCounterGains, InterfaceGains
 from otel_calico.ebpf.interfaces import WORKLOAD_HOOKS
 from otel_calico.ebpf.look import EbpfLook
 from otel_calico.ebpf.plan import ExactKey
@@ -26,10 +27,7 @@ class EbpfCounts:
     def __init__(self, look: EbpfLook, former: EbpfLook | None) -> None:
         self._look = look
         self._former = former
-        self._interface_gains = InterfaceCounterGains()
-        if former:
-            self._interface_gains.look(former.state)
-        self._moved = self._interface_gains.look(look.state) if former else {}
+        self._moved = _interface_gains(former, look) if former else {}
         self._totals = _interface_totals(look)
         self._ids: dict[PolicyVerdict, list[int]] = {}
         for match_id, counted in look.plan.counted.items():
@@ -73,11 +71,17 @@ class EbpfCounts:
     def _gained(self, match_id: int) -> int:
         now = self._look.state.rules.get(match_id, 0)
         before = self._former.state.rules.get(match_id, 0) if self._former else 0
-        return now - before if now >= before else now
+        return gain(before, now)
 
 
 def _packets(number: int) -> Amount:
     return Amount(number, None)
+
+
+def _interface_gains(former: EbpfLook, look: EbpfLook) -> InterfaceGains:
+    gains = InterfaceCounterGains()
+    gains.look(former.state)
+    return gains.look(look.state)
 
 
 def _interface_totals(look: EbpfLook) -> dict[tuple[str, int], list[int]]:

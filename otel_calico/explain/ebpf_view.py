@@ -17,7 +17,9 @@ from otel_calico.ebpf.interfaces import WORKLOAD_HOOKS
 from otel_calico.ebpf.look import EbpfLook
 from otel_calico.ebpf.map_entries import Hook
 from otel_calico.ebpf.match_ids import NO_PROFILE
+from otel_calico.ebpf.plan import ExactKey
 from otel_calico.ebpf.program import Program, ProgramKey, ProgramPolicy, ProgramTier
+from otel_calico.ebpf.proofs import Proof
 from otel_calico.explain.counts import Trust
 from otel_calico.explain.ebpf_counts import EbpfCounts
 from otel_calico.explain.node_view import NodeView
@@ -138,11 +140,17 @@ class EbpfView(NodeView):
             next(self._only_drop(endpoint), ""),
         )
 
+    @cached_property
+    def _exact(self) -> Mapping[tuple[str, Direction], Sequence[tuple[ExactKey, Sequence[Proof]]]]:
+        """What is proven, by interface and direction."""
+        found: dict[tuple[str, Direction], list[tuple[ExactKey, Sequence[Proof]]]] = {}
+        for key, proofs in self._look.plan.exact.items():
+            found.setdefault((key.interface, key.direction), []).append((key, proofs))
+        return found
+
     def _only_drop(self, endpoint: EndpointTraffic) -> Iterator[str]:
         """What alone can drop there, as the end of a sentence."""
-        for key, proofs in self._look.plan.exact.items():
-            if (key.interface, key.direction) != (endpoint.interface, endpoint.direction):
-                continue
+        for key, proofs in self._exact.get((endpoint.interface, endpoint.direction), ()):
             of_interface = any(not isinstance(proof, PolicyVerdict) for proof in proofs)
             if key.metric is NO_POLICY_DROP:
                 yield f"at the end of tier {key.what}, where no policy accepted them"

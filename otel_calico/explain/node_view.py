@@ -9,7 +9,7 @@ from otel_calico.attribution.node_drops import UNKNOWN_ENDPOINT
 from otel_calico.attribution.plan import PolicyPlan
 from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.attribution.targets import Targets, targets_of
-from otel_calico.calico.chains import WORKLOAD_PREFIXES, host_endpoint_chain
+from otel_calico.calico.chains import host_endpoint_chain, workload_chain
 from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Direction, RulesetKey, Verdict
 from otel_calico.calico.tables_in_force import TablesInForce
@@ -98,14 +98,13 @@ class NodeView:
                     yield endpoint
 
     def _endpoint(self, chain: str, key: RulesetKey) -> EndpointTraffic | None:
-        for direction, prefix in WORKLOAD_PREFIXES.items():
-            if chain.startswith(prefix):
-                interface = chain[len(prefix) :]
-                workload = self._lookups.endpoint(interface)
-                if workload is None:
-                    return EndpointTraffic(chain, interface, direction, key.ip_version, table=key.table)
-                names = (workload.namespace, workload.pod, workload.workload)
-                return EndpointTraffic(chain, interface, direction, key.ip_version, *names, table=key.table)
+        if of_workload := workload_chain(chain):
+            direction, interface = of_workload
+            workload = self._lookups.endpoint(interface)
+            if workload is None:
+                return EndpointTraffic(chain, interface, direction, key.ip_version, table=key.table)
+            names = (workload.namespace, workload.pod, workload.workload)
+            return EndpointTraffic(chain, interface, direction, key.ip_version, *names, table=key.table)
         host = host_endpoint_chain(chain)
         if host is None:
             return None

@@ -110,7 +110,8 @@ def overview(movement: Movement, view: NodeView, sought: str = "") -> Overview:
 def _drops(movement: Movement, view: NodeView) -> list[Drop]:
     """Those that dropped anything ever, the busiest now first."""
     moved = (*movement.of(NO_POLICY_DROP), *movement.of(POLICY_ACCEPT_DROP))
-    of_interfaces = [_interface_drop(path, path.totals, movement.seconds) for path in view.paths() if path.totals]
+    paths = view.paths() if view.scan.ebpf else ()  # elsewhere no path has totals
+    of_interfaces = [_interface_drop(path, path.totals, movement.seconds) for path in paths if path.totals]
     found = of_interfaces or [_drop(one, movement.seconds) for one in moved]
     dropped = sorted((one for one in found if one.total), key=lambda one: (-one.moved, -one.total))
     most = max((one.moved for one in dropped), default=0)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from otel_calico.calico.model import IPVersion, RulesetKey, Table
+from otel_calico.calico.model import IPVersion, Table
 from otel_calico.ruleset.dump import DumpError
 from otel_calico.ruleset.nft_json import IPV4, calico_lists, value_at
 from otel_calico.saved.folded_lines import unfolded
@@ -46,11 +46,6 @@ class SavedTable:
     whole: bool = True
     backend: str = ""
     name: Table = Table.FILTER
-
-    @property
-    def key(self) -> RulesetKey:
-        """Which ruleset it is of."""
-        return RulesetKey(self.ip_version, self.name)
 
     @cached_property
     def is_calicos(self) -> bool:

@@ -8,12 +8,10 @@ from operator import is_not
 
 from otel_calico.attribution.plan import RulesetPlan
 from otel_calico.attribution.planned_ruleset import PlannedRuleset
-from otel_calico.calico.chains import WORKLOAD_PREFIXES
+from otel_calico.calico.chains import workload_chain
 
 _PATIENCE = 3.0
 """Seconds after which Felix has normally written the chains of a pod that came, or removed those of one that went."""
-
-_PREFIXES = tuple(WORKLOAD_PREFIXES.values())
 
 
 class LaggingChains:
@@ -40,5 +38,5 @@ class LaggingChains:
 
 def _interfaces(rulesets: Iterable[PlannedRuleset]) -> frozenset[str]:
     """Those of workloads that have chains."""
-    names = (name for ruleset in rulesets for name in ruleset.ruleset.chains if name.startswith(_PREFIXES))
-    return frozenset(name[len(_PREFIXES[0]) :] for name in names)
+    found = (workload_chain(name) for ruleset in rulesets for name in ruleset.ruleset.chains)
+    return frozenset(of_workload[1] for of_workload in found if of_workload)

@@ -99,6 +99,6 @@ def _rates(count: Count, seconds: float) -> tuple[str, ...]:
     if not seconds:
         return ()
     if count.moved is None:
-        return "-", "-"
+        return ("-",) if count.total.bytes is None else ("-", "-")
     octets = () if count.moved.bytes is None else (rate(count.moved.bytes, seconds),)
     return rate(count.moved.packets, seconds), *octets

@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from otel_calico.ruleset.nft_rule import Expression
-from otel_calico.sources.netlink.messages import MalformedMessageError, attributes, number, string, values
+from otel_calico.sources.netlink.messages import attributes, number, string, values
 
 MARK: Expression = {"meta": {"key": "mark"}}
 STATE: Expression = {"ct": {"key": "state"}}
 _OTHER: Expression = {"other": None}
-_OTHER_MATCH: Expression = {"match": {"op": "==", "left": _OTHER, "right": 0}}
 _OTHER_CHANGE: Expression = {"mangle": {"key": _OTHER, "value": 0}}
 
 _NAME, _DATA = 1, 2  # NFTA_EXPR_*
@@ -206,5 +205,3 @@ _READERS: Mapping[str, Callable[[_Registers, Values], Iterator[Expression]]] = {
     "range": _range,
     "reject": _alone("reject"),
 }
-
-__all__ = ["MARK", "STATE", "MalformedMessageError", "in_words_of_nft", "split_expressions"]
