@@ -60,19 +60,25 @@ def _nodes() -> Iterator[Part]:
         "Nodes by version of otel-calico.",
         Query(f"count by (version) ({_own('build_info')})"),
         {"version": "Version", "Value": "Nodes"},
-    ).span(8)
+    )
     yield rows(
         "Backends",
         "Nodes by where their rules are read.",
         Query(f"count by (backend) ({_own('backend_info')})"),
         {"backend": "Backend", "Value": "Nodes"},
-    ).span(8)
+    )
+    yield rows(
+        "Former backend in force",
+        "Nodes whose packets also pass rules that Felix left behind when it changed its backend.",
+        Query(f"count by (instance, backend) ({_own('former_backend_info')})"),
+        {"instance": "Instance", "backend": "Backend", "Value": "Nodes"},
+    )
     yield rows(
         "Read without the lock",
         "Nodes of legacy iptables where /run/xtables.lock could not be had.",
         Query(f"count by (instance) ({_own('scan_unlocked')} == 1)"),
         {"instance": "Instance", "Value": "Nodes"},
-    ).span(8)
+    )
 
 
 def _scans() -> Iterator[Part]:

@@ -19,6 +19,9 @@ from otel_calico.metrics import NODE_DROPPED
 from otel_calico.ruleset.ruleset import Layout, Ruleset
 from otel_calico.series import Labels, Readings
 
+FORMER_BACKEND = "former_backend"
+"""The reason of these drops."""
+
 _DIRECTIONS = {
     "cali-to-wl-dispatch": Direction.INGRESS,
     "cali-from-wl-dispatch": Direction.EGRESS,
@@ -36,11 +39,12 @@ _Way = tuple[Direction | None, IPVersion]
 
 @dataclass(frozen=True, slots=True)
 class FormerTable:
-    """A former table in force now, and as it was in the scan before.
+    """A former table in force now, where its `backend` has it, and as it was in the scan before.
 
     `before` is None where nobody looked at it: what its rules counted by now is history.
     """
 
+    backend: str
     ip_version: IPVersion
     now: Ruleset
     before: Ruleset | None
@@ -62,10 +66,10 @@ class FormerDropAccount:
         for table in tables:
             for name, chain in table.now.chains.items():
                 layout = chain.layout
-                rules = self._rules[layout] = former[layout] if layout in former else _dropping(layout)
+                rules = self._rules[layout] = former[layout] if layout in former else dropping_rules(layout)
                 if not rules:
                     continue
-                way = _direction(name), table.ip_version
+                way = direction_of(name), table.ip_version
                 series[way] = _labels(*way)
                 if table.before is None:
                     continue
@@ -81,17 +85,19 @@ class FormerDropAccount:
         return readings if series else ()
 
 
-def _dropping(layout: Layout) -> tuple[int, ...]:
+def dropping_rules(layout: Layout) -> tuple[int, ...]:
+    """The places of the rules that end in DROP or REJECT."""
     return tuple(place for place, rule in enumerate(layout.rules) if rule and rule.drops)
 
 
-def _direction(chain: str) -> Direction | None:
+def direction_of(chain: str) -> Direction | None:
+    """Which way the packets of a chain go; None where its name does not tell."""
     return next((direction for prefix, direction in _DIRECTIONS.items() if chain.startswith(prefix)), None)
 
 
 def _labels(direction: Direction | None, ip_version: IPVersion) -> Labels:
     return {
-        "reason": "former_backend",
+        "reason": FORMER_BACKEND,
         **({"calico.direction": direction.value} if direction else {}),
         **({"network.type": "ipv6"} if ip_version is IPVersion.V6 else {}),
     }

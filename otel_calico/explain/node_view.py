@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
+from otel_calico.accounting.former_drops import FORMER_BACKEND, direction_of, dropping_rules
 from otel_calico.attribution.node_drops import UNKNOWN_ENDPOINT
 from otel_calico.attribution.plan import PolicyPlan
 from otel_calico.attribution.planned_ruleset import PlannedRuleset
@@ -65,8 +66,12 @@ class NodeView:
 
     @cached_property
     def node_drops(self) -> Sequence[NodeDrop]:
-        """What the node dropped that is no policy's and no endpoint's; chains of unknown endpoints have paths."""
-        return [drop for view in self._views for drop in view.node_drops() if drop.reason != UNKNOWN_ENDPOINT]
+        """What the node dropped that is no policy's and no endpoint's; chains of unknown endpoints have paths.
+
+        What former tables in force dropped is among them.
+        """
+        found = [drop for view in self._views for drop in view.node_drops() if drop.reason != UNKNOWN_ENDPOINT]
+        return [*found, *self._former_drops()]
 
     @property
     def in_force(self) -> TablesInForce | None:
@@ -96,6 +101,18 @@ class NodeView:
                 rules = layouts[endpoint.key][endpoint.chain].rules
                 if any(rule.target in chains for rule in rules if rule):
                     yield endpoint
+
+    def _former_drops(self) -> Iterator[NodeDrop]:
+        looked_before = {(one.backend, one.ip_version): one.now for one in self.former.former} if self.former else {}
+        for table in self.scan.former:
+            before = looked_before.get((table.backend, table.ip_version))
+            for name, chain in table.now.chains.items():
+                if rules := dropping_rules(chain.layout):
+                    counts = ChainCounts(
+                        chain, before.chains.get(name) if before else None, looked_before=before is not None
+                    )
+                    dropped = counts.rules(rules, Trust.EXACT)
+                    yield NodeDrop(FORMER_BACKEND, name, direction_of(name), RulesetKey(table.ip_version), dropped)
 
     def _endpoint(self, chain: str, key: RulesetKey) -> EndpointTraffic | None:
         if of_workload := workload_chain(chain):

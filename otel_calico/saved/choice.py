@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from otel_calico.calico.model import IPVersion, Table
@@ -28,13 +28,15 @@ class Choice:
     """The table of each IP version that counts, and a sentence for each version that has several.
 
     `beside` are the tables `raw` and `mangle` that were saved with them.
-    `in_force` tells of tables of several backends, all of which packets pass; else it is None.
+    `in_force` tells of tables of several backends, all of which packets pass; else it is None. `former` are those of
+    the backends that Felix does not keep now.
     """
 
     tables: Sequence[SavedTable]
     beside: Sequence[SavedTable]
     notes: Sequence[str]
     in_force: TablesInForce | None
+    former: Mapping[str, Sequence[SavedTable]]
 
 
 def choose(tables: Collection[SavedTable], endpoints: Set[str], settings: Collection[str]) -> Choice:
@@ -44,12 +46,14 @@ def choose(tables: Collection[SavedTable], endpoints: Set[str], settings: Collec
     filters = [table for table in tables if table.name is Table.FILTER]
     for table in sorted(filters, key=lambda table: table.ip_version):
         by_version.setdefault(table.ip_version, []).append(table)
-    told = _tell(by_version.values(), endpoints, settings)
+    in_force = _in_force(by_version.values())
+    told = _tell(in_force, endpoints, settings)
     criteria = [*_IN_FORCE, *([_current(told)] if told else []), _BUSIEST]
     counting = [max(found, key=lambda table: [worth(table) for worth, _ in criteria]) for found in by_version.values()]
     several = [(best, found) for best, found in zip(counting, by_version.values(), strict=True) if len(found) > 1]
     beside = [table for best in counting for table in _beside(best, others)]
-    return Choice(counting, beside, [_note(best, found, criteria) for best, found in several], told)
+    former = {backend: in_force[backend] for backend in told.former} if told else {}
+    return Choice(counting, beside, [_note(best, found, criteria) for best, found in several], told, former)
 
 
 def _beside(best: SavedTable, others: Iterable[SavedTable]) -> Iterator[SavedTable]:
@@ -61,21 +65,25 @@ def _beside(best: SavedTable, others: Iterable[SavedTable]) -> Iterator[SavedTab
     yield from nearest.values()
 
 
-def _tell(
-    versions: Iterable[Sequence[SavedTable]], endpoints: Set[str], settings: Collection[str]
-) -> TablesInForce | None:
+def _in_force(versions: Iterable[Sequence[SavedTable]]) -> Mapping[str, Sequence[SavedTable]]:
     """Of each IP version those in force that are whole, as far as there are such; of each backend the busiest."""
-    texts: dict[str, list[str]] = {}
+    in_force: dict[str, list[SavedTable]] = {}
     for found in versions:
         best = max([worth(table) for worth, _ in _IN_FORCE] for table in found)
         whole = [table for table in found if [worth(table) for worth, _ in _IN_FORCE] == best and table.is_entered]
         busiest = {table.backend: table for table in sorted(whole, key=lambda table: table.packets) if table.backend}
         for backend, table in busiest.items():
-            texts.setdefault(backend, []).append(table.text)
-    if len(texts) < 2:
+            in_force.setdefault(backend, []).append(table)
+    return in_force
+
+
+def _tell(
+    in_force: Mapping[str, Iterable[SavedTable]], endpoints: Set[str], settings: Collection[str]
+) -> TablesInForce | None:
+    if len(in_force) < 2:
         return None
     return tell(
-        {name: TableSigns.together(map(signs_of_text, of_backend)) for name, of_backend in texts.items()},
+        {name: TableSigns.together(signs_of_text(table.text) for table in of) for name, of in in_force.items()},
         endpoints=endpoints,
         settings=settings,
     )

@@ -23,7 +23,7 @@ _Place = tuple[str, IPVersion]
 
 
 class FormerTables:
-    """Remembers the rules of each, by backend and IP version."""
+    """Remembers the rules of each, by backend and IP version. `tables` are those of the last read."""
 
     def __init__(self, shown: Mapping[_Place, Ruleset] | None = None) -> None:
         """`shown` are the rules that were current up to now: what they count from now on, a former table counts."""
@@ -31,15 +31,16 @@ class FormerTables:
         self._doubted: set[_Place] = set()
         self._account = FormerDropAccount()
         self._looked_at: int | None = None
+        self.tables: tuple[FormerTable, ...] = ()
 
     def read(self, former: Mapping[str, Sequence[Dump]], taken: int) -> Sequence[Readings]:
         """What they dropped since the start; nothing where there are none. `taken` is Unix time in nanoseconds."""
-        tables = list(self._tables(former))
+        self.tables = tuple(self._follow(former))
         since = taken if self._looked_at is None else self._looked_at
-        self._looked_at = taken if tables else None
-        return self._account.read(tables, since)
+        self._looked_at = taken if self.tables else None
+        return self._account.read(self.tables, since)
 
-    def _tables(self, former: Mapping[str, Sequence[Dump]]) -> Iterator[FormerTable]:
+    def _follow(self, former: Mapping[str, Sequence[Dump]]) -> Iterator[FormerTable]:
         before, self._rulesets = self._rulesets, {}
         for backend, dumps in former.items():
             for dump in dumps:
@@ -53,7 +54,7 @@ class FormerTables:
                 if last is not None and self._is_doubtful(place, last, ruleset):
                     ruleset = last
                 self._rulesets[place] = ruleset
-                yield FormerTable(dump.ip_version, ruleset, last)
+                yield FormerTable(backend, dump.ip_version, ruleset, last)
 
     def _is_doubtful(self, place: _Place, before: Ruleset, now: Ruleset) -> bool:
         """True where most counters fell, for the first time: a legacy table is at zero while somebody writes it."""

@@ -116,7 +116,7 @@ class NodeScanner:
         report = self._report(watch, dumps, planned, left_out, failed, dataplane=dataplane, below_minimum=below_minimum)
         if failure:
             return _without_series(taken, failure, report)
-        return Scan(Snapshot(taken / 1e9, readings, left_out, report=report), planned)
+        return Scan(Snapshot(taken / 1e9, readings, left_out, report=report), planned, former=self._former.tables)
 
     def _believable(self, watch: Stopwatch) -> tuple[Sequence[Dump], Rulesets]:
         """Read until the counters can be believed: at once, but for legacy tables read without the lock."""
@@ -170,6 +170,9 @@ class NodeScanner:
         readings: list[Readings] = []
         for interval in intervals:
             readings += self._rulesets[interval.now.key].account(interval, failed)
+        of_former = failed.attempt(ScanPart.NODE_DROPS, "", self._former.read, self._source.former, taken)
+        if of_former is None:
+            self._former = FormerTables()
         if "policy" in self._settings.series.families:
             of_policies = failed.attempt(ScanPart.POLICY_FAMILY, "", self._policies.read, intervals, taken)
             if of_policies is None:  # begun anew: totals may be booked by halves
@@ -177,9 +180,6 @@ class NodeScanner:
             readings += of_policies or ()
             for interval in intervals:
                 readings += self._rulesets[interval.now.key].account_node_drops(interval, failed)
-            of_former = failed.attempt(ScanPart.NODE_DROPS, "", self._former.read, self._source.former, taken)
-            if of_former is None:
-                self._former = FormerTables()
             readings += of_former or ()
         for interval in intervals:
             self._rulesets[interval.now.key].accept(interval.now, taken)

@@ -13,7 +13,7 @@ from otel_calico.saved.choice import choose
 from otel_calico.saved.decoding import UnreadableError, decoded
 from otel_calico.saved.other_output import described
 from otel_calico.saved.prefixes import without_prefixes
-from otel_calico.saved.tables import tables_in
+from otel_calico.saved.tables import SavedTable, tables_in
 from otel_calico.sources.ruleset_source import Dump, GivenRules, SourceError
 
 _NO_CHAINS = (
@@ -49,7 +49,8 @@ class FileSource(GivenRules):
             raise SourceError("empty", f"{self._name} {described(text)}")
         if not any(table.is_calicos for table in choice.tables):
             raise SourceError("no_calico_chains", f"{self._name} {_NO_CHAINS}")
-        return [Dump(table.ip_version, table.text, table=table.name) for table in (*choice.tables, *choice.beside)]
+        self.former = {backend: list(map(_dump, tables)) for backend, tables in choice.former.items()}
+        return [*map(_dump, choice.tables), *map(_dump, choice.beside)]
 
     def _text(self) -> str:
         try:
@@ -71,3 +72,7 @@ class FileSource(GivenRules):
         if self._path == STANDARD_INPUT:
             self._input = data  # it can be read only once
         return data
+
+
+def _dump(table: SavedTable) -> Dump:
+    return Dump(table.ip_version, table.text, table=table.name)

@@ -94,9 +94,10 @@ def _headed(view: NodeView, request: ReportRequest) -> RenderableType:
 def _as_table(view: NodeView, request: ReportRequest) -> RenderableType:
     if request.unused:
         return unused_table(unused_policies(view, request.selection))
-    return report_table(
-        report_rows(view, request.selection), view.seconds, drops=request.selection.drops, in_force=view.in_force
-    )
+    selection = request.selection
+    # Of the former tables nothing but drops is told, and those are the node's.
+    in_force = None if selection.drops and selection.of_whole_node else view.in_force
+    return report_table(report_rows(view, selection), view.seconds, drops=selection.drops, in_force=in_force)
 
 
 def _as_json(view: NodeView, request: ReportRequest) -> object:

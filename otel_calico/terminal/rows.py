@@ -48,13 +48,19 @@ class Selection:
     namespace: str = ""
     policy: str = ""
 
+    @property
+    def of_whole_node(self) -> bool:
+        """True if also the drops are shown that are no endpoint's and no policy's."""
+        return not (self.pod or self.namespace or self.policy)
+
 
 def report_rows(view: NodeView, selection: Selection) -> Sequence[Row]:
     """Rows that counted anything: drops first, then what moved most, then what counted most."""
     rows = [row for path in _paths(view, selection) for row in _rows(path, selection.policy)]
     if not selection.pod and not selection.namespace:
         rows += _of_node(view, selection.policy)
-        rows += _node_drops(view) if not selection.policy else ()
+    if selection.of_whole_node:
+        rows += _node_drops(view)
     counted = [row for row in _both_versions(rows) if row.count.total.packets]
     return sorted((row for row in counted if not selection.drops or row.verdict in DROPPING), key=_order)
 

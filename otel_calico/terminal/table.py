@@ -32,7 +32,8 @@ def report_table(
     """
     if not rows:
         verdicts = "dropped or denied" if drops else "accepted, denied, passed on or dropped"
-        return Text(f"Nothing is counted as {verdicts}.{f' {in_force.aside}' if in_force else ''}")
+        aside = f" {in_force.aside}" if in_force else ""
+        return Text(f"Nothing is counted as {verdicts}.{aside}")
     table = _table("WORKLOAD", "DIRECTION", "TIER", "POLICY", "VERDICT")
     counts_bytes = any(row.count.total.bytes is not None for row in rows)
     headings = ("PACKETS", "", *(("BYTES",) if counts_bytes else ()))

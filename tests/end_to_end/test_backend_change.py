@@ -12,6 +12,7 @@ from tests.end_to_end.cluster import NAMESPACE, UDP, Workload, client_endpoint, 
 from tests.end_to_end.live_node import LiveNode
 from tests.end_to_end.resources import endpoint, policy_entry
 from tests.end_to_end.test_check import check
+from tests.end_to_end.test_report_and_explain import printed
 from tests.end_to_end.traffic import policy_labels
 from tests.felix import Endpoint, Era, Policy, allow, kubernetes_profiles
 from tests.node.iptables import load, save
@@ -82,6 +83,9 @@ def test_the_table_that_felix_keeps_is_shown_and_the_former_one_told_until_it_is
             "ingress ipv6": 5,
             "egress ipv6": 0,
         }
+        reported = printed(node, "report", "--drops")[1]
+        rows = re.findall(r"^\(whole node\) +(\w+) +\(former backend\) +drop +(\d+) ", reported, re.MULTILINE)
+        assert rows == [("ingress", "10")]
         told = (
             f"packets must pass 2 tables of Calico's, those of {current} and {former}; Felix keeps that of {current} "
             f"now (Felix wrote to it last), and left {former} in force when it changed its backend"
