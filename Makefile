@@ -3,11 +3,13 @@
 
 PYTHON ?= python3
 PORT ?= 9009
+WORKERS ?= 2
 IMAGE ?= otel-calico:latest
 CONTAINER ?= docker
 
 VENV := .venv
 BIN := $(VENV)/bin
+IN_PARALLEL = --numprocesses $(WORKERS) --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # What the tests start for real: iptables in network namespaces, etcd, Prometheus.
@@ -23,9 +25,9 @@ help: ## show this list
 demo: $(VENV)/.installed ## serve a recorded node with moving counters (PORT=9009); needs no root and no cluster
 	@$(BIN)/otel-calico demo --port $(PORT)
 
-test: setup ## run all checks and all tests on the real programs; needs root
+test: setup ## run all checks and all tests on the real programs (WORKERS=2); needs root
 	@checks=0; $(MAKE) --no-print-directory lint || checks=$$?; \
-	tests=0; $(BIN)/python -m pytest || tests=$$?; \
+	tests=0; $(BIN)/python -m pytest $(IN_PARALLEL) || tests=$$?; \
 	[ $$checks = 0 ] || echo 'make test: lint, types or imports failed: see above' >&2; \
 	[ $$checks = 0 ] && [ $$tests = 0 ]
 
@@ -33,7 +35,7 @@ quick: $(VENV)/.developed ## run what takes half a minute: style, imports, and t
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@said=$$($(BIN)/lint-imports) || { echo "$$said"; exit 1; }
-	@$(BIN)/python -m pytest -q -m 'not node and not slow'
+	@$(BIN)/python -m pytest -q $(IN_PARALLEL) -m 'not node and not slow'
 
 lint: $(VENV)/.developed ## check style, types and the direction of imports
 	@failed=0; \

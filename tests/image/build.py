@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -28,8 +29,14 @@ class Image:
 
 
 def built_image() -> Image:
-    """The image of the code as it is now; built only where it was not yet."""
+    """The image of the code as it is now; built only where it was not yet, by one process at a time."""
     CACHE.mkdir(exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # released as the file is closed
+        return _kept_or_built()
+
+
+def _kept_or_built() -> Image:
     name = f"localhost/otel-calico:{_state()}"
     files, notes = CACHE / "files", CACHE / "notes.json"
     noted = json.loads(notes.read_text()) if notes.exists() else {}
