@@ -61,6 +61,7 @@ class Scale:
     """How much is measured. The default is what the bars speak of; tests take less."""
 
     shapes: tuple[Shape, ...] = (Shape(110, 8), Shape(500, 20))
+    scrape_bars: tuple[float, ...] = (0.30, 0.15)  # times the save's CPU, by shape
     memory_bars: tuple[int, ...] = (80, 140)  # MB, by shape
     rounds: int = 11
     first_scrapes: int = 3

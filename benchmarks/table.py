@@ -34,10 +34,12 @@ class Row:
         return f"| {self.what} | {self.measured} | {self.against} | {ratio} | {self.bar} | {holds} |"
 
 
-def compared(what: str, samples: Sequence[float], name: str, others: Sequence[float], bar: float) -> Row:
-    """A row of times in seconds whose bar is a multiple of another time, `name`, measured in the same run."""
+def compared(what: str, samples: Sequence[float], name: str, others: Sequence[float], bar: float | None) -> Row:
+    """A row of times in seconds against another time, `name`, measured in the same run; the bar is a multiple of it."""
     ratio = statistics.median(samples) / statistics.median(others)
     against = f"{name} {milliseconds(others)}"
+    if bar is None:
+        return Row(what, milliseconds(samples), against=against, ratio=ratio)
     return Row(what, milliseconds(samples), f"≤ {bar:g} times", ratio <= bar, against, ratio)
 
 

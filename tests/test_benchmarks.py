@@ -12,6 +12,7 @@ from benchmarks.table import Row, compared, markdown, quote, write
 
 TINY = Scale(
     shapes=(Shape(3, 4),),
+    scrape_bars=(0.30,),
     memory_bars=(80,),
     rounds=1,
     first_scrapes=1,

@@ -149,6 +149,7 @@ fail  web config         {file}: basic_auth_users.prom: is no bcrypt hash; `htpa
         (f"basic_auth_users: {{prom: {hashed('secret')}}}", 0, "ok    web config         {file}: users\n"),
         ("tls_server_config: {cert_file: tls.crt}\nbasic_auth_users: {prom: secret}", 1, BROKEN_FILE),
     ],
+    ids=["nothing asked", "users", "two mistakes"],
 )
 def test_a_web_configuration_file_is_looked_at(
     nft_node: LiveNode, tmp_path: Path, content: str, code: int, finding: str
