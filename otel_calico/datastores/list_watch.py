@@ -13,6 +13,10 @@ class RelistRequiredError(Exception):
     """Watching cannot resume from a revision: etcd has compacted it, or the API server answered 410."""
 
 
+class RelistDueError(Exception):
+    """A kind that is not watched is to be listed again. Nothing of it was lost."""
+
+
 @dataclass(slots=True)
 class Listing:
     """All resources of a kind with their keys, `NAMESPACE/NAME` or `NAME`, as of `revision`.
@@ -37,7 +41,10 @@ class Watch(Protocol):
     """An iterable of batches. The first one shows that the watch is established; it may be empty."""
 
     def __iter__(self) -> Iterator[Batch]:
-        """Wait for batches until the server ends the watch. Raises DatastoreError or RelistRequiredError."""
+        """Wait for batches until the server ends the watch.
+
+        Raises DatastoreError, RelistRequiredError or RelistDueError.
+        """
 
     def close(self) -> None:
         """End the iteration at once. Thread-safe; may be called more than once."""

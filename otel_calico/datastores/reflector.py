@@ -17,7 +17,7 @@ from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import Resource
 from otel_calico.datastores.backoff import Backoff
 from otel_calico.datastores.datastore import DatastoreError
-from otel_calico.datastores.list_watch import Batch, ListWatch, RelistRequiredError, Watch
+from otel_calico.datastores.list_watch import Batch, ListWatch, RelistDueError, RelistRequiredError, Watch
 from otel_calico.datastores.resources import InvalidResourceError, Raw
 from otel_calico.datastores.status import KindStatus
 
@@ -104,6 +104,8 @@ class Reflector:
                 if self._revision is None or self._relist_requested:
                     self._list()
                 self._watch()
+            except RelistDueError:
+                self._relist_requested = True
             except RelistRequiredError as error:
                 self._revision = None
                 self._disconnected()

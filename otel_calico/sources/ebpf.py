@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Collection
@@ -28,6 +29,9 @@ PINNED = Path("/sys/fs/bpf/tc/globals")
 """Where Felix pins its maps (`felix/bpf/maps`); to be seen only where the host's `/sys/fs/bpf` is mounted."""
 
 DEBUG_FILES = Path("/var/run/calico/bpf/policy")
+
+_REFUSALS = (errno.EPERM, errno.EACCES, errno.ENOSYS)
+"""The kernel's, and what seccomp profiles answer (Docker's EPERM, that of containers/common ENOSYS)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ def _cannot_read(error: OSError) -> SourceError:
     """Says what keeps Felix's maps from being read."""
     if isinstance(error, FileNotFoundError):
         return SourceError("empty", "Felix removed its maps while they were read: it starts anew, or leaves eBPF")
-    if not isinstance(error, PermissionError):
+    if error.errno not in _REFUSALS:
         return SourceError("no_permission", f"the kernel does not give out Felix's maps: {error.strerror}")
     if os.geteuid():
         return SourceError("no_permission", f"only root reads Felix's maps, and this is user {os.geteuid()}")

@@ -7,6 +7,7 @@ import time
 from functools import partial
 
 import pytest
+from structlog.testing import capture_logs
 
 from otel_calico.calico.chains import IdScheme
 from otel_calico.calico.lookups import Lookups
@@ -133,6 +134,23 @@ def test_kinds_that_the_cluster_lacks_are_empty_and_asked_for_again(
         lambda: len(lookups.held("globalnetworkpolicies")) == len(lookups.held("adminnetworkpolicies")) == 1,
         "the kinds that came",
     )
+
+
+def test_a_kind_that_is_only_listed_from_time_to_time_has_lost_nothing_and_stays_connected(
+    api: ApiServer, lookups: Lookups, follow: Follow
+) -> None:
+    def lists() -> int:
+        return sum(one.verb == "list" and one.resource.startswith("clusterinformations") for one in api.asked)
+
+    api.store.put(cluster_information("v3.29.1"))
+    with capture_logs() as logs:
+        datastore = follow(api.url, lookups, relist_interval=0.05)
+        connected(datastore)
+        seen = set()
+        while lists() < 4:
+            seen.add(datastore.status().kinds["clusterinformations"])
+    assert seen == {KindStatus(in_sync=True, connected=True, held=1)}
+    assert "datastore_history_lost" not in {log["event"] for log in logs}
 
 
 def test_a_kind_that_goes_is_empty(api: ApiServer, lookups: Lookups, follow: Follow) -> None:

@@ -30,7 +30,7 @@ from otel_calico.datastores.kubernetes.api_resources import (
 )
 from otel_calico.datastores.kubernetes.list_stream import ItemStream, read_key
 from otel_calico.datastores.kubernetes.watch_stream import WatchStream
-from otel_calico.datastores.list_watch import Batch, Listing, RelistRequiredError, Watch
+from otel_calico.datastores.list_watch import Batch, Listing, RelistDueError, RelistRequiredError, Watch
 from otel_calico.datastores.resources import Raw
 
 log = structlog.get_logger(__name__)
@@ -182,7 +182,7 @@ class _Pause:
     def __iter__(self) -> Iterator[Batch]:
         yield Batch(self._revision)
         if not self._closed.wait(self._seconds):
-            raise RelistRequiredError("not watched; listed again from time to time")
+            raise RelistDueError
 
     def close(self) -> None:
         """End the wait."""
