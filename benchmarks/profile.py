@@ -26,8 +26,8 @@ from otel_calico.prometheus.text_format import TextFormat
 from otel_calico.scanning.collector import Collector
 from otel_calico.scanning.node_scanner import NodeScanner
 from otel_calico.scanning.scan import Scan
-from otel_calico.series import Snapshot
 from otel_calico.service.exporters import Exporters
+from otel_calico.snapshot import Snapshot
 from otel_calico.sources.ruleset_source import Dump, GivenRules
 from otel_calico.telemetry.export_settings import ExportSettings
 from tests.felix import render

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from otel_calico.datastores.status import DatastoreStatus
-from otel_calico.series import ScanReport, Snapshot
+from otel_calico.snapshot import ScanReport, Snapshot
 
 _MOST_NAMES = 5
 _REMEDY = "`otel-calico check` tells what to do."

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from otel_calico import __version__
-from otel_calico.series import FAILURE_KINDS
+from otel_calico.snapshot import FAILURE_KINDS
 from tests.node.programs import find_program
 
 ROOT = Path(__file__).parent.parent

@@ -8,7 +8,7 @@ from otel_calico.check.finding import Finding, Level
 from otel_calico.ebpf.flow_logs import writes_flow_logs
 from otel_calico.ebpf.look import EbpfLook
 from otel_calico.ebpf.state import DebugFiles, EbpfState
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 
 _SECTION = "see docs/troubleshooting.md, section eBPF"
 

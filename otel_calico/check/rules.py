@@ -15,7 +15,7 @@ from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.explain.interface_prefix import prefix_hint
 from otel_calico.readiness import some, unread_rules
 from otel_calico.scanning.scan import Scan
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 
 _PATIENCE = 10.0  # seconds for the datastore to answer
 _RULES_REMEDY = "see docs/troubleshooting.md, section Rules"

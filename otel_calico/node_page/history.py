@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from otel_calico.scanning.scan import Scan
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 
 STEP_SECONDS = 15.0
 """Rates are taken over one to two steps, once somebody has looked for as long."""

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from otel_calico.metrics import Metric
-from otel_calico.series import LabelKey, Labels, Readings, SeriesSet, Snapshot, label_key
+from otel_calico.series import LabelKey, Labels, Readings, SeriesSet, label_key
+from otel_calico.snapshot import Snapshot
 
 _NANOSECONDS = 1e9
 

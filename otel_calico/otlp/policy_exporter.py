@@ -28,7 +28,8 @@ from opentelemetry.sdk.resources import Resource
 
 from otel_calico import __version__, metrics
 from otel_calico.otlp.streams import Cumulative, Piece, Streams
-from otel_calico.series import Readings, Snapshot
+from otel_calico.series import Readings
+from otel_calico.snapshot import Snapshot
 from otel_calico.telemetry.export_tally import ExportTally
 from otel_calico.telemetry.instruments import LIMITS, create_instruments, policy_provider
 

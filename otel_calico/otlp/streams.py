@@ -11,7 +11,8 @@ from typing import Protocol
 from opentelemetry.sdk.metrics.export import AggregationTemporality
 
 from otel_calico.metrics import Metric
-from otel_calico.series import LabelKey, Readings, SeriesSet, Snapshot, label_key
+from otel_calico.series import LabelKey, Readings, SeriesSet, label_key
+from otel_calico.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

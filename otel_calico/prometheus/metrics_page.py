@@ -11,7 +11,8 @@ from isal import igzip
 from otel_calico.prometheus.service_exposition import ServiceExposition
 from otel_calico.prometheus.text_format import TextFormat
 from otel_calico.scanning.collector import Collector
-from otel_calico.series import Readings, Snapshot
+from otel_calico.series import Readings
+from otel_calico.snapshot import Snapshot
 from otel_calico.telemetry.service_state import ServiceStatus
 
 RENDER_SECONDS = 10.0

@@ -16,7 +16,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.registry import Collector
 
 from otel_calico.prometheus.text_format import TextFormat
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from otel_calico.telemetry import step_durations
 from otel_calico.telemetry.own_metric import OwnMetric
 from otel_calico.telemetry.own_metrics import OWN_METRICS

@@ -13,7 +13,7 @@ from typing import Protocol
 from otel_calico.scanning.scan import Scan
 from otel_calico.scanning.scan_log import ScanLog
 from otel_calico.scanning.tally import ScanTally
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 
 
 class Scanner(Protocol):

@@ -19,7 +19,7 @@ from otel_calico.ebpf.state import DebugFiles, EbpfState
 from otel_calico.scanning.node_scanner import ScanSettings
 from otel_calico.scanning.ruleset_scanner import Stopwatch
 from otel_calico.scanning.scan import Scan
-from otel_calico.series import EbpfReport, ScanFailure, ScanReport, Snapshot
+from otel_calico.snapshot import EbpfReport, ScanFailure, ScanReport, Snapshot
 from otel_calico.sources.ebpf import EbpfSource
 from otel_calico.sources.ruleset_source import SourceError
 

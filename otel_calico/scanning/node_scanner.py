@@ -25,7 +25,8 @@ from otel_calico.scanning.lagging_chains import LaggingChains
 from otel_calico.scanning.planned_report import by_version, network_type, report_of
 from otel_calico.scanning.ruleset_scanner import RulesetScanner, Stopwatch, dataplane_of
 from otel_calico.scanning.scan import Scan
-from otel_calico.series import EBPF_DATAPLANE, Readings, ScanFailure, ScanReport, SeriesSet, Snapshot
+from otel_calico.series import Readings, SeriesSet
+from otel_calico.snapshot import EBPF_DATAPLANE, ScanFailure, ScanReport, Snapshot
 from otel_calico.sources.ruleset_source import Dump, RulesetSource, SourceError
 
 log = structlog.get_logger(__name__)

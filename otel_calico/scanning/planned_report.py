@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.calico.model import IPVersion, PolicyKind, Table
-from otel_calico.series import ScanReport
+from otel_calico.snapshot import ScanReport
 
 
 def report_of(planned: Sequence[PlannedRuleset]) -> ScanReport:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from otel_calico.accounting.former_drops import FormerTable
 from otel_calico.attribution.planned_ruleset import PlannedRuleset
 from otel_calico.ebpf.look import EbpfLook
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ import structlog
 
 from otel_calico.calico.tables_in_force import TablesInForce
 from otel_calico.failed_parts import FailedPart, ScanPart
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,8 @@ from collections import Counter
 
 from otel_calico.failed_parts import ScanPart
 from otel_calico.metrics import DROPPED_SCRAPE
-from otel_calico.series import Readings, SeriesSet, Snapshot
+from otel_calico.series import Readings, SeriesSet
+from otel_calico.snapshot import Snapshot
 
 
 class ScanTally:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from otel_calico.datastores.datastore import Datastore
 from otel_calico.scanning.collector import Collector
 from otel_calico.scanning.scan import Scan
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 
 
 def tell_needs(datastore: Datastore, snapshot: Snapshot) -> None:

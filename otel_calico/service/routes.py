@@ -11,7 +11,7 @@ from otel_calico.prometheus.metrics_page import MetricsPage
 from otel_calico.prometheus.negotiation import accepts_gzip, choose_format
 from otel_calico.readiness import readiness
 from otel_calico.scanning.collector import Collector
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from otel_calico.web.message import Request, Response, Route, plain
 
 PROBES = frozenset({"/healthz", "/readyz"})

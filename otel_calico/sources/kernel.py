@@ -10,7 +10,7 @@ import structlog
 
 from otel_calico.calico.model import IPVersion, RulesetKey, Table
 from otel_calico.calico.tables_in_force import TablesInForce
-from otel_calico.series import EBPF_DATAPLANE
+from otel_calico.snapshot import EBPF_DATAPLANE
 from otel_calico.sources import ebpf
 from otel_calico.sources.backends import Backend, Candidate, Contents, has_calico_chains
 from otel_calico.sources.command import Limits

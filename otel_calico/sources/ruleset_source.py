@@ -46,7 +46,7 @@ class Dump:
 class SourceError(Exception):
     """No ruleset could be had.
 
-    `kind` is one of the fixed words of `series.FAILURE_KINDS`; the message says what happened and what to do.
+    `kind` is one of the fixed words of `snapshot.FAILURE_KINDS`; the message says what happened and what to do.
     """
 
     def __init__(self, kind: str, message: str) -> None:

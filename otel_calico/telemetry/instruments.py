@@ -24,7 +24,7 @@ from opentelemetry.sdk.resources import Resource
 
 from otel_calico import __version__
 from otel_calico.metrics import DROPPED_SCRAPE, POLICY_METRICS, Metric
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from otel_calico.telemetry import step_durations
 from otel_calico.telemetry.own_metric import OwnMetric
 from otel_calico.telemetry.own_metrics import OWN_METRICS

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from otel_calico import __version__
 from otel_calico.datastores.status import KindStatus
 from otel_calico.failed_parts import ScanPart
-from otel_calico.series import EbpfReport, Readings, ScanReport
+from otel_calico.series import Readings
+from otel_calico.snapshot import EbpfReport, ScanReport
 from otel_calico.telemetry.own_metric import OwnMetric, Value
 from otel_calico.telemetry.service_state import ServiceState
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from otel_calico.datastores.status import DatastoreStatus
 from otel_calico.failed_parts import ScanPart
 from otel_calico.scanning.tally import ScanTally
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from otel_calico.telemetry.export_tally import ExportTally
 
 

@@ -11,7 +11,7 @@ from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import IPVersion
 from otel_calico.metrics import POLICY_ACCEPT, POLICY_PACKETS
 from otel_calico.scanning.node_scanner import NodeScanner
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from otel_calico.sources.ruleset_source import Dump
 from tests.attribution.node import WEB, ScannedNode, check, page
 from tests.felix.example import INTERFACE

@@ -15,7 +15,8 @@ from otel_calico.attribution.workloads import WorkloadFilter
 from otel_calico.calico.label_selector import parse_selector
 from otel_calico.calico.model import Direction, IPVersion, WorkloadEndpoint
 from otel_calico.scanning.node_scanner import ScanSettings
-from otel_calico.series import Readings, Snapshot
+from otel_calico.series import Readings
+from otel_calico.snapshot import Snapshot
 from tests.attribution.node import ScannedNode, page
 from tests.felix import Era, render
 from tests.felix.example import example_node

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from otel_calico.calico.model import IPVersion
 from otel_calico.metrics import NODE_DROPPED
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from otel_calico.sources.ruleset_source import Dump
 from tests.attribution.node import WEB, ScannedNode
 from tests.felix.kernel import SIZE

@@ -9,7 +9,8 @@ from otel_calico.calico.model import IPVersion, WorkloadEndpoint
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_PACKETS
 from otel_calico.ruleset.ruleset import Chain, Layout
 from otel_calico.scanning.node_scanner import ScanSettings
-from otel_calico.series import LabelKey, SeriesSet, Snapshot, label_key
+from otel_calico.series import LabelKey, SeriesSet, label_key
+from otel_calico.snapshot import Snapshot
 from tests.attribution.node import WEB, ScannedNode
 from tests.felix import Era, render
 from tests.felix.example import INTERFACE, example_node

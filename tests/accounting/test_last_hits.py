@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from otel_calico.calico.model import Direction, IPVersion
 from otel_calico.metrics import POLICY_LAST_HIT
-from otel_calico.series import Readings, Snapshot
+from otel_calico.series import Readings
+from otel_calico.snapshot import Snapshot
 from tests.attribution.node import WEB, ScannedNode
 from tests.felix import Endpoint, Era, Node, allow, deny, render
 from tests.felix.example import ALLOW_WEB, DEFAULT_DENY, INTERFACE, UDP, block_9090

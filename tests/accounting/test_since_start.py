@@ -11,7 +11,8 @@ import pytest
 from otel_calico.calico.model import Direction, IPVersion, PolicyKind
 from otel_calico.metrics import POLICY_ACCEPT, POLICY_ACCEPT_DROP, POLICY_BYTES, POLICY_PACKETS, Metric
 from otel_calico.scanning.node_scanner import ScanSettings
-from otel_calico.series import Readings, Snapshot
+from otel_calico.series import Readings
+from otel_calico.snapshot import Snapshot
 from tests.attribution.node import WEB, ScannedNode, page
 from tests.felix import Endpoint, Era, Node, Policy, allow, deny, kubernetes_profiles, render
 from tests.felix.example import INTERFACE, UDP

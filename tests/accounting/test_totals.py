@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from otel_calico.attribution.accountant import TYPES
 from otel_calico.calico.model import Direction, PolicyKind, WorkloadEndpoint
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP, POLICY_BYTES, POLICY_PACKETS
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from tests.attribution.node import ScannedNode
 from tests.felix import Action, Endpoint, Era, Node, Policy, PolicyRule, kubernetes_profiles, render
 from tests.felix.groups import tiers as tiers_of

@@ -9,7 +9,7 @@ from otel_calico.calico.lookups import Lookups
 from otel_calico.calico.model import IPVersion, Policy, WorkloadEndpoint
 from otel_calico.metrics import Metric
 from otel_calico.scanning.node_scanner import NodeScanner, ScanSettings
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from tests.felix.example import INTERFACE
 from tests.sources.memory import BARE, MemorySource
 

@@ -10,7 +10,7 @@ from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.model import Direction, PolicyKind, WorkloadEndpoint
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP, POLICY_GROUP_INFO, POLICY_PACKETS
 from otel_calico.scanning.node_scanner import ScanSettings
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from tests.attribution.node import WEB, ScannedNode, dump, page
 from tests.felix import Endpoint, Era, Node, PacketRate, Policy, allow, deny, kubernetes_profiles, pass_on, render
 from tests.felix.example import ALLOW_WEB, DEFAULT_DENY, INTERFACE, UDP, example_node

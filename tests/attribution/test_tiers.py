@@ -10,7 +10,7 @@ import pytest
 from otel_calico.calico.model import Policy, PolicyKind
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT
 from otel_calico.ruleset.nft_json import calico_tables
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from tests.attribution.node import WEB, ScannedNode, dump, page
 from tests.attribution.test_attribution import TO_POD, by_policy, tier_block
 

@@ -20,7 +20,7 @@ from otel_calico.calico.policy_names import (
     from_policy,
 )
 from otel_calico.metrics import POLICY_PACKETS
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from tests import felix
 from tests.attribution.node import WEB, ScannedNode
 from tests.felix import Era, Node, allow, render

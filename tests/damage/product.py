@@ -31,7 +31,8 @@ from otel_calico.readiness import readiness
 from otel_calico.scanning.collector import Collector
 from otel_calico.scanning.node_scanner import NodeScanner, ScanSettings
 from otel_calico.scanning.scan import Scan
-from otel_calico.series import FAILURE_KINDS, LabelKey, Snapshot, label_key
+from otel_calico.series import LabelKey, label_key
+from otel_calico.snapshot import FAILURE_KINDS, Snapshot
 from otel_calico.sources.ruleset_source import Dump
 from otel_calico.telemetry.service_state import ServiceStatus
 from otel_calico.terminal.explanation import path_lines, policy_lines, use_line

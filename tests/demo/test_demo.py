@@ -13,7 +13,7 @@ from otel_calico.demo import DemoSource, fill
 from otel_calico.demo.record import count, load_flows, rules_file
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP, POLICY_PACKETS, Metric
 from otel_calico.scanning.node_scanner import NodeScanner
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from scripts.demo_node import NODE_RULES, PODS, TRAFFIC, WEB_1, WEB_2, WORKER_1
 from scripts.packet import Filter, Packet
 from scripts.record_demo import RECORDED_SECONDS, files

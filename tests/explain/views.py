@@ -12,7 +12,7 @@ from otel_calico.explain.node_view import NodeView
 from otel_calico.explain.path import EndpointPath
 from otel_calico.ruleset.parse import parse
 from otel_calico.scanning.scan import Scan
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from tests.felix.kernel import Kernel
 
 WEB = "cali0d7763386da"

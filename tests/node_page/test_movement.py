@@ -8,7 +8,8 @@ from otel_calico.metrics import NO_POLICY_DROP
 from otel_calico.node_page.history import FORGET_SECONDS, STEP_SECONDS, History
 from otel_calico.node_page.movement import Movement
 from otel_calico.scanning.scan import Scan
-from otel_calico.series import Readings, ScanFailure, SeriesSet, Snapshot
+from otel_calico.series import Readings, SeriesSet
+from otel_calico.snapshot import ScanFailure, Snapshot
 from tests.telemetry.snapshots import WEB, series
 
 START = 1_700_000_000.0

@@ -12,7 +12,8 @@ from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.metrics import NO_POLICY_DROP, NODE_DROPPED, POLICY_ACCEPT_DROP, POLICY_PACKETS
 from otel_calico.node_page.pages import NodePages
-from otel_calico.series import Readings, ScanFailure, Snapshot
+from otel_calico.series import Readings
+from otel_calico.snapshot import ScanFailure, Snapshot
 from otel_calico.web.message import Request, Response, Route
 from tests.node_page.text import said
 from tests.telemetry.snapshots import NODE_WIDE, WEB, Node, series, snapshot

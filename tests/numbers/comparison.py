@@ -9,7 +9,7 @@ import pytest
 from otel_calico.metrics import DROPPED_SCRAPE
 from otel_calico.prometheus.exposition import Exposition
 from otel_calico.prometheus.text_format import TextFormat
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from tests.numbers.expected import Expected
 from tests.numbers.look import Key, Number
 from tests.numbers.shown import Stream, assert_same, exposed, on_page, published

@@ -10,7 +10,8 @@ import pytest
 
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT
 from otel_calico.otlp.policy_exporter import POINTS_PER_REQUEST
-from otel_calico.series import Readings, ScanFailure, Snapshot
+from otel_calico.series import Readings
+from otel_calico.snapshot import ScanFailure, Snapshot
 from otel_calico.telemetry.export_settings import Protocol, Temporality
 from tests.node.otlp_collector import OtlpCollector
 from tests.otlp.pushing import pushing

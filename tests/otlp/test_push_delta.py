@@ -7,7 +7,8 @@ import pytest
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT
 from otel_calico.otlp.policy_exporter import POINTS_PER_REQUEST
 from otel_calico.otlp.streams import Delta
-from otel_calico.series import Readings, ScanFailure, ScanReport, Snapshot
+from otel_calico.series import Readings
+from otel_calico.snapshot import ScanFailure, ScanReport, Snapshot
 from otel_calico.telemetry.export_settings import Temporality
 from tests.otlp.pushing import pushing
 from tests.otlp.receiver import GrpcReceiver

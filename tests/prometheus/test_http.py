@@ -17,8 +17,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.node_page.pages import NodePages
-from otel_calico.series import ScanFailure, Snapshot
 from otel_calico.service.exporters import Exporters
+from otel_calico.snapshot import ScanFailure, Snapshot
 from otel_calico.telemetry.export_settings import Exporter, ExportSettings
 from otel_calico.web.client_connection import TimeLimits
 from otel_calico.web.message import Request, Response, plain

@@ -15,8 +15,8 @@ from otel_calico.failed_parts import ScanPart
 from otel_calico.prometheus.opentelemetry_exposition import OpenTelemetryExposition
 from otel_calico.prometheus.text_format import TextFormat
 from otel_calico.scanning.collector import Collector
-from otel_calico.series import ScanFailure, Snapshot
 from otel_calico.service.exporters import Exporters
+from otel_calico.snapshot import ScanFailure, Snapshot
 from otel_calico.telemetry.export_settings import Exporter, ExportSettings, Naming
 from tests.telemetry.snapshots import Node, example, pods
 

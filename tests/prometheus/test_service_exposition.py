@@ -16,7 +16,7 @@ from otel_calico.datastores.status import DatastoreStatus, KindStatus
 from otel_calico.metrics import POLICY_ACCEPT
 from otel_calico.prometheus.service_exposition import ServiceExposition, registry_text
 from otel_calico.prometheus.text_format import TextFormat
-from otel_calico.series import ScanFailure, ScanReport, Snapshot
+from otel_calico.snapshot import ScanFailure, ScanReport, Snapshot
 from otel_calico.telemetry.export_tally import ExportTally
 from otel_calico.telemetry.instruments import OwnInstruments
 from otel_calico.telemetry.service_state import ServiceStatus

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from otel_calico.calico.model import IPVersion, WorkloadEndpoint
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from tests.numbers.dump_reading import Chains, read
 from tests.numbers.look import Name, Naming
 from tests.numbers.native_reading import read_native

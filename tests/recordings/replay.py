@@ -12,9 +12,9 @@ from otel_calico.config import load
 from otel_calico.metrics import FAMILIES
 from otel_calico.prometheus.text_format import TextFormat
 from otel_calico.scanning.collector import Collector
-from otel_calico.series import Snapshot
 from otel_calico.service.exporters import Exporters
 from otel_calico.service.wiring import build_datastore, build_scanner, export_settings, scan_settings
+from otel_calico.snapshot import Snapshot
 from tests.recordings.recording import Moment, Recording
 
 NODE_NAME = "node-1"

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from otel_calico.metrics import POLICY_METRICS, SINCE_START
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from tests.numbers.comparison import Comparison
 from tests.numbers.dump_reading import Chains
 from tests.numbers.endpoint_lines import POLICY_CHAINS, deciding

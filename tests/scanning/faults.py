@@ -16,7 +16,7 @@ from otel_calico.calico.model import Direction, PolicyKind, WorkloadEndpoint
 from otel_calico.failed_parts import ScanPart
 from otel_calico.metrics import FAMILIES
 from otel_calico.scanning.node_scanner import ScanSettings
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from tests.attribution.node import ScannedNode
 from tests.felix import Endpoint, Era, Node, Policy, PolicyRule, allow, deny, kubernetes_profiles, render
 from tests.felix.kernel import Kernel, Packet

@@ -15,7 +15,8 @@ from otel_calico.calico.model import Direction, WorkloadEndpoint
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT_DROP, POLICY_PACKETS
 from otel_calico.scanning.collector import Collector
 from otel_calico.scanning.node_scanner import NodeScanner, ScanSettings
-from otel_calico.series import Readings, Snapshot
+from otel_calico.series import Readings
+from otel_calico.snapshot import Snapshot
 from otel_calico.sources.ruleset_source import Dump, SourceError
 from tests.attribution.node import WEB, ScannedNode, page
 from tests.felix import Era, render

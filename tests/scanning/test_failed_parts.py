@@ -13,7 +13,7 @@ from otel_calico.failed_parts import ScanPart
 from otel_calico.metrics import POLICY_LAST_HIT, POLICY_METRICS
 from otel_calico.readiness import unread_rules
 from otel_calico.scanning.collector import Collector
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from tests.attribution.node import page
 from tests.scanning.faults import FAULTS, GROUP, TO_POD, Fault, Shop, of_group, reading
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from otel_calico.metrics import DROPPED_SCRAPE
 from otel_calico.scanning.collector import Collector
-from otel_calico.series import ScanFailure, ScanReport, Snapshot
+from otel_calico.snapshot import ScanFailure, ScanReport, Snapshot
 from tests.telemetry.snapshots import Node, example
 
 

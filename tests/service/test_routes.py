@@ -6,8 +6,8 @@ import time
 from dataclasses import replace
 
 from otel_calico.datastores.status import DatastoreStatus, KindStatus
-from otel_calico.series import ScanFailure, ScanReport, Snapshot
 from otel_calico.service.routes import Routes
+from otel_calico.snapshot import ScanFailure, ScanReport, Snapshot
 from otel_calico.web.message import Request
 from tests.telemetry.snapshots import Node, example
 

@@ -13,7 +13,7 @@ from otel_calico.calico.model import IPVersion
 from otel_calico.metrics import POLICY_PACKETS
 from otel_calico.scanning.collector import Collector
 from otel_calico.scanning.node_scanner import NodeScanner
-from otel_calico.series import Snapshot
+from otel_calico.snapshot import Snapshot
 from otel_calico.sources.backends import Backend
 from otel_calico.sources.kernel import KernelSettings, KernelSource
 from tests.felix import Era, render

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_GROUP_INFO, POLICY_PACKETS, Metric
 from otel_calico.scanning.collector import Collector
 from otel_calico.scanning.scan import Scan
-from otel_calico.series import Labels, Readings, ScanReport, SeriesSet, Snapshot
+from otel_calico.series import Labels, Readings, SeriesSet
+from otel_calico.snapshot import ScanReport, Snapshot
 
 FIRST_SCAN = 1_700_000_000_000_000_000
 
