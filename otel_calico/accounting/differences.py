@@ -18,7 +18,7 @@ from otel_calico.series import LabelKey, Readings, SeriesSet, label_key
 
 
 @dataclass(frozen=True, slots=True)
-class _Stream:
+class _FormerStream:
     """One series as the former plan left it.
 
     `total` may lie below `shown`, by packets in flight during a dump.
@@ -78,7 +78,7 @@ class DifferenceAccount:
         until a moment ago did not deny those that it passed, nor pass those that another policy passed.
         """
         known = {**chain.known(plan.metric), **dict(zip(self._hashes, self._counters, strict=True))}
-        former, unknown = self._streams(), _Stream(0, 0, chain.since)
+        former, unknown = self._streams(), _FormerStream(0, 0, chain.since)
         streams = [former.get(label_key(labels), unknown) for labels in plan.labels]
         formulas = dict(zip(map(label_key, self._plan.labels), self._formulas(), strict=True)) if self._plan else {}
         self._plan = plan
@@ -99,10 +99,10 @@ class DifferenceAccount:
         differences = self._plan.differences if self._plan else ()
         return [tuple(self._hashes[rule] for rule in difference.rules) for difference in differences]
 
-    def _streams(self) -> Mapping[LabelKey, _Stream]:
+    def _streams(self) -> Mapping[LabelKey, _FormerStream]:
         if self._readings is None:
             return {}
         series = self._readings.series
         columns = zip(self._totals, self._readings.values, series.since, strict=True)
         keys = (label_key(labels) for labels in series.labels)
-        return {key: _Stream(*column) for key, column in zip(keys, columns, strict=True)}
+        return {key: _FormerStream(*column) for key, column in zip(keys, columns, strict=True)}

@@ -79,7 +79,7 @@ class SeriesChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class _Planned:
+class _PlannedEndpoint:
     """A plan, and everything it was made from."""
 
     layout: Layout
@@ -105,7 +105,7 @@ class Planner:
         self._rules = RulePlanner(key)
         self._node_drops = NodeDropsReader(key)
         self._owners = ChainOwners()
-        self._planned: dict[str, _Planned] = {}
+        self._planned: dict[str, _PlannedEndpoint] = {}
         self._layouts: _Layouts = {}
         self._declared = ""
         self._empty: _Layouts = {}
@@ -180,7 +180,7 @@ class Planner:
                 targets[id(chain)] = known.targets if known and known.targets == own else own
             if not known or not known.holds(layout, owner, targets[id(chain)]):
                 plan = failed.attempt(ScanPart.ENDPOINT_CHAIN, name, self._make_plan, chain, owner, patterns)
-                known = _Planned(layout, owner, targets[id(chain)], plan) if plan else None
+                known = _PlannedEndpoint(layout, owner, targets[id(chain)], plan) if plan else None
             if known:
                 self._planned[name] = known
         rules = self._rules.plan(self._shared.policies, basis.shared, failed) if "rule" in families else {}

@@ -23,7 +23,7 @@ _NFLOG_INDEX = re.compile(r"[ADP]P[IE](\d+)\|")
 
 
 @dataclass(frozen=True, slots=True)
-class _Planned:
+class _PlannedRules:
     """A plan, and what it was made from."""
 
     layout: Layout
@@ -37,7 +37,7 @@ class RulePlanner:
 
     def __init__(self, key: RulesetKey) -> None:
         self._of_ruleset = {"network.type": f"ipv{key.ip_version.value}", **key.attributes}
-        self._planned: Mapping[str, _Planned] = {}
+        self._planned: Mapping[str, _PlannedRules] = {}
 
     def plan(
         self, policies: Mapping[str, PolicyPlan], layouts: Mapping[str, Layout], failed: FailedParts
@@ -60,7 +60,7 @@ class RulePlanner:
             yield name, labels | {"chain": name} if key in seen else labels
             seen.add(key)
 
-    def _plan_policy(self, layout: Layout, policy: PolicyPlan, labels: Labels) -> _Planned:
+    def _plan_policy(self, layout: Layout, policy: PolicyPlan, labels: Labels) -> _PlannedRules:
         former = self._planned.get(layout.name)
         if former and former.layout is layout and (former.policy, former.labels) == (policy, labels):
             return former
@@ -69,7 +69,7 @@ class RulePlanner:
             {**labels, "calico.verdict": verdict.value, "calico.rule.index": str(index)}
             for (verdict, _), index in zip(policy.verdicts.deciding, rule_indexes(layout, positions), strict=True)
         )
-        return _Planned(
+        return _PlannedRules(
             layout, policy, labels, EndpointPlan(raw=tuple(RawSeries(metric, series, positions) for metric in RULE))
         )
 

@@ -12,7 +12,7 @@ from otel_calico.ebpf.bookings import Bookings, bookings, drops
 from otel_calico.ebpf.counted import Counted, PolicyVerdict
 from otel_calico.ebpf.drop_reasons import POLICY
 from otel_calico.ebpf.gains import InterfaceCounterGains, RuleGains
-from otel_calico.ebpf.plan import EbpfPlan, ExactKey, InterfaceDrop, NodeDrop, RuleKey
+from otel_calico.ebpf.plan import EbpfPlan, ExactKey, InterfaceDrop, NodeDropKey, RuleKey
 from otel_calico.ebpf.planner import EbpfPlanner
 from otel_calico.ebpf.state import DebugFiles, EbpfState
 from otel_calico.metrics import (
@@ -45,7 +45,7 @@ class EbpfAccount:
         self._last_hits = LastHits()
         self._policies = SinceStart[PolicyVerdict](POLICY_PACKETS)
         self._rules = SinceStart[RuleKey](RULE[0])
-        self._node_drops = SinceStart[NodeDrop](NODE_DROPPED[0])
+        self._node_drops = SinceStart[NodeDropKey](NODE_DROPPED[0])
         self._accepted = SinceStart[tuple[str, int]](WORKLOAD_ACCEPTED)
         self._dropped = SinceStart[InterfaceDrop](WORKLOAD_DROPPED[0])
         self._exact = {metric: SinceStart[ExactKey](metric) for metric in _EXACT}

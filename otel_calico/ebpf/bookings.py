@@ -15,7 +15,7 @@ from otel_calico.ebpf.counted import PolicyVerdict
 from otel_calico.ebpf.drop_reasons import ACCEPTED, DROP_REASONS, DROPPED_BY_POLICY, POLICY
 from otel_calico.ebpf.gains import InterfaceGains
 from otel_calico.ebpf.interfaces import WORKLOAD_HOOKS
-from otel_calico.ebpf.plan import EbpfPlan, InterfaceDrop, NodeDrop
+from otel_calico.ebpf.plan import EbpfPlan, InterfaceDrop, NodeDropKey
 from otel_calico.ebpf.proofs import Proof
 from otel_calico.metrics import Metric
 
@@ -50,7 +50,7 @@ def bookings(
         if (place := plan.places.dropped.get(drop)) is not None:
             dropped[place] = gained
         elif (direction := plan.others.get((drop.interface, drop.hook))) is not None and drop.reason != POLICY:
-            other = plan.places.node_drops[NodeDrop(drop.reason, direction=direction)]
+            other = plan.places.node_drops[NodeDropKey(drop.reason, direction=direction)]
             node_drops[other] = node_drops.get(other, 0) + gained
     accepted = {place: numbers[ACCEPTED] for place, numbers in interface_gains.items() if numbers[ACCEPTED]}
     return Bookings(
@@ -86,7 +86,7 @@ def _at(places: Mapping[_K, int], gains: Mapping[_K, int]) -> dict[int, int]:
 
 
 def _same_rules(plan: EbpfPlan, former: EbpfPlan, match_ids: Iterable[int]) -> Mapping[int, int]:
-    """Places of the ids that count the same rule as before."""
+    """SeriesPlaces of the ids that count the same rule as before."""
     return {
         match_id: place
         for match_id in match_ids

@@ -22,7 +22,7 @@ _AT_FIRST = 100_000
 """Ids computed at the first look: half a second's work."""
 _AT_A_LOOK = 1_000
 _DEEPEST = 100
-"""Places of a policy's rules that are tried."""
+"""SeriesPlaces of a policy's rules that are tried."""
 
 
 class IdSearch:

@@ -19,7 +19,7 @@ RuleKey = tuple[PolicyVerdict, int]
 
 
 @dataclass(frozen=True, slots=True)
-class NodeDrop:
+class NodeDropKey:
     """What was dropped on the node; no direction where both are counted together."""
 
     reason: str
@@ -47,12 +47,12 @@ class ExactKey:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Places:
+class SeriesPlaces:
     """Where each series stands among those of its metric: keys are looked up once per plan, not at every scan."""
 
     policies: Mapping[PolicyVerdict, int] = field(default_factory=dict)
     rules: Mapping[RuleKey, int] = field(default_factory=dict)
-    node_drops: Mapping[NodeDrop, int] = field(default_factory=dict)
+    node_drops: Mapping[NodeDropKey, int] = field(default_factory=dict)
     accepted: Mapping[tuple[str, int], int] = field(default_factory=dict)
     dropped: Mapping[InterfaceDrop, int] = field(default_factory=dict)
     exact: Mapping[ExactKey, int] = field(default_factory=dict)
@@ -70,14 +70,14 @@ class EbpfPlan:
     counted: Mapping[int, Counted] = field(default_factory=dict)
     policies: Mapping[PolicyVerdict, Labels] = field(default_factory=dict)
     rules: Mapping[RuleKey, Labels] = field(default_factory=dict)
-    node_drops: Mapping[NodeDrop, Labels] = field(default_factory=dict)
+    node_drops: Mapping[NodeDropKey, Labels] = field(default_factory=dict)
     others: Mapping[tuple[str, int], Direction] = field(default_factory=dict)
     accepted: Mapping[tuple[str, int], Labels] = field(default_factory=dict)
     dropped: Mapping[InterfaceDrop, Labels] = field(default_factory=dict)
     exact: Mapping[ExactKey, Sequence[Proof]] = field(default_factory=dict)
     exact_labels: Mapping[Metric, Mapping[ExactKey, Labels]] = field(default_factory=dict)
     interfaces_without_workload: tuple[str, ...] = ()
-    places: Places = field(default_factory=Places)
+    places: SeriesPlaces = field(default_factory=SeriesPlaces)
     policy_places: Mapping[int, int] = field(default_factory=dict)
     rule_places: Mapping[int, int] = field(default_factory=dict)
     drop_places: Mapping[int, int] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from otel_calico.ebpf.counted import (
 )
 from otel_calico.ebpf.drop_reasons import POLICY
 from otel_calico.ebpf.interfaces import Interfaces, interfaces_of
-from otel_calico.ebpf.plan import EbpfPlan, ExactKey, InterfaceDrop, NodeDrop, Places
+from otel_calico.ebpf.plan import EbpfPlan, ExactKey, InterfaceDrop, NodeDropKey, SeriesPlaces
 from otel_calico.ebpf.proofs import Proof, ProvenWay, proven_ways
 from otel_calico.ebpf.state import DebugFiles, EbpfState
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP
@@ -83,7 +83,7 @@ class EbpfPlanner:
         }
         node_drops = dict(_node_drops(counted, never_counted, interfaces, other_drops))
         dropped = dict(_interface_drops(interfaces, other_drops))
-        places = Places(
+        places = SeriesPlaces(
             policies=_numbered(policies),
             rules=_numbered(of_rules),
             node_drops=_numbered(node_drops),
@@ -150,18 +150,18 @@ def _places_of(counted: Mapping[int, Counted], place_of: Callable[[CountedRule],
     }
 
 
-def _node_drop(one: Counted) -> NodeDrop | None:
+def _node_drop(one: Counted) -> NodeDropKey | None:
     """What it counts of what the node dropped."""
     if one is NO_PROFILE_ACCEPTED:
-        return NodeDrop("no_profile")
+        return NodeDropKey("no_profile")
     if isinstance(one, CountedEnd) and one.verdict is Verdict.DENY:
-        return NodeDrop("end_of_tier", one.tier, one.direction)
+        return NodeDropKey("end_of_tier", one.tier, one.direction)
     return None
 
 
 def _node_drops(
     counted: Mapping[int, Counted], never_counted: Set[int], interfaces: Interfaces, other_drops: Set[InterfaceDrop]
-) -> Iterator[tuple[NodeDrop, Labels]]:
+) -> Iterator[tuple[NodeDropKey, Labels]]:
     for match_id, one in counted.items():
         if match_id not in never_counted and (of_node := _node_drop(one)):
             way = {"calico.direction": of_node.direction.value} if of_node.direction else {}
@@ -170,7 +170,7 @@ def _node_drops(
     for drop in sorted(other_drops, key=lambda drop: (drop.reason, drop.hook)):
         if (direction := interfaces.others.get((drop.interface, drop.hook))) is not None:
             labels = {"reason": drop.reason, "calico.direction": direction.value}
-            yield NodeDrop(drop.reason, direction=direction), labels
+            yield NodeDropKey(drop.reason, direction=direction), labels
 
 
 def _interface_drops(interfaces: Interfaces, other_drops: Set[InterfaceDrop]) -> Iterator[tuple[InterfaceDrop, Labels]]:

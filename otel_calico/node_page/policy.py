@@ -18,7 +18,7 @@ ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyChain:
+class PolicyOfChain:
     """The policy in one direction and IP version. `more` endpoints meet it than there are `uses`."""
 
     totals: PolicyTotals
@@ -34,7 +34,7 @@ class PolicyPage:
     """
 
     name: str
-    chains: Sequence[PolicyChain]
+    chains: Sequence[PolicyOfChain]
 
 
 def policy_page(view: NodeView, name: str, lookups: Lookups) -> PolicyPage:
@@ -48,17 +48,17 @@ def policy_page(view: NodeView, name: str, lookups: Lookups) -> PolicyPage:
     )
 
 
-def _chain(view: NodeView, totals: PolicyTotals) -> PolicyChain:
+def _chain(view: NodeView, totals: PolicyTotals) -> PolicyOfChain:
     uses = sorted(uses_of(view, totals), key=lambda use: _busy(use.step.entered), reverse=True)
-    return PolicyChain(totals, uses[:ROWS], len(uses[ROWS:]))
+    return PolicyOfChain(totals, uses[:ROWS], len(uses[ROWS:]))
 
 
-def _counts(chain: PolicyChain) -> bool:
+def _counts(chain: PolicyOfChain) -> bool:
     counts = (*chain.totals.verdicts.values(), *(use.step.entered for use in chain.uses))
     return any(count.total.packets for count in counts if count)
 
 
-def _has_workloads(chain: PolicyChain, lookups: Lookups) -> bool:
+def _has_workloads(chain: PolicyOfChain, lookups: Lookups) -> bool:
     """True if an endpoint has an address of the IP version, or may have: of some nobody tells."""
     if chain.totals.ip_version is None:
         return True

@@ -51,7 +51,7 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
+class WorkloadView:
     """Without ways the rules do not know it. `interfaces` are the node's sides of its network interfaces."""
 
     name: str
@@ -61,12 +61,12 @@ class Workload:
     owner: str
 
 
-def workload(view: NodeView, name: str, lookups: Lookups) -> Workload:
+def workload(view: NodeView, name: str, lookups: Lookups) -> WorkloadView:
     """The workload of this name, interface or chain."""
     found = [endpoint for endpoint in view.endpoints if name in {endpoint.name, endpoint.interface, endpoint.chain}]
     interfaces = list(dict.fromkeys(endpoint.interface for endpoint in found))
     known = [one for interface in interfaces if (one := lookups.endpoint(interface))]
-    return Workload(
+    return WorkloadView(
         name=found[0].name if found else name,
         ways=[_way(view, endpoint) for endpoint in found],
         interfaces=interfaces,

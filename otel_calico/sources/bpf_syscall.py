@@ -57,7 +57,7 @@ def map_info(descriptor: int) -> MapInfo:
     return MapInfo(key_size, value_size, max_entries, kind in _PER_CPU)
 
 
-class Batch:
+class MapBatch:
     """Room for some entries of a map, read together (kernel 5.6+)."""
 
     def __init__(self, descriptor: int, key_size: int, value_size: int, count: int) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from otel_calico.sources.bpf_syscall import (
     NO_MORE,
     TOO_SMALL,
-    Batch,
+    MapBatch,
     MapInfo,
     lookup,
     map_info,
@@ -64,7 +64,7 @@ def read_pinned(path: Path) -> Entries:
 
 def _in_batches(descriptor: int, info: MapInfo, value_size: int) -> tuple[bytes, bytes]:
     count = max(1, min(info.max_entries, _BATCH // value_size))
-    batch = Batch(descriptor, info.key_size, value_size, count)
+    batch = MapBatch(descriptor, info.key_size, value_size, count)
     after: ctypes.Array[ctypes.c_char] | None = None
     keys, values = bytearray(), bytearray()
     while True:
@@ -72,7 +72,7 @@ def _in_batches(descriptor: int, info: MapInfo, value_size: int) -> tuple[bytes,
         found, failed = batch.read(after, reached)
         if failed == TOO_SMALL and count < info.max_entries:
             count *= 2
-            batch = Batch(descriptor, info.key_size, value_size, count)
+            batch = MapBatch(descriptor, info.key_size, value_size, count)
             continue
         if failed not in {0, NO_MORE}:
             raise OSError(failed, "reading a batch of entries failed")
