@@ -69,7 +69,7 @@ class ChainAccount:
         if plan is not self._plan:
             self._take(plan)
         wanted, chain = self._wanted, interval.chain
-        packets = [chain.all_packets[rule] for rule in wanted.packets]
+        packets = list(map(chain.all_packets.__getitem__, wanted.packets)) if wanted.packets else []
         octets = chain.octets(wanted.octets) if wanted.octets else []
         self._chain = chain
         self.readings = [

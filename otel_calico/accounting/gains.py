@@ -67,14 +67,14 @@ def difference_gains(
     `before` and `now` are the counters of the rules that the differences name. `chain_fell` tells whether any rule of
     the chain fell, also one that no difference names: it is asked only where that matters.
     """
-    some_new = min(before) < 0
+    some_new, all_new = min(before) < 0, max(before) < 0
     deltas = list(map(operator.sub, now, [max(number, 0) for number in before] if some_new else before))
     fell = min(deltas) < 0
     if fell:
         deltas = list(map(gain, before, now))
     found: list[int | None] = []
     for difference in differences:
-        if difference.less and (fell or (some_new and _is_mixed(difference, before))):
+        if difference.less and (fell or (some_new and not all_new and _is_mixed(difference, before))):
             found.append(None)
             continue
         gained = deltas[difference.whole]

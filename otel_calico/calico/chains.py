@@ -17,6 +17,8 @@ MAX_CHAIN_NAME = 28
 """Longest chain name in iptables mode, in characters (`felix/iptables/table.go`)."""
 
 WORKLOAD_PREFIXES = {Direction.INGRESS: "cali-tw-", Direction.EGRESS: "cali-fw-"}
+_WORKLOAD_DIRECTIONS = {prefix: direction for direction, prefix in WORKLOAD_PREFIXES.items()}
+_WORKLOAD_PREFIX = len(WORKLOAD_PREFIXES[Direction.INGRESS])  # of both directions
 POLICY_PREFIXES = {Direction.INGRESS: "cali-pi-", Direction.EGRESS: "cali-po-"}
 GROUP_PREFIXES = {Direction.INGRESS: "cali-gi-", Direction.EGRESS: "cali-go-"}
 PROFILE_PREFIXES = {Direction.INGRESS: "cali-pri-", Direction.EGRESS: "cali-pro-"}
@@ -67,10 +69,8 @@ def chain_name(prefix: str, ident: str, limit: int = MAX_CHAIN_NAME) -> str:
 
 def workload_chain(name: str) -> tuple[Direction, str] | None:
     """Direction and interface of a workload's chain; None if it is no such chain."""
-    for direction, prefix in WORKLOAD_PREFIXES.items():
-        if name.startswith(prefix):
-            return direction, name[len(prefix) :]
-    return None
+    direction = _WORKLOAD_DIRECTIONS.get(name[:_WORKLOAD_PREFIX])
+    return (direction, name[_WORKLOAD_PREFIX:]) if direction else None
 
 
 @dataclass(frozen=True, slots=True)

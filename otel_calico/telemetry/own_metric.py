@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -33,7 +33,7 @@ class OwnMetric:
         """OpenTelemetry's name."""
         return f"otel_calico.{self.name}"
 
-    def values(self, state: ServiceState) -> Iterable[Value]:
+    def values(self, state: ServiceState) -> Sequence[Value]:
         """The values in this state. Never raises: a fault leaves this metric out, and is logged."""
         try:
             return list(self.observe(state))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import platform
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from otel_calico import __version__
 from otel_calico.datastores.status import KindStatus
 from otel_calico.failed_parts import ScanPart
+from otel_calico.metrics import Metric
 from otel_calico.series import Readings
 from otel_calico.snapshot import EbpfReport, ScanReport
 from otel_calico.telemetry.own_metric import OwnMetric, Value
@@ -56,10 +56,11 @@ def _points(state: ServiceState) -> Iterable[Value]:
 
 def _series(readings: Sequence[Readings]) -> Mapping[str, int]:
     """Numbers of series, by metric as it is called at `/metrics`."""
-    counts: Counter[str] = Counter()
-    for one in readings:
-        counts[one.series.metric.exposed] += len(one.series.labels)
-    return counts
+    counts: dict[Metric, int] = {}
+    for one in readings:  # about a thousand
+        series = one.series
+        counts[series.metric] = counts.get(series.metric, 0) + len(series.labels)
+    return {metric.exposed: count for metric, count in counts.items()}
 
 
 def _left_out(state: ServiceState) -> Iterable[Value]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from otel_calico.calico.model import Direction, PolicyKind
 from tests.felix import Action, Endpoint, Era, Node, Policy, PolicyRule, kubernetes_profiles
+from tests.felix.eras import DEFAULT_MARK_MASK
 from tests.felix.kernel import Packet
 
 INTERFACES = ("cali1", "cali12", "cali2")
@@ -85,14 +86,25 @@ def _reordered(draw: st.DrawFn, policies: list[Policy]) -> list[Policy]:
 @st.composite
 def histories(draw: st.DrawFn) -> History:
     """A node whose pods come and go and whose policies change places and rules."""
-    era = draw(st.sampled_from([Era.A3, Era.B, Era.C, Era.D, Era.E, Era.E]))
+    era = draw(st.sampled_from([*Era, Era.E]))
     policies = draw(_policies(era))
     flow_logs = era >= Era.D and draw(st.booleans())
+    deny_action = draw(st.sampled_from(["DROP", "REJECT"])) if era >= Era.A3 else "DROP"
+    mark_mask = draw(st.sampled_from([DEFAULT_MARK_MASK, 0xFF000000]))
     passes = draw(st.sampled_from([frozenset(), frozenset({"first"}), frozenset({"default"})]))
     nodes = []
     for _ in range(draw(st.integers(1, 4))):
         pods = draw(_endpoints(policies))
-        nodes.append(Node(era, pods, flow_logs=flow_logs, pass_tiers=passes if era >= Era.C else frozenset()))
+        nodes.append(
+            Node(
+                era,
+                pods,
+                deny_action,
+                flow_logs=flow_logs,
+                mark_mask=mark_mask,
+                pass_tiers=passes if era >= Era.C else frozenset(),
+            )
+        )
         policies = draw(st.sampled_from([policies]) | _reordered(policies) | _policies(era))
     return History(draw(st.sampled_from(["legacy", "nft"])), tuple(nodes))
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.model import WorkloadEndpoint
 from otel_calico.metrics import WORKLOAD_POLICY
 from otel_calico.scanning.node_scanner import ScanSettings
+from otel_calico.snapshot import Snapshot
 from tests.attribution.node import ScannedNode
 from tests.felix import Node, Ruleset, render
 from tests.felix.kernel import SIZE, Kernel, Packet
@@ -43,8 +44,8 @@ def small_kernel(history: History) -> Kernel:
 class WatchedNode:
     """The service over a kernel, from before Felix wrote anything."""
 
-    def __init__(self, kernel: Rules, node: Node) -> None:
-        self.service = ScannedNode(*_PODS, settings=ScanSettings(SeriesChoice(("workload",))))
+    def __init__(self, kernel: Rules, node: Node, families: Collection[str] = ("workload",)) -> None:
+        self.service = ScannedNode(*_PODS, settings=ScanSettings(SeriesChoice(families)))
         self.service.start()
         self.kernel = kernel
         self.node = node
@@ -63,15 +64,18 @@ class WatchedNode:
                 self.kernel.send(packet, times)
                 self.truth.send(self.node, packet, times)
 
+    def scan(self) -> Snapshot:
+        """What is published now."""
+        return self.service.scan(self.kernel.dump())
+
     def look(self) -> Values:
-        """What is published now. Every packet has one size, so bytes tell what packets tell."""
-        return published(self.service, self.kernel.dump())
+        """The packets that policies decided, as published now. Every packet has one size: bytes tell the same."""
+        return _decided(self.scan())
 
 
-def published(service: ScannedNode, dump: str) -> Values:
-    """The packets that policies decided, as a scan of this dump publishes them."""
+def _decided(snapshot: Snapshot) -> Values:
     found: dict[str, Counter[Decision]] = {metric.name: Counter() for metric in WORKLOAD_POLICY}
-    for readings in service.scan(dump).readings:
+    for readings in snapshot.readings:
         if readings.series.metric in WORKLOAD_POLICY:
             for labels, value in zip(readings.series.labels, readings.values, strict=True):
                 way = Way(labels["k8s.pod.name"], labels["calico.direction"])
