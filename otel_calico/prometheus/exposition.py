@@ -47,13 +47,24 @@ class Exposition:
         return self._parts
 
     def _moved(self, readings: Sequence[Readings]) -> Sequence[int] | None:
-        """Which readings are other objects than before; None if they are not of the same sets in the same order."""
+        """Which readings are other objects than before; None if their lines do not stand where they stood."""
         if len(readings) != len(self._readings):
             return None
         moved = list(compress(count(), map(is_not, readings, self._readings)))
-        if any(readings[number].series is not self._readings[number].series for number in moved):
+        pairs = ((readings[number], self._readings[number]) for number in moved)
+        replaced = [(one, former) for one, former in pairs if one.series is not former.series]
+        if not all(_takes_place_of(one, former) for one, former in replaced):
             return None
+        self._replace({former.series for _, former in replaced}, {one.series for one, _ in replaced})
         return moved
+
+    def _replace(self, former: Set[SeriesSet], now: Set[SeriesSet]) -> None:
+        """Follow sets that took the place of others, such as those of a chain that changed."""
+        escaped = _Escaped()
+        for series in former - now:
+            del self._templates[series]
+        for series in now - former:
+            self._templates[series] = _template(series, escaped)
 
     def _arrange(self, readings: Sequence[Readings]) -> Sequence[int]:
         """Lay the text out anew, and say which readings are to be rendered. What is gone is forgotten."""
@@ -72,6 +83,11 @@ class Exposition:
                 self._places[number] = len(self._parts)
                 self._parts.append(rendered.get(readings[number], b""))
         return [number for number, one in enumerate(readings) if one not in rendered]
+
+
+def _takes_place_of(one: Readings, former: Readings) -> bool:
+    """True if the lines around it stay where they are: it is of the same metric, and has lines if the former had."""
+    return one.series.metric is former.series.metric and bool(one.values) == bool(former.values)
 
 
 @lru_cache(maxsize=64)

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from otel_calico.metrics import NO_POLICY_DROP, POLICY_ACCEPT, POLICY_GROUP_INFO, POLICY_PACKETS
 from otel_calico.prometheus.exposition import Exposition
 from otel_calico.prometheus.text_format import TextFormat
-from otel_calico.series import Readings
+from otel_calico.series import Readings, SeriesSet
 from tests.telemetry.snapshots import ALLOW_WEB, WEB, example, series
 
 SAMPLES = {
@@ -89,7 +89,31 @@ def test_the_next_page_shows_what_moved_and_forgets_what_is_gone() -> None:
     assert rendered(exposition, [], TextFormat.PROMETHEUS) == b""
 
 
-def test_nothing_of_a_gone_pod_stays_in_memory() -> None:
+SETS = [
+    *(series(NO_POLICY_DROP, {"pod": f"web-{number}"}) for number in range(3)),
+    *(
+        series(POLICY_ACCEPT, *({"pod": f"web-{number}", "policy": f"p-{one}"} for one in range(number)))
+        for number in (0, 1, 2)
+    ),
+]
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.sampled_from(SETS), st.integers(0, 3)), unique_by=lambda pair: id(pair[0])), max_size=8
+    )
+)
+def test_a_page_says_the_same_whatever_pages_came_before(pages: list[list[tuple[SeriesSet, int]]]) -> None:
+    exposition = Exposition()
+    kept: dict[tuple[SeriesSet, int], Readings] = {}  # the same objects where nothing moved
+    for of_page in pages:
+        readings = [kept.setdefault((one, value), Readings(one, [value] * len(one.labels))) for one, value in of_page]
+        anew = rendered(Exposition(), readings, TextFormat.PROMETHEUS)
+        assert rendered(exposition, readings, TextFormat.PROMETHEUS) == anew
+
+
+@pytest.mark.parametrize("next_page", [[], [Readings(series(NO_POLICY_DROP, {"pod": "web-1"}), (1,))]])
+def test_nothing_of_a_gone_pod_stays_in_memory(next_page: list[Readings]) -> None:
     class Label(str):
         __slots__ = ("__weakref__",)
 
@@ -98,7 +122,7 @@ def test_nothing_of_a_gone_pod_stays_in_memory() -> None:
     gone = weakref.ref(pod)
     rendered(exposition, [Readings(series(NO_POLICY_DROP, {"pod": pod}), (1,))], TextFormat.PROMETHEUS)
     del pod
-    rendered(exposition, [], TextFormat.PROMETHEUS)
+    rendered(exposition, next_page, TextFormat.PROMETHEUS)
     gc.collect()
     assert gone() is None
 
