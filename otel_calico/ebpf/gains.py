@@ -7,7 +7,8 @@ gone. One that fell was deleted and made anew. What counted before the first loo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from operator import add, lt, sub
+from itertools import compress, repeat
+from operator import add, lt, ne, sub
 
 from otel_calico.accounting.gains import NEW, gain
 from otel_calico.ebpf.map_entries import InterfaceCounters, InterfaceHook, RuleCounters
@@ -22,24 +23,29 @@ class RuleGains:
 
     def __init__(self) -> None:
         self._booked: RuleCounters | None = None
+        self._known: Mapping[int, object] = {}
 
     def look(self, rules: RuleCounters, known: Mapping[int, object]) -> Mapping[int, int]:
-        """What each of the known ids gained since it was last told. The others are told of once they are known."""
-        former = self._booked
+        """What each of the known ids gained since it was last told.
+
+        New ones are told of once they are known. What an id counted until it was known no longer is of no series.
+        """
+        former, known_before, self._known = self._booked, self._known, known
         if former is None:
             self._booked = rules
             return {}
         if rules == former:
             return {}
-        before = former.get
-        moved = {match_id: packets for match_id, packets in rules.items() if before(match_id) != packets}
+        moved = _moved_rules(rules, former)
         told = moved if moved.keys() <= known.keys() else {one: moved[one] for one in moved.keys() & known.keys()}
         if told is moved:
             self._booked = rules
         else:
             kept = {one: packets for one, packets in former.items() if one in rules}
-            self._booked = kept | told
-        return {one: gain(former.get(one, NEW), packets) for one, packets in told.items()}
+            gone = {one: moved[one] for one in (moved.keys() & known_before.keys()) - known.keys()}
+            self._booked = kept | gone | told
+        befores = map(former.get, told, repeat(NEW))
+        return dict(zip(told, map(gain, befores, told.values()), strict=True))
 
     def pass_over(self, rules: RuleCounters) -> None:
         """Take what is counted now as history."""
@@ -71,6 +77,15 @@ class InterfaceCounterGains:
                 key = interface, place.hook
                 gains[key] = list(map(add, gains[key], gained)) if key in gains else gained
         return gains
+
+
+def _moved_rules(rules: RuleCounters, former: RuleCounters) -> dict[int, int]:
+    """Those that counted something. The kernel lists entries in one order as long as none comes or goes."""
+    if list(rules) == list(former):
+        moved: Iterable[int] = compress(rules, map(ne, rules.values(), former.values()))
+    else:
+        moved = [match_id for match_id, packets in rules.items() if former.get(match_id) != packets]
+    return {match_id: rules[match_id] for match_id in moved}
 
 
 def _moved(counters: InterfaceCounters, before: InterfaceCounters) -> Iterable[tuple[InterfaceHook, Sequence[int]]]:
