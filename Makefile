@@ -13,7 +13,7 @@ IN_PARALLEL = --numprocesses $(WORKERS) --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # What the tests start for real: iptables in network namespaces, etcd, Prometheus.
-SYSTEM_PACKAGES := iptables nftables ipset iproute2 util-linux libcap2-bin procps etcd-server prometheus prometheus-alertmanager libfaketime systemd buildah debootstrap chromium fonts-dejavu-core
+SYSTEM_PACKAGES := iptables nftables ipset iproute2 util-linux libcap2-bin procps etcd-server prometheus prometheus-alertmanager libfaketime systemd buildah netavark netbase debootstrap chromium fonts-dejavu-core
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick lint bench soak faults fuzz audit chart monitoring image setup system clean

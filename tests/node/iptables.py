@@ -9,12 +9,12 @@ BACKENDS = ("legacy", "nft")
 
 def load(namespace: Namespace, ruleset: str, backend: str, ip_version: int = 4) -> None:
     """Write a ruleset as Felix does: what it does not mention stays, counters start at zero."""
-    namespace.run(_program(ip_version, backend, "restore"), "--noflush", text=ruleset)
+    _restore(namespace, backend, ip_version, "--noflush", text=ruleset)
 
 
 def clear(namespace: Namespace, backend: str, ip_version: int = 4) -> None:
     """Remove all rules and chains of the filter table."""
-    namespace.run(_program(ip_version, backend, "restore"), text="*filter\nCOMMIT\n")
+    _restore(namespace, backend, ip_version, text="*filter\nCOMMIT\n")
 
 
 def set_counters(namespace: Namespace, dump: str, backend: str, ip_version: int = 4) -> None:
@@ -24,7 +24,7 @@ def set_counters(namespace: Namespace, dump: str, backend: str, ip_version: int 
     """
     if ip_version == 6 and backend == "nft":
         raise ValueError("ip6tables-nft-restore cannot set counters: send packets instead")
-    namespace.run(_program(ip_version, backend, "restore"), "--counters", text=dump)
+    _restore(namespace, backend, ip_version, "--counters", text=dump)
 
 
 def save(namespace: Namespace, backend: str, ip_version: int = 4) -> str:
@@ -39,6 +39,11 @@ def rules(dump: str) -> dict[str, list[str]]:
         if line.startswith("["):
             chains.setdefault(line.split(" ")[2], []).append(line)
     return chains
+
+
+def _restore(namespace: Namespace, backend: str, ip_version: int, *options: str, text: str) -> None:
+    """As Felix does it: waiting for the xtables lock, which a reader may hold."""
+    namespace.run(_program(ip_version, backend, "restore"), "--wait", "10", *options, text=text)
 
 
 def _program(ip_version: int, backend: str, verb: str) -> str:
