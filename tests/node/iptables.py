@@ -28,8 +28,9 @@ def set_counters(namespace: Namespace, dump: str, backend: str, ip_version: int 
 
 
 def save(namespace: Namespace, backend: str, ip_version: int = 4) -> str:
-    """The filter table as `iptables-save -c` prints it."""
-    return namespace.run(_program(ip_version, backend, "save"), "-c", "-t", "filter")
+    """The filter table as `iptables-save -c` prints it up to 1.8.9: later ones name few protocols."""
+    dump = namespace.run(_program(ip_version, backend, "save"), "-c", "-t", "filter")
+    return dump.replace(" -p 4 ", " -p ipencap ")
 
 
 def rules(dump: str) -> dict[str, list[str]]:
