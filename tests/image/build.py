@@ -53,7 +53,8 @@ def _build(name: str, files: Path) -> dict[str, Any]:
     base = base_image(storage)
     storage.forget_former(base)
     how = ["--layers", "--format", "docker", "--network", "host", "--build-arg", f"BASE={base}", "--tag", name]
-    how += ["--ulimit", "nofile=1024:1024"]  # buildah's default is above what some machines let even root have
+    # buildah's defaults are above what some machines let even root have.
+    how += ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"]
     volumes = [argument for mount in mounts(CACHE) for argument in ("--volume", mount)]
     storage.call("build", *how, *volumes, str(ROOT))
     shutil.rmtree(files, ignore_errors=True)
