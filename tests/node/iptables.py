@@ -28,15 +28,19 @@ def set_counters(namespace: Namespace, dump: str, backend: str, ip_version: int 
 
 
 def save(namespace: Namespace, backend: str, ip_version: int = 4) -> str:
-    """The filter table as `iptables-save -c` prints it up to 1.8.9: later ones name few protocols."""
-    dump = namespace.run(_program(ip_version, backend, "save"), "-c", "-t", "filter")
+    """The filter table as `iptables-save -c` prints it."""
+    return namespace.run(_program(ip_version, backend, "save"), "-c", "-t", "filter")
+
+
+def with_names(dump: str) -> str:
+    """A dump as iptables up to 1.8.9 prints it: later ones name few protocols."""
     return dump.replace(" -p 4 ", " -p ipencap ")
 
 
 def rules(dump: str) -> dict[str, list[str]]:
     """The rule lines of a dump by chain, with their counters."""
     chains: dict[str, list[str]] = {}
-    for line in dump.splitlines():
+    for line in with_names(dump).splitlines():
         if line.startswith("["):
             chains.setdefault(line.split(" ")[2], []).append(line)
     return chains

@@ -11,7 +11,7 @@ from otel_calico.calico.model import Direction, IPVersion
 from tests.felix import Endpoint, Era, Node, kubernetes_profiles, render, update
 from tests.felix.example import INTERFACE, block_9090, example_endpoint, example_node, varied_node
 from tests.felix.kernel import Kernel, Packet
-from tests.node.iptables import BACKENDS, load, rules, save, set_counters
+from tests.node.iptables import BACKENDS, load, rules, save, set_counters, with_names
 from tests.node.namespace import Namespace
 from tests.node.pod import Pod
 
@@ -31,7 +31,8 @@ OTHER_SETTINGS = replace(
 
 def saved_lines(namespace: Namespace, backend: str, ip_version: int = 4) -> list[str]:
     """What is saved, without the lines that hold times and versions."""
-    return [line for line in save(namespace, backend, ip_version).splitlines() if not line.startswith("#")]
+    saved = with_names(save(namespace, backend, ip_version))
+    return [line for line in saved.splitlines() if not line.startswith("#")]
 
 
 def to_pods(dump: str) -> dict[str, list[str]]:
