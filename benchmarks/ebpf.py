@@ -6,6 +6,7 @@ import statistics
 import struct
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from benchmarks.shapes import Scale
 from benchmarks.table import Row, milliseconds, progress
@@ -20,6 +21,7 @@ from otel_calico.scanning.ebpf_scanner import EbpfScanner
 from otel_calico.scanning.node_scanner import ScanSettings
 from otel_calico.sources.ebpf import EbpfNode
 from tests.ebpf.model import ModelNode, ModelPolicy, ModelRule
+from tests.node.bpf_maps import PER_CPU_HASH, BpfMap
 from tests.node.ebpf import EbpfMachine
 from tests.node.namespace import Namespace
 
@@ -27,6 +29,7 @@ _BAR = 10.0
 """Milliseconds of CPU a scan may take, with 5,000 rules and 220 entries of interfaces."""
 
 _RULES, _POLICIES_OF_A_POD = 5, 9
+_INTERFACE_COUNTERS = struct.Struct("=27Q")
 _MOVING = {0, ACCEPTED, DROPPED_BY_POLICY}
 
 
@@ -45,16 +48,17 @@ def measure(scale: Scale) -> list[Row]:
         settings = ScanSettings(SeriesChoice())
         collector = Collector(EbpfScanner(EbpfNode(machine.paths), lookups, settings), freshness=0.0)
         samples: dict[str, list[float]] = {"nothing moved": [], "one rule in ten moved": [], "every counter moved": []}
-        _count(machine, node, 0)
+        maps = _Maps.pinned(machine)
+        maps.count(node, 0)
         namespace.inside(collector.scan)
         time.sleep(1.1)  # debug files that were just written are read again
         namespace.inside(collector.scan)
         for number in range(1, scale.rounds + 1):
             progress(f"ebpf: round {number} of {scale.rounds}")
             samples["nothing moved"].append(_cpu(namespace, collector))
-            _count(machine, node, 2 * number, one_in=10)
+            maps.count(node, 2 * number, one_in=10)
             samples["one rule in ten moved"].append(_cpu(namespace, collector))
-            _count(machine, node, 2 * number + 1)
+            maps.count(node, 2 * number + 1)
             samples["every counter moved"].append(_cpu(namespace, collector))
     return [
         Row(
@@ -99,12 +103,26 @@ def _policies(count: int) -> Iterator[ModelPolicy]:
         yield ModelPolicy(f"policy-{number:04}", "default", dict.fromkeys(Direction, rules))
 
 
-def _count(machine: EbpfMachine, node: ModelNode, times: int, one_in: int = 1) -> None:
-    """Let one in so many rules have counted more, and every interface more packets seen, accepted and dropped."""
-    moved, others = (struct.pack("=Q", 7 * number + 1) for number in (times + 1, times))
-    ids = sorted(node.all_ids())
-    packets = {one: [others if place % one_in else moved] for place, one in enumerate(ids)}
-    machine.pin(RULE_COUNTERS, {struct.pack("=Q", match_id): values for match_id, values in packets.items()})
-    numbers = struct.pack("=27Q", *(7 * times + 1 if place in _MOVING else 0 for place in range(27)))
-    places = ((index, hook) for index in node.names for hook in (0, 1))
-    machine.pin("cali_counters6", {struct.pack("=II", *place): [numbers] for place in places})
+@dataclass(frozen=True, slots=True)
+class _Maps:
+    """Felix's maps of counters, which move in place."""
+
+    rules: BpfMap
+    interfaces: BpfMap
+
+    @classmethod
+    def pinned(cls, machine: EbpfMachine) -> _Maps:
+        """Made where Felix has them."""
+        rules = BpfMap(PER_CPU_HASH, 8, 8, entries=10_000).pin(machine.pinned / RULE_COUNTERS)
+        interfaces = BpfMap(PER_CPU_HASH, 8, _INTERFACE_COUNTERS.size, entries=20_000)
+        return cls(rules, interfaces.pin(machine.pinned / "cali_counters6"))
+
+    def count(self, node: ModelNode, times: int, one_in: int = 1) -> None:
+        """Let one in so many rules have counted more, and every interface more packets seen, accepted and dropped."""
+        moved, others = (struct.pack("=Q", 7 * number + 1) for number in (times + 1, times))
+        ids = sorted(node.all_ids())
+        packets = {one: [others if place % one_in else moved] for place, one in enumerate(ids)}
+        self.rules.update({struct.pack("=Q", match_id): values for match_id, values in packets.items()})
+        numbers = _INTERFACE_COUNTERS.pack(*(7 * times + 1 if place in _MOVING else 0 for place in range(27)))
+        places = ((index, hook) for index in node.names for hook in (0, 1))
+        self.interfaces.update({struct.pack("=II", *place): [numbers] for place in places})

@@ -76,6 +76,7 @@ class PolicyAccount:
         if list(self._totals) != list(known):  # the same series in another order are another set
             self._readings = []
         self._plans = [interval.now.plan for interval in intervals]
+        self._last_hits.follow(total.policy for total in self._totals.values())
         return hit
 
     def _totals_of(self, policy: PolicyPlan, since: int, known: Mapping[LabelKey, Total]) -> Iterator[Total]:
@@ -89,7 +90,6 @@ class PolicyAccount:
 
     def _tell(self, hit: set[PolicyKey], taken: int, groups: Readings) -> list[Readings]:
         totals = self._totals.values()
-        last_hits = self._last_hits.read(dict.fromkeys(total.policy for total in totals), hit, taken)
         packets, octets = [total.packets for total in totals], [total.octets for total in totals]
         if not self._readings:
             labels, since = [total.labels for total in totals], [total.since for total in totals]
@@ -99,7 +99,7 @@ class PolicyAccount:
             former if former.values == values else Readings(former.series, values)
             for former, values in zip(self._readings, (packets, octets), strict=True)
         ]
-        return [*self._readings, last_hits, groups]
+        return [*self._readings, self._last_hits.read(hit, taken), groups]
 
     def _groups_read(self, intervals: Sequence[Interval]) -> Readings:
         groups = {name: group for interval in intervals for name, group in interval.now.plan.groups.items()}

@@ -8,10 +8,10 @@ from otel_calico.accounting.last_hits import LastHits, PolicyKey, policy_key
 from otel_calico.accounting.since_start import SinceStart
 from otel_calico.attribution.planner import SeriesChoice
 from otel_calico.calico.lookups import Lookups
-from otel_calico.ebpf.bookings import Bookings, bookings, drops
+from otel_calico.ebpf.bookings import Booker, Bookings, drops
 from otel_calico.ebpf.counted import Counted, PolicyVerdict
 from otel_calico.ebpf.drop_reasons import POLICY
-from otel_calico.ebpf.gains import InterfaceCounterGains, RuleGains
+from otel_calico.ebpf.gains import InterfaceCounterGains, RuleCounterGains
 from otel_calico.ebpf.plan import EbpfPlan, ExactKey, InterfaceDrop, NodeDropKey, RuleKey
 from otel_calico.ebpf.planner import EbpfPlanner
 from otel_calico.ebpf.state import DebugFiles, EbpfState
@@ -25,22 +25,22 @@ from otel_calico.metrics import (
     WORKLOAD_ACCEPTED,
     WORKLOAD_DROPPED,
 )
-from otel_calico.series import Labels, Readings
+from otel_calico.series import Readings
 
 _EXACT = (NO_POLICY_DROP, POLICY_ACCEPT, POLICY_ACCEPT_DROP)
 
 
 class EbpfAccount:
-    """Follows one node. `plan` is that of the last look."""
+    """Follows one node. `plan` is that of the last look, `unknown_ids` how many ids that count nobody can explain."""
 
     def __init__(self, lookups: Lookups, choice: SeriesChoice) -> None:
         self._families = choice.families
         self._planner = EbpfPlanner(lookups, choice)
-        self._rule_gains = RuleGains()
+        self._rule_gains = RuleCounterGains()
         self._interface_gains = InterfaceCounterGains()
+        self._booker = Booker(rules="rule" in choice.families)
         self._other_drops: set[InterfaceDrop] = set()
         self._looked_at: int | None = None
-        self._keyed: Mapping[PolicyVerdict, Labels] = {}
         self._policy_keys: Sequence[PolicyKey] = ()  # of each series of policies
         self._last_hits = LastHits()
         self._policies = SinceStart[PolicyVerdict](POLICY_PACKETS)
@@ -50,10 +50,7 @@ class EbpfAccount:
         self._dropped = SinceStart[InterfaceDrop](WORKLOAD_DROPPED[0])
         self._exact = {metric: SinceStart[ExactKey](metric) for metric in _EXACT}
         self.plan = EbpfPlan()
-
-    def unknown_ids(self, state: EbpfState) -> int:
-        """How many of the ids that count nobody can explain."""
-        return len(state.rules.keys() - self.plan.counted.keys())
+        self.unknown_ids = 0
 
     def read(self, state: EbpfState, found: Mapping[int, Counted], taken: int) -> Sequence[Readings]:
         """The readings of this look, taken at this Unix time in nanoseconds.
@@ -68,8 +65,12 @@ class EbpfAccount:
         if state.programs.files is DebugFiles.REMOVED:
             self._rule_gains.pass_over(state.rules)
         rule_gains = self._rule_gains.look(state.rules, counted)
+        self.unknown_ids = rule_gains.unknown
         self.plan = self._planner.plan(state, counted, self._other_drops)
-        booked = bookings(self.plan, former, rule_gains, interface_gains, rules="rule" in self._families)
+        if self.plan.policies is not former.policies:
+            self._policy_keys = [policy_key(labels) for labels in self.plan.policies.values()]
+            self._last_hits.follow(self._policy_keys)
+        booked = self._booker.book(self.plan, former, rule_gains, interface_gains)
         return list(self._readings(booked, since, taken))
 
     def _follow_other_drops(self, state: EbpfState, happened: set[InterfaceDrop]) -> None:
@@ -88,7 +89,8 @@ class EbpfAccount:
             )
         if "policy" in self._families:
             readings.append(self._policies.read(plan.policies, booked.policies, since))
-            readings.append(self._read_last_hits(booked, taken))
+            hit = {self._policy_keys[place] for place in booked.policies}
+            readings.append(self._last_hits.read(hit, taken))
             readings.append(self._node_drops.read(plan.node_drops, booked.node_drops, since))
         if "workload" in self._families:
             readings.append(self._accepted.read(plan.accepted, booked.accepted, since))
@@ -96,10 +98,3 @@ class EbpfAccount:
         if "rule" in self._families:
             readings.append(self._rules.read(plan.rules, booked.rules, since))
         return [one for one in readings if one.series.labels]
-
-    def _read_last_hits(self, booked: Bookings, taken: int) -> Readings:
-        if self._keyed is not self.plan.policies:
-            self._keyed = self.plan.policies
-            self._policy_keys = [policy_key(labels) for labels in self._keyed.values()]
-        hit = {self._policy_keys[place] for place in booked.policies}
-        return self._last_hits.read(dict.fromkeys(self._policy_keys), hit, taken)

@@ -6,20 +6,18 @@ between two looks: what both plans say alike is booked, the rest is nobody's.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from itertools import compress
 
 from otel_calico.accounting.since_start import Gains
 from otel_calico.ebpf.counted import PolicyVerdict
 from otel_calico.ebpf.drop_reasons import ACCEPTED, DROP_REASONS, DROPPED_BY_POLICY, POLICY
-from otel_calico.ebpf.gains import InterfaceGains
+from otel_calico.ebpf.gains import InterfaceGains, RuleGains
 from otel_calico.ebpf.interfaces import WORKLOAD_HOOKS
 from otel_calico.ebpf.plan import EbpfPlan, InterfaceDrop, NodeDropKey
 from otel_calico.ebpf.proofs import Proof
 from otel_calico.metrics import Metric
-
-_K = TypeVar("_K", bound=Hashable)
 
 _OTHER_DROPS = {place: reason for place, reason in DROP_REASONS.items() if place != DROPPED_BY_POLICY}
 
@@ -36,31 +34,52 @@ class Bookings:
     exact: Mapping[Metric, Gains] = field(default_factory=dict)
 
 
-def bookings(
-    plan: EbpfPlan, former: EbpfPlan, rule_gains: Mapping[int, int], interface_gains: InterfaceGains, *, rules: bool
-) -> Bookings:
-    """What the series of the plan gained. `former` is that of the look before; `rules`: whether each rule has one."""
-    rule_places: Mapping[int, int] = {}
-    if rules:
-        rule_places = plan.rule_places if plan is former else _same_rules(plan, former, rule_gains)
-    policies = _at(plan.policy_places, rule_gains)
-    node_drops = _at(plan.drop_places, rule_gains)
-    dropped: dict[int, int] = {}
-    for drop, gained in drops(interface_gains):
-        if (place := plan.places.dropped.get(drop)) is not None:
-            dropped[place] = gained
-        elif (direction := plan.others.get((drop.interface, drop.hook))) is not None and drop.reason != POLICY:
-            other = plan.places.node_drops[NodeDropKey(drop.reason, direction=direction)]
-            node_drops[other] = node_drops.get(other, 0) + gained
-    accepted = {place: numbers[ACCEPTED] for place, numbers in interface_gains.items() if numbers[ACCEPTED]}
-    return Bookings(
-        policies=policies,
-        rules=_at(rule_places, rule_gains),
-        node_drops=node_drops,
-        accepted=_at(plan.places.accepted, accepted),
-        dropped=dropped,
-        exact=_exact(plan, former, policies, interface_gains) if rule_gains or interface_gains else {},
-    )
+class Booker:
+    """Books look after look. Remembers where each id of the map is booked, as mostly neither ids nor plan change."""
+
+    def __init__(self, *, rules: bool) -> None:
+        """`rules`: whether each rule has a series."""
+        self._each_rule = rules
+        self._placed: tuple[object, ...] = ()
+        self._policies: Sequence[int] = ()  # the place of each id, -1 for none
+        self._rules: Sequence[int] = ()
+        self._node_drops: Sequence[int] = ()
+
+    def book(self, plan: EbpfPlan, former: EbpfPlan, rules: RuleGains, interfaces: InterfaceGains) -> Bookings:
+        """What the series of the plan gained. `former` is that of the look before."""
+        if self._placed != (plan, former, rules.ids):
+            self._placed = plan, former, rules.ids
+            self._place(plan, former, rules.ids)
+        policies, node_drops = _summed(self._policies, rules.packets), _summed(self._node_drops, rules.packets)
+        dropped: dict[int, int] = {}
+        for drop, gained in drops(interfaces):
+            if (place := plan.places.dropped.get(drop)) is not None:
+                dropped[place] = gained
+            elif (direction := plan.others.get((drop.interface, drop.hook))) is not None and drop.reason != POLICY:
+                other = plan.places.node_drops[NodeDropKey(drop.reason, direction=direction)]
+                node_drops[other] = node_drops.get(other, 0) + gained
+        return Bookings(
+            policies=policies,
+            rules=_summed(self._rules, rules.packets),
+            node_drops=node_drops,
+            accepted={
+                place: numbers[ACCEPTED]
+                for key, numbers in interfaces.items()
+                if numbers[ACCEPTED] and (place := plan.places.accepted.get(key)) is not None
+            },
+            dropped=dropped,
+            exact=_exact(plan, former, policies, interfaces),
+        )
+
+    def _place(self, plan: EbpfPlan, former: EbpfPlan, ids: Sequence[int]) -> None:
+        self._policies = [plan.policy_places.get(match_id, -1) for match_id in ids]
+        self._node_drops = [plan.drop_places.get(match_id, -1) for match_id in ids]
+        if self._each_rule:  # what counts another rule now is of neither
+            known = plan.counted if plan is former else former.counted
+            self._rules = [
+                plan.rule_places.get(match_id, -1) if known.get(match_id) == plan.counted.get(match_id) else -1
+                for match_id in ids
+            ]
 
 
 def drops(interface_gains: InterfaceGains) -> Iterator[tuple[InterfaceDrop, int]]:
@@ -74,25 +93,15 @@ def drops(interface_gains: InterfaceGains) -> Iterator[tuple[InterfaceDrop, int]
                     yield InterfaceDrop(interface, hook, reason), numbers[place]
 
 
-def _at(places: Mapping[_K, int], gains: Mapping[_K, int]) -> dict[int, int]:
-    """Gains by the places that their keys have; those without a place are of no series."""
-    if len(places) < len(gains):
-        gains = {key: gains[key] for key in places.keys() & gains.keys()}
-    found: dict[int, int] = {}
-    for place, gained in zip(map(places.get, gains), gains.values(), strict=True):
-        if place is not None:
-            found[place] = found[place] + gained if place in found else gained
-    return found
-
-
-def _same_rules(plan: EbpfPlan, former: EbpfPlan, match_ids: Iterable[int]) -> Mapping[int, int]:
-    """SeriesPlaces of the ids that count the same rule as before."""
-    return {
-        match_id: place
-        for match_id in match_ids
-        if (place := plan.rule_places.get(match_id)) is not None
-        and former.counted.get(match_id) == plan.counted[match_id]
-    }
+def _summed(places: Sequence[int], packets: Sequence[int]) -> dict[int, int]:
+    """Packets by the places that they are booked at."""
+    if not places or not any(packets):
+        return {}
+    sums = [0] * (max(places) + 2)  # the last one is that of no place
+    for place, gained in zip(compress(places, packets), compress(packets, packets), strict=True):
+        sums[place] += gained
+    del sums[-1]
+    return dict(compress(enumerate(sums), sums))
 
 
 def _exact(

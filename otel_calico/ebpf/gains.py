@@ -7,8 +7,8 @@ gone. One that fell was deleted and made anew. What counted before the first loo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress, repeat
-from operator import add, lt, ne, sub
+from dataclasses import dataclass
+from operator import add, lt, sub
 
 from otel_calico.accounting.gains import NEW, gain
 from otel_calico.ebpf.map_entries import InterfaceCounters, InterfaceHook, RuleCounters
@@ -18,38 +18,62 @@ InterfaceGains = Mapping[tuple[str, int], Sequence[int]]
 """By interface and hook: what each counter gained."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class RuleGains:
+    """What each match id gained, in the order in which the map lists them.
+
+    `ids` is the same object as before as long as no entry comes or goes. `unknown` is how many nobody can explain.
+    """
+
+    ids: Sequence[int]
+    packets: Sequence[int]
+    unknown: int
+
+
+class RuleCounterGains:
     """Rule counters, look after look."""
 
     def __init__(self) -> None:
-        self._booked: RuleCounters | None = None
+        self._ids: Sequence[int] = ()
+        self._told: list[int] | None = (
+            None  # what each had counted when it was last told of; None before the first look
+        )
         self._known: Mapping[int, object] = {}
+        self._unknown: tuple[Sequence[int], Sequence[int]] = (), ()  # the ids, and the places of the unknown ones
 
-    def look(self, rules: RuleCounters, known: Mapping[int, object]) -> Mapping[int, int]:
-        """What each of the known ids gained since it was last told.
+    def look(self, rules: RuleCounters, known: Mapping[int, object]) -> RuleGains:
+        """What each of the known ids gained since it was last told; 0 of the others.
 
         New ones are told of once they are known. What an id counted until it was known no longer is of no series.
         """
-        former, known_before, self._known = self._booked, self._known, known
-        if former is None:
-            self._booked = rules
-            return {}
-        if rules == former:
-            return {}
-        moved = _moved_rules(rules, former)
-        told = moved if moved.keys() <= known.keys() else {one: moved[one] for one in moved.keys() & known.keys()}
-        if told is moved:
-            self._booked = rules
-        else:
-            kept = {one: packets for one, packets in former.items() if one in rules}
-            gone = {one: moved[one] for one in (moved.keys() & known_before.keys()) - known.keys()}
-            self._booked = kept | gone | told
-        befores = map(former.get, told, repeat(NEW))
-        return dict(zip(told, map(gain, befores, told.values()), strict=True))
+        if self._told is None:
+            self.pass_over(rules)
+        told, packets = self._told_of(rules), list(rules.values())
+        if known is not self._known or self._unknown[0] is not self._ids:
+            unknown = [place for place, match_id in enumerate(self._ids) if match_id not in known]
+            for place in unknown:
+                if self._ids[place] in self._known:
+                    told[place] = packets[place]
+            self._known, self._unknown = known, (self._ids, unknown)
+        gained = _gains(told, packets)
+        for place in self._unknown[1]:
+            gained[place], packets[place] = 0, told[place]
+        self._told = packets
+        return RuleGains(self._ids, gained, len(self._unknown[1]))
 
     def pass_over(self, rules: RuleCounters) -> None:
         """Take what is counted now as history."""
-        self._booked = rules
+        self._told_of(rules)
+        self._told = list(rules.values())
+
+    def _told_of(self, rules: RuleCounters) -> list[int]:
+        """What each of these entries had counted when it was last told of. Follows entries that come and go."""
+        ids, told = list(rules), self._told or []
+        if ids == self._ids:
+            return told
+        known = dict(zip(self._ids, told, strict=True))
+        self._ids = ids
+        return [known.get(match_id, NEW) for match_id in ids]
 
 
 class InterfaceCounterGains:
@@ -79,13 +103,12 @@ class InterfaceCounterGains:
         return gains
 
 
-def _moved_rules(rules: RuleCounters, former: RuleCounters) -> dict[int, int]:
-    """Those that counted something. The kernel lists entries in one order as long as none comes or goes."""
-    if list(rules) == list(former):
-        moved: Iterable[int] = compress(rules, map(ne, rules.values(), former.values()))
-    else:
-        moved = [match_id for match_id, packets in rules.items() if former.get(match_id) != packets]
-    return {match_id: rules[match_id] for match_id in moved}
+def _gains(before: Sequence[int], now: Sequence[int]) -> list[int]:
+    """What each gained; mostly none of them is new, and none fell."""
+    gained = list(map(sub, now, before))
+    if min(before, default=0) < 0 or min(gained, default=0) < 0:
+        return list(map(gain, before, now))
+    return gained
 
 
 def _moved(counters: InterfaceCounters, before: InterfaceCounters) -> Iterable[tuple[InterfaceHook, Sequence[int]]]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
+from functools import reduce
+from operator import add
 from typing import NamedTuple
 
 RULE_COUNTERS = "cali_rule_ctrs2"
@@ -51,8 +53,7 @@ def rule_counters(keys: bytes | memoryview, values: bytes | memoryview, cpus: in
     """Entries of `cali_rule_ctrs2`, `cpus` values of 8 bytes each. Raises MapFormError."""
     if len(keys) % _KEY_SIZE or len(values) != len(keys) * cpus:
         raise MapFormError(f"{RULE_COUNTERS} does not have keys of 8 bytes and values of 8 bytes per CPU")
-    columns = _columns(values, cpus)
-    return dict(zip(memoryview(keys).cast("Q").tolist(), map(sum, zip(*columns, strict=True)), strict=True))
+    return dict(zip(memoryview(keys).cast("Q").tolist(), _sums(_columns(values, cpus)), strict=True))
 
 
 def interface_counters(keys: bytes | memoryview, values: bytes | memoryview, cpus: int) -> InterfaceCounters:
@@ -64,7 +65,7 @@ def interface_counters(keys: bytes | memoryview, values: bytes | memoryview, cpu
     if odd or uneven or not width:
         raise MapFormError(f"{INTERFACE_COUNTERS} does not have keys of 8 bytes and counters of 8 bytes per CPU")
     columns = _columns(values, width * cpus)
-    totals = [list(map(sum, zip(*columns[place::width], strict=True))) for place in range(width)]
+    totals = [_sums(columns[place::width]) for place in range(width)]
     numbers = memoryview(keys).cast("I").tolist()
     places = map(InterfaceHook, numbers[0::2], numbers[1::2])
     return dict(zip(places, zip(*totals, strict=True), strict=True))
@@ -78,6 +79,11 @@ def interface_names(entries: Mapping[bytes, bytes]) -> Mapping[int, str]:
             _, name = _INTERFACE_NAME.unpack_from(value)
             found[_INDEX.unpack(key)[0]] = name.partition(b"\0")[0].decode("utf-8", "replace")
     return found
+
+
+def _sums(columns: Sequence[Sequence[int]]) -> Sequence[int]:
+    """Each CPU's numbers added up."""
+    return reduce(lambda sums, column: list(map(add, sums, column)), columns)
 
 
 def _columns(values: bytes | memoryview, width: int) -> Sequence[Sequence[int]]:

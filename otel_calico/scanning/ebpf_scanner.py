@@ -96,7 +96,7 @@ class EbpfScanner:
         return EbpfReport(
             entries=len(state.rules),
             capacity=state.capacity,
-            unknown_ids=self._account.unknown_ids(state),
+            unknown_ids=self._account.unknown_ids,
             incomplete_files=state.programs.incomplete,
             debug_files=state.programs.files.value,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -88,7 +89,7 @@ class DebugFileReader:
 
     def _files(self, known: Mapping[str, _Known]) -> Iterator[tuple[str, ProgramKey, _Stamp]]:
         """Names of debug files, whose they are, and what tells whether one changed."""
-        with os.scandir(self._directory) as entries:
+        with _opened(self._directory) as directory, os.scandir(directory) as entries:
             for entry in entries:
                 key = known[entry.name].program.key if entry.name in known else program_key(entry.name)
                 if key:
@@ -105,6 +106,16 @@ class DebugFileReader:
             problem = f"{calico} is not there: mount the host's"
             return Programs(DebugFiles.UNREADABLE, problem=problem)
         return Programs(DebugFiles.REMOVED)
+
+
+@contextmanager
+def _opened(directory: Path) -> Iterator[int]:
+    """A descriptor: hundreds of files are looked up from there, not each along the whole path. Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _same(former: _Known | None, known: _Known) -> _Known:

@@ -163,13 +163,13 @@ def test_after_felix_restarts_its_entries_count_in_full(release: str) -> None:
 def test_with_flow_logs_the_debug_files_tell_the_ids() -> None:
     state = RecordedState("v3.32.1", "6-flow-logs")
     watched = from_nothing(state)
-    assert watched.account.unknown_ids(read(state)) == 0
+    assert watched.account.unknown_ids == 0
     assert sum(watched.shown(POLICY_PACKETS).values()) > 0
 
 
 @pytest.mark.parametrize("state", states(), ids=str)
 def test_no_id_that_counted_is_unknown(state: RecordedState) -> None:
-    assert from_nothing(state).account.unknown_ids(read(state)) == 0
+    assert from_nothing(state).account.unknown_ids == 0
 
 
 @pytest.mark.parametrize("state", states(), ids=str)
