@@ -7,8 +7,9 @@ drop what the newest snapshot no longer holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from otel_calico.metrics import Metric
 
@@ -19,6 +20,38 @@ LabelKey = frozenset[tuple[str, str]]
 def label_key(labels: Labels) -> LabelKey:
     """What equal label sets have in common, in whatever order their labels stand."""
     return frozenset(labels.items())
+
+
+class LabelSets(Sequence[Labels]):
+    """Label sets that have labels in common, such as those of a pod. Joined when asked for: a node has thousands.
+
+    `own` may be shared by many, as pods of one kind differ in nothing but what each one's sets have in common.
+    """
+
+    __slots__ = ("common", "own")
+
+    def __init__(self, common: Labels, own: Sequence[Labels]) -> None:
+        """No own label may have the name of a common one."""
+        self.common = common
+        self.own = own
+
+    def __len__(self) -> int:
+        return len(self.own)
+
+    def __iter__(self) -> Iterator[Labels]:
+        common = self.common
+        return iter([{**common, **own} for own in self.own])
+
+    @overload
+    def __getitem__(self, place: int) -> Labels: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Labels]: ...
+
+    def __getitem__(self, place: int | slice) -> Labels | Sequence[Labels]:
+        if isinstance(place, slice):
+            return LabelSets(self.common, self.own[place])
+        return {**self.common, **self.own[place]}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

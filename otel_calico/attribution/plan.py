@@ -10,7 +10,7 @@ from otel_calico.attribution.policy_chain import PolicyChain
 from otel_calico.calico.model import Direction, PolicyKind, Verdict
 from otel_calico.calico.policy_names import PolicyName
 from otel_calico.failed_parts import FailedPart
-from otel_calico.series import Labels
+from otel_calico.series import Labels, LabelSets
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,15 @@ class EndpointPlan:
     def labelled(self, common: Labels) -> EndpointPlan:
         """The same series with these labels too: pods of one kind differ in nothing else."""
 
-        def with_common(labels: tuple[Labels, ...]) -> tuple[Labels, ...]:
-            return tuple([{**common, **own} for own in labels])
-
         def difference(series: DifferenceSeries) -> DifferenceSeries:
-            return DifferenceSeries(series.metric, with_common(series.labels), series.rules, series.differences)
+            return DifferenceSeries(series.metric, LabelSets(common, series.labels), series.rules, series.differences)
 
         return EndpointPlan(
-            tuple([RawSeries(raw.metric, with_common(raw.labels), raw.rules) for raw in self.raw]),
+            tuple([RawSeries(raw.metric, LabelSets(common, raw.labels), raw.rules) for raw in self.raw]),
             tuple(map(difference, self.differences)),
-            tuple([SharedSeries(difference(one.wholes), with_common(one.labels), one.shares) for one in self.shared]),
+            tuple(
+                [SharedSeries(difference(one.wholes), LabelSets(common, one.labels), one.shares) for one in self.shared]
+            ),
         )
 
     def __add__(self, other: EndpointPlan) -> EndpointPlan:

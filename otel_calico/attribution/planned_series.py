@@ -36,7 +36,7 @@ class RawSeries:
     """Series of a metric that are each fed by one rule: label sets and, in their order, the rules' positions."""
 
     metric: Metric
-    labels: tuple[Labels, ...]
+    labels: Sequence[Labels]
     rules: tuple[int, ...]
 
 
@@ -48,12 +48,12 @@ class DifferenceSeries:
     """
 
     metric: Metric
-    labels: tuple[Labels, ...]
+    labels: Sequence[Labels]
     rules: tuple[int, ...]
     differences: tuple[Difference, ...]
 
     @classmethod
-    def of(cls, metric: Metric, labels: tuple[Labels, ...], differences: Sequence[Difference]) -> DifferenceSeries:
+    def of(cls, metric: Metric, labels: Sequence[Labels], differences: Sequence[Difference]) -> DifferenceSeries:
         """From differences that name their rules by position in the chain."""
         rules = tuple(sorted({rule for difference in differences for rule in difference.rules}))
         place = {rule: number for number, rule in enumerate(rules)}
@@ -81,7 +81,7 @@ class SharedSeries:
     """
 
     wholes: DifferenceSeries
-    labels: tuple[Labels, ...]
+    labels: Sequence[Labels]
     shares: tuple[Share, ...]
 
     @property

@@ -7,16 +7,17 @@ very object, and dropped with it. A warm page is one `%` formatting for each set
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Sequence, Set
 from functools import lru_cache
 from itertools import compress, count
-from operator import is_not, itemgetter
+from operator import is_not
 
 from otel_calico.metrics import Metric
 from otel_calico.prometheus.text_format import TextFormat, escape, header
-from otel_calico.series import Labels, Readings, SeriesSet
+from otel_calico.series import Labels, LabelSets, Readings, SeriesSet
 
 _TOTAL = "_total"
+_NONE: Labels = {}
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_]")
 
 
@@ -60,17 +61,17 @@ class Exposition:
 
     def _replace(self, former: Set[SeriesSet], now: Set[SeriesSet]) -> None:
         """Follow sets that took the place of others, such as those of a chain that changed."""
-        escaped = _Escaped()
+        templates = _Templates()
         for series in former - now:
             del self._templates[series]
         for series in now - former:
-            self._templates[series] = _template(series, escaped)
+            self._templates[series] = templates.of(series)
 
     def _arrange(self, readings: Sequence[Readings]) -> Sequence[int]:
         """Lay the text out anew, and say which readings are to be rendered. What is gone is forgotten."""
-        known, escaped = self._templates, _Escaped()
+        known, templates = self._templates, _Templates()
         rendered = {one: self._parts[place] for one, place in zip(self._readings, self._places, strict=True)}
-        self._templates = {one.series: known.get(one.series) or _template(one.series, escaped) for one in readings}
+        self._templates = {one.series: known.get(one.series) or templates.of(one.series) for one in readings}
         numbers: dict[Metric, list[int]] = {}
         for number, one in enumerate(readings):
             numbers.setdefault(one.series.metric, []).append(number)
@@ -103,40 +104,45 @@ def _header(metric: Metric, form: TextFormat) -> bytes:
     return header(name, kind, metric.help, form).encode()
 
 
-_ValuesOf = Callable[[Labels], tuple[str, ...]]
+class _Templates:
+    """Makes templates: a line for each series of a set, with `%d` where its value goes.
+
+    What is written of labels that sets share is made once: nearly all pods of a node are of a few kinds. Label sets
+    are told by identity, while the series sets that are written keep them.
+    """
+
+    def __init__(self) -> None:
+        self._own: dict[tuple[str, Sequence[str], int], str] = {}
+        self._common: dict[int, tuple[Sequence[str], tuple[str, ...]]] = {}
+
+    def of(self, series: SeriesSet) -> bytes:
+        """The lines of a set."""
+        labels, metric = series.labels, series.metric.exposed
+        common, own = (labels.common, labels.own) if isinstance(labels, LabelSets) else (_NONE, labels)
+        names, values = self._common.get(id(common)) or self._add_common(common)
+        lines = self._own.get((metric, names, id(own))) or self._add_own(metric, names, own)
+        return (lines % (values * len(own))).encode(errors="replace")
+
+    def _add_common(self, common: Labels) -> tuple[Sequence[str], tuple[str, ...]]:
+        names = tuple(sorted(common))
+        found = names, tuple([escape(common[name]).replace("%", "%%") for name in names])
+        self._common[id(common)] = found
+        return found
+
+    def _add_own(self, metric: str, names: Sequence[str], own: Sequence[Labels]) -> str:
+        lines = "".join([_line(metric, names, one) for one in own])
+        self._own[metric, names, id(own)] = lines
+        return lines
 
 
-class _Escaped(dict[str, str]):
-    """Label values as they are written, each made once: the series of a node share most of theirs."""
-
-    def __missing__(self, value: str) -> str:
-        text = self[value] = escape(value).replace("%", "%%")
-        return text
-
-
-def _template(series: SeriesSet, escaped: _Escaped) -> bytes:
-    """One line per series with `%d` where its value goes. The series of a set nearly always have the same labels."""
-    lines: list[str] = []
-    names: Set[str] | None = None
-    line, values_of = _line(series.metric.exposed, ())
-    for labels in series.labels:
-        if labels.keys() != names:
-            names = labels.keys()
-            line, values_of = _line(series.metric.exposed, tuple(sorted(names)))
-        lines.append(line % tuple(map(escaped.__getitem__, values_of(labels))))
-    return "".join(lines).encode(errors="replace")
+def _line(metric: str, common: Sequence[str], own: Labels) -> str:
+    """A line that is formatted twice: with the values of the common labels, then with the value of the series."""
+    places = dict.fromkeys(common, "%s") | {name: escape(value).replace("%", "%%%%") for name, value in own.items()}
+    labels = ",".join([f'{_exposed(name)}="{places[name]}"' for name in sorted(places)])
+    return f"{metric}{{{labels}}} %%d\n" if labels else f"{metric} %%d\n"
 
 
 @lru_cache(maxsize=128)
-def _line(metric: str, names: Sequence[str]) -> tuple[str, _ValuesOf]:
-    """A line with places for the label values and the value, and what gives the values in order."""
-    if not names:
-        return f"{metric} %%d\n", _no_values
-    places = ",".join(f'{_NOT_IN_NAMES.sub("_", name)}="%s"' for name in names)
-    if len(names) == 1:
-        return f"{metric}{{{places}}} %%d\n", lambda labels: (labels[names[0]],)
-    return f"{metric}{{{places}}} %%d\n", itemgetter(*names)
-
-
-def _no_values(_: Labels) -> tuple[str, ...]:
-    return ()
+def _exposed(name: str) -> str:
+    """The name of a label as Prometheus allows it."""
+    return _NOT_IN_NAMES.sub("_", name)
