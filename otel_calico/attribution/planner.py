@@ -108,7 +108,7 @@ class Planner:
         self._planned: dict[str, _PlannedEndpoint] = {}
         self._layouts: _Layouts = {}
         self._declared = ""
-        self._empty: _Layouts = {}
+        self._empty: dict[str, Layout] = {}
         self._plan = RulesetPlan()
 
     def plan(self, ruleset: Ruleset) -> RulesetPlan:
@@ -120,19 +120,12 @@ class Planner:
             and version == self._made_from.version
         ):
             return self._plan
-        shared = {**_layouts(ruleset, _TARGET_PREFIXES), **self._empty_layouts(ruleset)}
-        endpoints = _layouts(ruleset, _ENDPOINT_PREFIXES)
-        others = {
-            name: layout
-            for name, layout in _layouts(ruleset, _CALICO_PREFIXES).items()
-            if name not in shared and name not in endpoints
-        }
-        basis = _Basis(shared, endpoints, others, version)
+        basis = self._basis(ruleset, version)
         if basis != self._made_from:
             failed = FailedParts()
-            self._read_endpoints(endpoints, failed)
+            self._read_endpoints(basis.endpoints, failed)
             chains = {id(chain): chain for _, chain in self._read.values()}  # pods of one kind share theirs
-            self._shared = read_shared_chains(shared, list(chains.values()), self._lookups, failed)
+            self._shared = read_shared_chains(basis.shared, list(chains.values()), self._lookups, failed)
             missing = ruleset.missing_chains().union(self._shared.missing)
             self._plan = replace(self._assemble(basis, failed), missing_chains=tuple(sorted(missing)))
             # What failed is tried again with the next scan.
@@ -140,7 +133,20 @@ class Planner:
         self._layouts = ruleset.layouts
         return self._plan
 
-    def _empty_layouts(self, ruleset: Ruleset) -> _Layouts:
+    def _basis(self, ruleset: Ruleset, version: int) -> _Basis:
+        shared: dict[str, Layout] = {}
+        endpoints: dict[str, Layout] = {}
+        others: dict[str, Layout] = {}
+        for name, chain in ruleset.chains.items():
+            if name.startswith(_ENDPOINT_PREFIXES):
+                endpoints[name] = chain.layout
+            elif name.startswith(_TARGET_PREFIXES):
+                shared[name] = chain.layout
+            elif name.startswith(_CALICO_PREFIXES):
+                others[name] = chain.layout
+        return _Basis(shared | self._empty_layouts(ruleset), endpoints, others, version)
+
+    def _empty_layouts(self, ruleset: Ruleset) -> dict[str, Layout]:
         """Of the chains without rules. A declaration does not tell whether its chain has any."""
         names = [name for name in ruleset.empty_chains() if name.startswith(_TARGET_PREFIXES)]
         self._empty = {name: self._empty.get(name) or Layout(name) for name in names}
@@ -236,7 +242,3 @@ class Planner:
         if "workload" in self._choice.families:
             plan += patterns.workload(chain).labelled(workload_attributes(owner, self._choice.extra))
         return plan
-
-
-def _layouts(ruleset: Ruleset, prefixes: tuple[str, ...]) -> _Layouts:
-    return {name: chain.layout for name, chain in ruleset.chains.items() if name.startswith(prefixes)}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import cast
 
 from otel_calico.calico.model import Table
@@ -69,8 +70,8 @@ def parse(text: str, previous: Ruleset | None = None, of: Table = Table.FILTER) 
     if skipped and not chains:
         raise DumpError("no_counters", "the rules have no counters: save them with `iptables-save -c`")
     layouts = {name: chain.layout for name, chain in chains.items()}
-    unread = sum(layout.malformed for layout in layouts.values())
-    repeated = sum(chain.repeated for chain in chains.values())
+    unread = sum(map(attrgetter("malformed"), layouts.values()))
+    repeated = sum(map(attrgetter("repeated"), chains.values()))
     rules_in_all = sum(map(len, layouts.values()))
     return Ruleset(chains, layouts, table.declared, rules_in_all, unread, skipped, repeated, table.identity)
 

@@ -157,8 +157,8 @@ class Ruleset:
 
     def missing_chains(self) -> set[str]:
         """Calico's chains that others of its chains jump to, and that are not there: only a cut file lacks any."""
-        of_filter = (layout for name, layout in self.layouts.items() if name == layout.name)
-        unlike = {id(layout.rules): layout for layout in of_filter}  # pods of one kind share their rules
+        # Of the layer `filter`. Pods of one kind share their rules.
+        unlike = {id(layout.rules): layout for name, layout in self.layouts.items() if name == layout.name}
         targets = frozenset[str]().union(*[layout.jumps for layout in unlike.values()])
         missing = targets - self.chains.keys()
         return set(missing.difference(_declared_names(self.declared))) if missing else set()

@@ -20,6 +20,7 @@ class LaggingChains:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._plans: Sequence[RulesetPlan] = ()
+        self._names: Sequence[Set[str]] = ()  # of all chains
         self._chains: frozenset[str] = frozenset()
         self._since: dict[str, float] = {}
         self._overdue: Set[str] = frozenset()
@@ -28,7 +29,10 @@ class LaggingChains:
         """True once for each interface that has differed for seconds. `endpoints` are those of the datastore."""
         plans = [ruleset.plan for ruleset in rulesets]
         if len(plans) != len(self._plans) or any(map(is_not, plans, self._plans)):
-            self._plans, self._chains = plans, _interfaces(rulesets)
+            self._plans = plans
+            names = [frozenset(ruleset.ruleset.chains) for ruleset in rulesets]
+            if names != self._names:
+                self._names, self._chains = names, _interfaces(names)
         now = self._clock()
         self._since = {name: self._since.get(name, now) for name in self._chains.symmetric_difference(endpoints)}
         overdue = {name for name, since in self._since.items() if now - since >= _PATIENCE}
@@ -36,7 +40,7 @@ class LaggingChains:
         return bool(new)
 
 
-def _interfaces(rulesets: Iterable[PlannedRuleset]) -> frozenset[str]:
+def _interfaces(names: Iterable[Set[str]]) -> frozenset[str]:
     """Those of workloads that have chains."""
-    found = (workload_chain(name) for ruleset in rulesets for name in ruleset.ruleset.chains)
+    found = (workload_chain(name) for of_ruleset in names for name in of_ruleset)
     return frozenset(of_workload[1] for of_workload in found if of_workload)
