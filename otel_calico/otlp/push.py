@@ -6,6 +6,7 @@ need none, and deltas are formed from what arrived (`streams`).
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import threading
@@ -99,6 +100,7 @@ class Push:
                 self._own_reader.collect(timeout_millis=self._timeout * 1e3)
         except Exception as error:  # noqa: BLE001 - such as a time limit; the thread must live to try again
             self.tally.crash(error)
+        gc.collect()  # the SDK's providers and readers hold each other: else they would pile up to some megabytes
         self._log_change(failed=self.tally.failures > failures, arrived=self.tally.successes > successes)
 
     def _run(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import repeat
@@ -164,8 +164,9 @@ class Ruleset:
         return set(missing.difference(_declared_names(self.declared))) if missing else set()
 
 
-def _declared_names(declared: str) -> Iterator[str]:
-    return (found[1] or found[2] for found in _DECLARED.finditer(declared))
+@lru_cache(maxsize=2 * len(IPVersion) * len(Table))
+def _declared_names(declared: str) -> tuple[str, ...]:
+    return tuple([found[1] or found[2] for found in _DECLARED.finditer(declared)])
 
 
 def natively_declared(names: Iterable[str]) -> str:
