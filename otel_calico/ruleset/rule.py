@@ -98,10 +98,9 @@ def parse_rule(text: str) -> Rule:
 
 
 def _words(text: str) -> Iterator[str]:
-    for match in _WORD.finditer(text):
-        quoted, plain = match.groups()
-        if quoted is not None:
-            yield _ESCAPE.sub(r"\1", quoted)
+    for quoted, plain in _WORD.findall(text):
+        if not plain:
+            yield _ESCAPE.sub(r"\1", quoted) if "\\" in quoted else quoted
         elif plain.startswith('"'):
             raise MalformedRuleError(f"unfinished quote: {text!r}")
         else:
