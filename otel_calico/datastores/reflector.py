@@ -120,9 +120,13 @@ class Reflector:
 
     def _list(self) -> None:
         self._relist_requested = False
-        listing = self._list_watch.list(self.kind)
-        decoded = ((key, self._decode(key, raw)) for key, raw in listing.items)
-        resources = {key: resource for key, resource in decoded if resource is not None}
+        try:
+            listing = self._list_watch.list(self.kind)
+            decoded = ((key, self._decode(key, raw)) for key, raw in listing.items)
+            resources = {key: resource for key, resource in decoded if resource is not None}
+        except Exception:
+            self._relist_requested = True
+            raise
         self._lookups.replace(self.kind, resources)
         self._revision = listing.revision
         self._state = replace(self._state, in_sync=True)

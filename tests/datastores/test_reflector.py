@@ -12,7 +12,7 @@ from otel_calico.calico.lookups import Lookups
 from otel_calico.datastores.backoff import Backoff
 from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.decode import Decoder
-from otel_calico.datastores.list_watch import Batch, Listing, RelistRequiredError
+from otel_calico.datastores.list_watch import Batch, Listing, RelistDueError, RelistRequiredError
 from otel_calico.datastores.watched_datastore import WatchedDatastore
 from otel_calico.datastores.watched_kinds import WatchedKinds
 from tests.node.programs import wait_until
@@ -45,10 +45,13 @@ class ScriptedListWatch:
     def __init__(self, *steps: Step) -> None:
         self.held = {"shop/a": endpoint("a", "cali1")}
         self.asked: list[str] = []
+        self.refused_lists: set[int] = set()  # by number, from 1 on
         self._steps = list(steps)
 
     def list(self, kind: str) -> Listing:
         self.asked.append(f"list {kind}")
+        if self.asked.count(f"list {kind}") in self.refused_lists:
+            raise DatastoreError("refused")
         return Listing(self.held.items(), "7")
 
     def watch(self, kind: str, after: str) -> ScriptedWatch:
@@ -98,6 +101,16 @@ def test_lost_history_is_no_error_and_lists_again() -> None:
     datastore = run(list_watch, lookups, asked=4)
     assert list_watch.asked == [LIST, WATCH_7, LIST, WATCH_7, "close"]
     assert datastore.status().kinds["workloadendpoints"].errors == 0
+
+
+def test_a_list_that_is_due_and_fails_is_tried_again_and_meanwhile_the_kind_is_not_connected() -> None:
+    lookups = Lookups()
+    list_watch = ScriptedListWatch(lambda: Batch("7"), failing(RelistDueError()))
+    list_watch.refused_lists = {2, 3}
+    datastore = run(list_watch, lookups, asked=6)
+    assert list_watch.asked == [LIST, WATCH_7, LIST, LIST, LIST, WATCH_7, "close"]
+    status = datastore.status().kinds["workloadendpoints"]
+    assert (status.errors, status.reconnects, status.held) == (2, 0, 1)
 
 
 @pytest.mark.parametrize("error", [DatastoreError("refused"), KeyError("a defect of ours")])

@@ -53,6 +53,7 @@ class Behaviour:
 
     groups: set[str] = field(default_factory=lambda: {"networking.k8s.io", CRD, POLICY})
     absent: set[str] = field(default_factory=set)  # resources that answer 404 though their group is there
+    not_found: Any = b"404 page not found\n"  # what they answer
     tokens: set[str] | None = None  # those accepted; None: nobody is asked
     discovery: bool = True  # everybody may see the groups, as ClusterRole system:discovery grants
     anonymous: bool = False  # nobody without a token is let in, and all are answered as `system:anonymous`

@@ -73,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.verb == "get":
             return self._group()
         if not known or (group and group not in behaviour.groups) or self.resource in behaviour.absent:
-            return 404, b"404 page not found\n"
+            return 404, behaviour.not_found
         return self._list() if self.verb == "list" else self._admit_watch()
 
     def _group(self) -> tuple[int, Any]:

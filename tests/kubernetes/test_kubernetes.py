@@ -163,6 +163,37 @@ def test_a_kind_that_goes_is_empty(api: ApiServer, lookups: Lookups, follow: Fol
     assert datastore.status().kinds["adminnetworkpolicies"].errors == 0
 
 
+@pytest.mark.parametrize("body", [b"404 page not found\n", b"default backend - 404", b'{"message":"no Route matched"}'])
+def test_pods_are_never_taken_for_absent_whoever_answers_404(
+    api: ApiServer, lookups: Lookups, follow: Follow, body: bytes
+) -> None:
+    api.store.put(pod("web"))
+    datastore = follow(api.url, lookups)
+    connected(datastore)
+    api.behaviour.absent, api.behaviour.not_found = {"pods"}, body
+    api.end_streams("pods", whole=True)
+    wait_until(lambda: datastore.status().kinds["pods"].errors > 6, "lists that are refused too")
+    status = datastore.status().kinds["pods"]
+    assert (len(tuple(lookups.interfaces())), status.connected) == (1, False)
+    assert "404" in status.last_error
+    api.behaviour.absent = set()
+    wait_until(lambda: datastore.status().kinds["pods"].connected, "the API server again")
+
+
+@pytest.mark.parametrize("body", [b"default backend - 404", b'{"message":"no Route matched"}'])
+def test_a_404_that_is_not_the_api_servers_empties_no_kind(
+    api: ApiServer, lookups: Lookups, follow: Follow, body: bytes
+) -> None:
+    resource = "adminnetworkpolicies.policy.networking.k8s.io"
+    api.store.put(cluster_policy("AdminNetworkPolicy", "guard"))
+    datastore = follow(api.url, lookups)
+    connected(datastore)
+    api.behaviour.absent, api.behaviour.not_found = {resource}, body
+    api.end_streams(resource, whole=True)
+    wait_until(lambda: datastore.status().kinds["adminnetworkpolicies"].errors > 6, "lists that are refused too")
+    assert len(lookups.held("adminnetworkpolicies")) == 1
+
+
 @pytest.mark.parametrize(
     ("offered", "setting", "tier"),
     [

@@ -33,6 +33,7 @@ _CONNECTION_ERRORS = (OSError, http.client.HTTPException, ValueError)  # ValueEr
 _MAX_RETRIES = 5
 _MAX_RETRY_AFTER = 60.0  # seconds, whatever Retry-After says
 _MAX_IDLE_CONNECTIONS = 16
+_NO_SUCH_PATH = "404 page not found"  # the API server's own words, and those of other programs in Go
 _TOO_NEW = "Too large resource version"  # the server's etcd is older than before, for example restored from a backup
 
 
@@ -43,6 +44,7 @@ class NotFoundError(Exception):
 class Status(msgspec.Struct, rename="camel", frozen=True):
     """The API's `Status` object: the body of an error response, and the object of an ERROR event."""
 
+    kind: str = ""
     code: int = 0
     message: str = ""
 
@@ -194,20 +196,25 @@ class ApiClient:
             raise DatastoreError("stopped")
 
     def _exception(self, request: ApiRequest, error: ErrorResponse) -> Exception:
-        if error.status == 404:
-            return NotFoundError(f"{request.verb} {request.resource}")
         if error.status == 410 or (error.status == 504 and _TOO_NEW in error.message):
             return RelistRequiredError(error.message)
-        return DatastoreError(f"{self._access.server}: {describe_response(request, error, self._access)}")
+        text = f"{self._access.server}: {describe_response(request, error, self._access)}"
+        return NotFoundError(text) if error.status == 404 and error.is_of_the_server else DatastoreError(text)
 
 
 def _error_response(response: http.client.HTTPResponse) -> ErrorResponse:
     body = response.read(CHUNK)
     while response.read(CHUNK):  # to the end, so that the connection can be kept
         pass
+    text = body.decode(errors="replace").strip()
     try:
-        message = msgspec.json.decode(body, type=Status).message
+        status = msgspec.json.decode(body, type=Status)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        message = body.decode(errors="replace").strip()[:200]
+        status = Status(message=text[:200])
     after = response.headers.get("Retry-After", "")
-    return ErrorResponse(response.status, message or response.reason, float(after) if after.isdecimal() else None)
+    return ErrorResponse(
+        response.status,
+        status.message or response.reason,
+        float(after) if after.isdecimal() else None,
+        is_of_the_server=status.kind == "Status" or text == _NO_SUCH_PATH,
+    )

@@ -35,6 +35,12 @@ _TLS_ERRORS = (
 )
 """A part of OpenSSL's text in lower case, and the description. The first match counts."""
 
+_OTHER_STATUSES = {
+    404: "{what}: not found (404): {message}; is this the URL of the API server, or does a proxy or load balancer in "
+    "front of it answer?",
+    429: "the API server is overloaded and refuses to {what} (429); retrying",
+}
+
 _CLOSED = (
     "it closed the connection; if this repeats, check http or https in the server's URL, and whether it requires a "
     f"client certificate: {_CLIENT_CERTIFICATE}"
@@ -60,11 +66,15 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """A response other than 200. `message` is the server's text; `retry_after` in seconds, None if it is not given."""
+    """A response other than 200. `message` is the server's text; `retry_after` in seconds, None if it is not given.
+
+    `is_of_the_server`: false for what only a proxy or a load balancer in front of it says.
+    """
 
     status: int
     message: str
     retry_after: float | None = None
+    is_of_the_server: bool = True
 
 
 def describe_response(request: ApiRequest, response: ErrorResponse, access: ApiAccess) -> str:
@@ -88,9 +98,8 @@ def describe_response(request: ApiRequest, response: ErrorResponse, access: ApiA
             f"the API server forbids {user[1] if user else 'us'} to {what} (403): grant "
             f"the verb {request.verb} on {request.resource}, as {role} does"
         )
-    if response.status == 429:
-        return f"the API server is overloaded and refuses to {what} (429); retrying"
-    return f"the API server cannot {what} ({response.status}): {response.message}"
+    text = _OTHER_STATUSES.get(response.status, "the API server cannot {what} ({status}): {message}")
+    return text.format(what=what, status=response.status, message=response.message)
 
 
 def _anonymous(access: ApiAccess) -> str:

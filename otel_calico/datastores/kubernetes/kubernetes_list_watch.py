@@ -9,6 +9,7 @@ later ones not older than the last revision seen. Only if the server refuses tha
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 from collections.abc import Iterator
@@ -100,7 +101,8 @@ class KubernetesListWatch:
         }
         request = ApiRequest("watch", str(resource))
         try:
-            body = self._client.get(request, resource.path, parameters, _accept(kind), seconds + _GRACE)
+            with _pods_are_never_absent(kind):
+                body = self._client.get(request, resource.path, parameters, _accept(kind), seconds + _GRACE)
         except NotFoundError:
             raise RelistRequiredError(f"the cluster no longer has {resource}") from None
         return WatchStream(body, after)
@@ -128,7 +130,8 @@ class KubernetesListWatch:
 
     def _page(self, kind: str, resource: ApiResource, parameters: dict[str, str]) -> ResponseBody:
         request = ApiRequest("list", str(resource))
-        return self._client.get(request, resource.path, self._selection(kind) | parameters, _accept(kind, "List"))
+        with _pods_are_never_absent(kind):
+            return self._client.get(request, resource.path, self._selection(kind) | parameters, _accept(kind, "List"))
 
     def _resource(self, kind: str) -> ApiResource:
         if not is_calico(kind):
@@ -157,6 +160,17 @@ class KubernetesListWatch:
         if kind == PODS and self._node_name is not None:
             return {"fieldSelector": f"spec.nodeName={self._node_name}"}
         return {}
+
+
+@contextlib.contextmanager
+def _pods_are_never_absent(kind: str) -> Iterator[None]:
+    """Raise DatastoreError where an API server seems to have no pods: something else answers, and nothing is gone."""
+    try:
+        yield
+    except NotFoundError as error:
+        if kind != PODS:
+            raise
+        raise DatastoreError(str(error)) from None
 
 
 def _accept(kind: str, suffix: str = "") -> str:
