@@ -65,15 +65,8 @@ def _http(settings: ExportSettings) -> PushExporter:
         OTLPMetricExporter,
     )
 
-    exporter = OTLPMetricExporter(endpoint=_metrics_url(settings.otlp_endpoint), timeout=settings.otlp_timeout)
+    exporter = OTLPMetricExporter(endpoint=settings.otlp_endpoint or None, timeout=settings.otlp_timeout)
     return PushExporter(exporter, "otlp", _target(settings), "opentelemetry.exporter.otlp.proto.http.metric_exporter")
-
-
-def _metrics_url(endpoint: str) -> str | None:
-    if not endpoint:
-        return None
-    bare = urlsplit(endpoint).path in {"", "/"}
-    return f"{endpoint.removesuffix('/')}/v1/metrics" if bare else endpoint
 
 
 def _target(settings: ExportSettings) -> str:

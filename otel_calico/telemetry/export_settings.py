@@ -42,7 +42,7 @@ class ExportSettings:
     """Settings of one `Telemetry`.
 
     `exporters` empty stands for `OTEL_METRICS_EXPORTER=none` and for `OTEL_SDK_DISABLED`: health is served, metrics
-    are not. `otlp_endpoint` is a URL; for `http/protobuf` one without a path gets `/v1/metrics`. Empty, and for what
+    are not. `otlp_endpoint` is the whole URL, with its path for `http/protobuf`. Empty, and for what
     has no field here (headers, certificates, compression), the SDK's own `OTEL_EXPORTER_OTLP_*` hold.
     Intervals and time limits are seconds: `otlp_timeout` for one request (the SDK itself would take the milliseconds
     of `OTEL_EXPORTER_OTLP_TIMEOUT` for seconds), `push_timeout` for one push of all series, `request_seconds` for one

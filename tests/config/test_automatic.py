@@ -95,6 +95,7 @@ def test_the_users_kubeconfig_counts_if_no_other_api_server_is_named(tmp_path: P
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "c:4317"}, "grpc", "c:4317"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c/otlp/"}, "http/protobuf", "http://c/otlp/v1/metrics"),
         ({"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://c/m"}, "http/protobuf", "http://c/m"),
+        ({"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://c:4318"}, "http/protobuf", "http://c:4318"),
         (
             {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/protobuf"},
             "http/protobuf",

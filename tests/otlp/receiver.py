@@ -114,7 +114,7 @@ class HttpReceiver(Receiver):
     @property
     def url(self) -> str:
         """Where to push to."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self._server.server_port}/v1/metrics"
 
 
 def _metrics(request: ExportMetricsServiceRequest, name: str) -> Iterator[Metric]:
