@@ -66,7 +66,7 @@ def expect_example(receiver: GrpcReceiver | HttpReceiver) -> None:
 
 @pytest.mark.parametrize("protocol", Protocol)
 def test_a_real_collector_takes_what_is_pushed(protocol: Protocol, otlp_collector: OtlpCollector) -> None:
-    url = otlp_collector.grpc_endpoint if protocol is Protocol.GRPC else otlp_f"{collector.http_endpoint}/v1/metrics"
+    url = otlp_collector.grpc_endpoint if protocol is Protocol.GRPC else f"{otlp_collector.http_endpoint}/v1/metrics"
     with pushing(Node(example()), url, protocol=protocol) as push:
         push.push()
         assert (push.tally.successes, push.tally.failures) == (2, 0), "policy series, and own metrics"
