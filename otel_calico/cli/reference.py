@@ -20,7 +20,8 @@ _INTRODUCTION = """\
 
 Every flag that names an environment variable is a setting: [configuration.md](configuration.md) has them all, and the
 order in which flags, environment and file count. A wrong argument, a setting or a file that cannot be used, or a node
-without Calico's rules ends a command with the reason and exit code 2; `check` ends with 1 if something fails.
+without Calico's rules ends a command with the reason and exit code 2, a port that is in use with 1;
+`check` ends with 1 if something fails.
 
 What `report` and `explain` print is what the rules counted since Felix wrote them. Beside a number:
 

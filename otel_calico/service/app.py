@@ -38,7 +38,8 @@ _WAIT_FOR_DATASTORE = 5.0
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
 
-OK, CANNOT_START = 0, 2
+OK, CANNOT_LISTEN, CANNOT_START = 0, 1, 2
+"""Exit codes. Another start may find the address free; what cannot start at all needs somebody to mend it."""
 
 
 def serve(settings: Settings) -> int:
@@ -123,4 +124,4 @@ def _first_scan(collector: Collector, datastore: Datastore, stop: threading.Even
 
 def _refuse(error: Exception) -> int:
     sys.stderr.write(f"Error: {error}\n")
-    return CANNOT_START
+    return CANNOT_LISTEN if isinstance(error, ListenError) else CANNOT_START

@@ -12,9 +12,10 @@ from otel_calico.prometheus.negotiation import accepts_gzip, choose_format
 from otel_calico.readiness import readiness
 from otel_calico.scanning.collector import Collector
 from otel_calico.snapshot import Snapshot
+from otel_calico.web.authentication import Probes
 from otel_calico.web.message import Request, Response, Route, plain
 
-PROBES = frozenset({"/healthz", "/readyz"})
+PROBES = Probes(frozenset({"/healthz", "/readyz"}), alive="/healthz")
 RECENT_SECONDS = 60.0
 """A good scan not older than this makes the node ready without another one."""
 

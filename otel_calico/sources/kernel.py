@@ -70,6 +70,7 @@ class KernelSource:
         self._seen: set[tuple[Backend, IPVersion]] = set()  # at any look
         self.unreadable: Sequence[tuple[IPVersion, str]] = ()
         self._look_at = 0.0
+        self._hung: Backend | None = None
         self._tables = KernelTables(settings.lock, settings.limits, clock, netlink=settings.netlink)
 
     @property
@@ -114,13 +115,13 @@ class KernelSource:
         Raises SourceError where none is and one could not be read, and where one in use could not: that says nothing
         of whether its rules are gone.
         """
+        self._look_at = self._clock() + _LOOK_AGAIN
         candidates, errors = self._candidates()
         for version in self._ip_versions:
             if self._chosen and (self._chosen, version) in errors:
                 raise errors[self._chosen, version]
         told = self._watch.look(candidates, self._endpoints())
         chosen = self._choose(candidates, errors, told)
-        self._look_at = self._clock() + _LOOK_AGAIN
         if chosen.calico and chosen.backend is not self._chosen:
             versions = [version.value for version in chosen.calico]
             log.info("backend_found", backend=chosen.backend.value, ip_versions=versions)
@@ -174,10 +175,15 @@ class KernelSource:
         )
 
     def _candidates(self) -> tuple[Sequence[Candidate], Mapping[tuple[Backend, IPVersion], SourceError]]:
-        """What each backend shows, and what could not be read."""
+        """What each backend shows, and what could not be read.
+
+        The chosen one is read first, and last the one whose program used up the time before: others have time then.
+        """
         candidates: list[Candidate] = []
         errors: dict[tuple[Backend, IPVersion], SourceError] = {}
-        for backend in dict.fromkeys((*self._settings.backends, *Backend)):
+        hung, self._hung = self._hung, None
+        backends = dict.fromkeys((*self._settings.backends, *Backend))
+        for backend in sorted(backends, key=lambda one: (one is not self._chosen, one is hung)):
             tables: dict[IPVersion, Contents] = {}
             for version in IPVersion:
                 in_use = backend is self._chosen and version in self._ip_versions
@@ -185,6 +191,8 @@ class KernelSource:
                     table = self._tables.look(backend, version, in_use=in_use)
                 except SourceError as error:
                     errors[backend, version] = error
+                    if error.kind == "time_limit" and self._hung is None:
+                        self._hung = backend
                     continue
                 if table is not None:
                     tables[version] = table

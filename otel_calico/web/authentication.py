@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 import structlog
@@ -27,11 +27,19 @@ _NO_USER = plain(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """Paths that are answered to clients that cannot prove who they are, too; `alive` at once, on any thread."""
+
+    paths: frozenset[str] = frozenset()
+    alive: str = ""
+
+
 class Authentication:
     """Answers requests by the protection that holds now. Runs on the server's event loop."""
 
     def __init__(
-        self, application: Callable[[Request], Response], probes: frozenset[str], protection: Protection, pool: Executor
+        self, application: Callable[[Request], Response], probes: Probes, protection: Protection, pool: Executor
     ) -> None:
         self._application = application
         self._probes = probes
@@ -80,12 +88,15 @@ class Authentication:
 
     def _refuse(self, request: Request, refusal: Response, finish: Reply) -> None:
         """Probes are answered all the same, with less in it."""
-        if request.path in self._probes:
+        if request.path in self._probes.paths:
             self._pass_on(replace(request, admitted=False), finish)
         else:
             finish(refusal)
 
     def _pass_on(self, request: Request, finish: Reply) -> None:
+        if request.path == self._probes.alive:  # whatever all workers wait for
+            self._guard(request, finish, lambda: finish(self._application(request)))
+            return
         self._pool.submit(self._guard, request, finish, lambda: finish(self._application(request)))
 
     def _guard(self, request: Request, finish: Reply, do: Callable[[], object]) -> None:

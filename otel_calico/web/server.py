@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from otel_calico.web.authentication import Authentication
+from otel_calico.web.authentication import Authentication, Probes
 from otel_calico.web.client_connection import TimeLimits
 from otel_calico.web.listener import Listener
 from otel_calico.web.message import Request, Response
@@ -33,7 +33,6 @@ class HttpServer:
     """Serves an application on one address from `start` to `stop`; no access log.
 
     `answer` is called on one of `THREADS` threads for each request. However many clients are slow, none holds one.
-    Paths in `probes` are answered to clients that cannot prove who they are, too.
     """
 
     def __init__(  # noqa: PLR0913 - a server has this many sides
@@ -43,7 +42,7 @@ class HttpServer:
         port: int,
         *,
         limits: TimeLimits | None = None,
-        probes: frozenset[str] = frozenset(),
+        probes: Probes | None = None,
         file: ProtectionFile | None = None,
     ) -> None:
         self._address = address
@@ -51,7 +50,9 @@ class HttpServer:
         self._limits = limits or TimeLimits()
         self._file = file
         self._workers = ThreadPoolExecutor(THREADS, "http-worker")
-        self._authentication = Authentication(answer, probes, file.current if file else Protection(), self._workers)
+        self._authentication = Authentication(
+            answer, probes or Probes(), file.current if file else Protection(), self._workers
+        )
         self._stop: Callable[[], object] = lambda: None
         self._serving = threading.Event()
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)

@@ -65,7 +65,11 @@ CONTRADICTIONS: dict[str, tuple[str, str]] = {
     ),
     "a monitor of nothing": (
         "{config: {telemetry: {exporters: [otlp]}}, podMonitor: {enabled: true}}",
-        "leaves out prometheus, so there is no /metrics: add it, or disable the monitor",
+        "leaves out the exporter prometheus (exporters) or all (disabled), so there is no /metrics: add it",
+    ),
+    "a monitor of what is switched off": (
+        "{config: {telemetry: {disabled: true}}, podMonitor: {enabled: true}}",
+        "leaves out the exporter prometheus (exporters) or all (disabled), so there is no /metrics: add it",
     ),
     "two monitors": (
         "{serviceMonitor: {enabled: true}, podMonitor: {enabled: true}}",

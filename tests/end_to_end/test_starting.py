@@ -77,7 +77,7 @@ def test_a_port_in_use_ends_the_start(legacy_node: LiveNode) -> None:
         other.listen()
         code, said = refused(service)
     message = f"Error: :: port {service.port} is in use by another process; "
-    assert (code, said.splitlines()[-1]) == (2, f"{message}stop it or set METRICS_SERVER_PORT to a free port")
+    assert (code, said.splitlines()[-1]) == (1, f"{message}stop it or set METRICS_SERVER_PORT to a free port")
 
 
 def test_without_iptables_it_stays_up_and_says_what_to_install(legacy_node: LiveNode, nft_node: LiveNode) -> None:

@@ -12,12 +12,15 @@ import pytest
 import trustme
 
 from otel_calico.calico.lookups import Lookups
+from otel_calico.datastores.datastore import DatastoreError
 from otel_calico.datastores.kubernetes.api_access import ApiAccess
+from otel_calico.datastores.kubernetes.api_client import ApiClient
+from otel_calico.datastores.kubernetes.api_errors import ApiRequest
 from otel_calico.datastores.kubernetes.bearer_token import FRESH, BearerToken
 from otel_calico.datastores.kubernetes.kubeconfig import access_from_files, access_from_text
 from tests.datastores.watching import in_sync, the_one_error
 from tests.kubernetes.api_server import ApiServer
-from tests.kubernetes.conftest import Follow
+from tests.kubernetes.conftest import CLIENT, Follow
 from tests.node.programs import free_port, wait_until
 
 CA_REMEDY = "check K8S_CA_FILE, or certificate-authority in the kubeconfig"
@@ -150,6 +153,40 @@ def test_a_client_certificate(
     wait_until(lambda: all(kind.errors for kind in datastore.status().kinds.values()), "errors")
     for kind in datastore.status().kinds.values():  # the server says why, or just ends the connection
         assert "a client certificate: check K8S_CERT_FILE and K8S_KEY_FILE" in kind.last_error
+
+
+def test_a_client_certificate_that_is_refused_is_followed_when_its_file_is_renewed(
+    authority: trustme.CA, tls_api: ApiServer, ca_file: str, tmp_path: Path
+) -> None:
+    """A kept connection keeps the certificate that it began with."""
+    certificate = tmp_path / "cert.pem"
+    authority.issue_cert("otel-calico").private_key_and_cert_chain_pem.write_to_path(certificate)
+    client = ApiClient(
+        ApiAccess(tls_api.url, ca_file=ca_file, cert_file=str(certificate), key_file=str(certificate)), CLIENT
+    )
+    pods = ApiRequest("list", "pods")
+    b"".join(client.get(pods, "/api/v1/pods").chunks())
+    tls_api.behaviour.tokens = {"one that we do not have"}
+    with pytest.raises(DatastoreError, match="401"):
+        client.get(pods, "/api/v1/pods")
+    tls_api.behaviour.tokens = None
+    certificate.unlink()
+    with pytest.raises(DatastoreError, match="cannot use"):  # a new connection reads the file anew
+        client.get(pods, "/api/v1/pods")
+    client.close()
+
+
+def test_the_end_of_a_watch_over_tls_is_no_error_of_the_next_request(
+    tls_api: ApiServer, ca_file: str, follow: Follow
+) -> None:
+    datastore = follow(ApiAccess(tls_api.url, ca_file=ca_file), Lookups())
+    in_sync(datastore)
+    for _ in range(4):
+        asked = len(tls_api.asked)
+        tls_api.end_streams("pods", whole=True)
+        wait_until(lambda: len(tls_api.asked) > asked, "the next watch")  # noqa: B023 - waited for within the loop
+    in_sync(datastore)
+    assert {kind: one.errors for kind, one in datastore.status().kinds.items() if one.errors} == {}
 
 
 @pytest.mark.slow

@@ -50,6 +50,33 @@ def refusal(limits: Limits | None = None) -> SourceError:
     return refused.value
 
 
+def all_backends(limits: Limits) -> KernelSource:
+    return KernelSource(KernelSettings([Backend.NFTABLES, Backend.NFT, Backend.LEGACY], limits=limits, netlink=False))
+
+
+def test_a_program_of_another_backend_that_hangs_keeps_only_the_first_scan_from_the_one_in_use(
+    install: Install, tmp_path: Path
+) -> None:
+    install("nft", "exec sleep 100")
+    for name in ("iptables-nft-save", "ip6tables-nft-save"):
+        install(name, f"sleep 0.1; cat {tmp_path}/{name}.txt")
+    hung = all_backends(Limits(0.8))
+    with pytest.raises(SourceError, match="nft did not finish"):
+        hung.read()
+    assert [dump.text for dump in hung.read()] == [V4, V6]
+    assert hung.backend == "nft"
+
+
+def test_a_look_reads_the_backend_in_use_before_programs_of_others_can_hang(install: Install) -> None:
+    install("nft", "echo 'Error: No such file or directory' >&2; exit 1")
+    looking = all_backends(Limits(0.5))
+    looking.read()
+    install("nft", "exec sleep 100")
+    for _ in range(2):
+        looking.look_again()
+        assert [dump.text for dump in looking.read()] == [V4, V6]
+
+
 def test_a_program_gets_nothing_of_the_environment_but_where_programs_are(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,12 +14,14 @@ import bcrypt
 import trustme
 import yaml
 
+from otel_calico.web.authentication import Probes
 from otel_calico.web.client_connection import TimeLimits
 from otel_calico.web.message import Request, Response, plain
 from otel_calico.web.protection import ProtectionFile
 from otel_calico.web.server import HttpServer
 
 PROBE, PAGE = "/healthz", "/metrics"
+PROBES = Probes(frozenset({PROBE}), alive=PROBE)
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
 
@@ -64,7 +66,7 @@ class Site:
     def start(self, limits: TimeLimits | None = None) -> Self:
         """Serve."""
         self.file = ProtectionFile(self.path) if self.path.exists() else None
-        self.server = HttpServer(echo, "127.0.0.1", 0, limits=limits, probes=frozenset({PROBE}), file=self.file)
+        self.server = HttpServer(echo, "127.0.0.1", 0, limits=limits, probes=PROBES, file=self.file)
         self.server.start()
         return self
 

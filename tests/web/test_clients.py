@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -10,13 +12,16 @@ from functools import partial
 from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 from otel_calico.web.client_connection import TimeLimits
 from otel_calico.web.listener import CONNECTIONS
+from otel_calico.web.message import Request, Response, plain
+from otel_calico.web.server import THREADS, HttpServer
 from tests.node.programs import wait_until
-from tests.web.site import Site
+from tests.web.site import PAGE, PROBE, PROBES, Site
 
 SERVED = (200, "GET /metrics admitted")
 
@@ -138,3 +143,27 @@ def test_a_burst_of_scrapers_is_served_to_the_last(site: Site) -> None:
         for client in burst:
             client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
         assert {client.recv(15) for client in burst} == {b"HTTP/1.1 200 OK"}
+
+
+def test_whether_the_process_is_alive_is_answered_while_all_workers_wait_for_a_scan() -> None:
+    scanned = threading.Event()
+
+    def answer(request: Request) -> Response:
+        if request.path != PROBE:
+            scanned.wait(20)
+        return plain(HTTPStatus.OK, "ok")
+
+    server = HttpServer(answer, "127.0.0.1", 0, probes=PROBES)
+    server.start()
+    try:
+        with ThreadPoolExecutor(THREADS + 4) as scrapers:
+            waiting = [scrapers.submit(urlopen, f"http://127.0.0.1:{server.port}{PAGE}") for _ in range(THREADS + 4)]
+            time.sleep(0.2)
+            with urlopen(f"http://127.0.0.1:{server.port}{PROBE}", timeout=5) as response:
+                assert response.status == HTTPStatus.OK
+            assert not any(one.done() for one in waiting)
+            scanned.set()
+            for one in waiting:
+                one.result().close()
+    finally:
+        server.stop()

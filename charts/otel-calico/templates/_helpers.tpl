@@ -65,8 +65,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- ternary "https" "http" .Values.web.tls -}}
 {{- end -}}
 
+{{- define "otel-calico.lockFile" -}}
+{{- dig "iptables" "lock_file" "/run/xtables.lock" .Values.config -}}
+{{- end -}}
+
 {{/* Whether there is a /metrics to scrape. */}}
 {{- define "otel-calico.isScraped" -}}
 {{- $exporters := dig "telemetry" "exporters" list .Values.config -}}
-{{- if or (empty $exporters) (has "prometheus" $exporters) -}}true{{- end -}}
+{{- $disabled := dig "telemetry" "disabled" false .Values.config -}}
+{{- if and (not $disabled) (or (empty $exporters) (has "prometheus" $exporters)) -}}true{{- end -}}
 {{- end -}}

@@ -83,7 +83,7 @@ httpGet:
   readOnly: true
 # Locked for reading; a lock needs no right to write.
 - name: xtables-lock
-  mountPath: /run/xtables.lock
+  mountPath: {{ include "otel-calico.lockFile" . }}
   readOnly: true
 {{- if not (include "otel-calico.usesKubernetes" .) }}
 - name: calico
@@ -132,7 +132,7 @@ httpGet:
     name: {{ include "otel-calico.fullname" . }}
 - name: xtables-lock
   hostPath:
-    path: /run/xtables.lock
+    path: {{ include "otel-calico.lockFile" . }}
     type: FileOrCreate
 {{- if not (include "otel-calico.usesKubernetes" .) }}
 - name: calico

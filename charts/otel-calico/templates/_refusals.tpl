@@ -18,7 +18,7 @@
 {{- end -}}
 {{- if or .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
   {{- if not (include "otel-calico.isScraped" .) -}}
-    {{- fail "a monitor is enabled, but config.telemetry.exporters leaves out prometheus, so there is no /metrics: add it, or disable the monitor" -}}
+    {{- fail "a monitor is enabled, but config.telemetry leaves out the exporter prometheus (exporters) or all (disabled), so there is no /metrics: add it, or disable the monitor" -}}
   {{- end -}}
   {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
     {{- fail "serviceMonitor and podMonitor are both enabled, so every node would be scraped twice: keep one" -}}

@@ -63,7 +63,8 @@ class ResponseBody:
 
     def __init__(self, client: ApiClient, connection: ApiConnection, response: http.client.HTTPResponse) -> None:
         self._client, self._connection, self._response = client, connection, response
-        self._reading = False
+        self._lock = threading.Lock()  # of what follows: a connection that was given back may be another request's
+        self._reading = self._released = False
         self.closed = False
 
     def chunks(self) -> Iterator[bytes]:
@@ -77,13 +78,21 @@ class ResponseBody:
             if not self.closed:
                 raise
         finally:
-            self._client.release(self._connection, self._response)
+            self._release()
 
     def close(self) -> None:
         """Stop reading. Thread-safe."""
         self.closed = True
-        self._connection.shut_down()
-        if not self._reading:  # else the reading thread releases the connection
+        with self._lock:
+            if self._released:
+                return
+            self._connection.shut_down()
+        if not self._reading:  # else the reading thread gives the connection back
+            self._release()
+
+    def _release(self) -> None:
+        with self._lock:
+            self._released = True
             self._client.release(self._connection, self._response)
 
 
@@ -126,6 +135,8 @@ class ApiClient:
                     error = _error_response(response)
                 finally:
                     self.release(connection, response)
+            if error.status == 401:  # connections keep the client certificate that they began with
+                self._close_idle()
             if error.status == 401 and not renewed and self._token.renewed(token):
                 renewed = True
             elif error.status == 429 and retries < _MAX_RETRIES:
@@ -160,8 +171,7 @@ class ApiClient:
         self._closed.set()
         for connection in tuple(self._busy):
             connection.shut_down()
-        while self._idle:
-            self._idle.pop().close()
+        self._close_idle()
 
     def _exchange(self, target: str, accept: str, token: str) -> tuple[ApiConnection, http.client.HTTPResponse]:
         headers = {"Accept": accept, "User-Agent": _USER_AGENT}
@@ -189,6 +199,10 @@ class ApiClient:
             return self._idle.pop()
         except IndexError:
             return None
+
+    def _close_idle(self) -> None:
+        while (kept := self._kept_connection()) is not None:
+            kept.close()
 
     def _wait(self, seconds: float) -> None:
         """Wait; raises DatastoreError if the client is closed."""
