@@ -35,6 +35,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         from tests.kubernetes.api_server import RESOURCES, Asked  # noqa: PLC0415 - they need this class
 
+        if self.api.stopping.is_set():  # a kept connection ends with the server
+            self.close_connection = True
+            return
         url, behaviour = urlsplit(self.path), self.api.behaviour
         self.parameters = dict(parse_qsl(url.query))
         path = url.path.removeprefix("/prefix")
@@ -158,6 +161,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         self.wfile.flush()
+        self._ended = None  # a connection serves one watch after the other
         self.api.streams.append(self)
         try:
             for event in self._events():

@@ -6,6 +6,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -176,15 +177,19 @@ def test_a_client_certificate_that_is_refused_is_followed_when_its_file_is_renew
     client.close()
 
 
+def watched_again(api: ApiServer, ended: int) -> bool:
+    """Whether pods are watched after so many watches ended."""
+    return len(api.requests("watch", "pods")) > ended and any(one.resource == "pods" for one in api.streams)
+
+
 def test_the_end_of_a_watch_over_tls_is_no_error_of_the_next_request(
     tls_api: ApiServer, ca_file: str, follow: Follow
 ) -> None:
     datastore = follow(ApiAccess(tls_api.url, ca_file=ca_file), Lookups())
     in_sync(datastore)
-    for _ in range(4):
-        asked = len(tls_api.asked)
+    for ended in range(4):
+        wait_until(partial(watched_again, tls_api, ended), "the next watch")
         tls_api.end_streams("pods", whole=True)
-        wait_until(lambda: len(tls_api.asked) > asked, "the next watch")  # noqa: B023 - waited for within the loop
     in_sync(datastore)
     assert {kind: one.errors for kind, one in datastore.status().kinds.items() if one.errors} == {}
 
