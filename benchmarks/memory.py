@@ -27,7 +27,7 @@ def _row(shape: Shape, bar: int, protocol: Protocol, scale: Scale) -> Row:
     with BenchmarkNode(shape) as node, NullReceiver(protocol, node.namespace) as receiver:
         node.program()
         push = {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.start().url,
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": receiver.start().url,
             "OTEL_EXPORTER_OTLP_PROTOCOL": protocol.value,
             "OTEL_METRIC_EXPORT_INTERVAL": str(int(scale.push_interval * 1e3)),
         }
