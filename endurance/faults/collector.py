@@ -102,7 +102,7 @@ FAULTS = (
 
 def _otlp(url: str) -> dict[str, str]:
     return {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": url,
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": url,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
         "OTEL_EXPORTER_OTLP_TIMEOUT": str(int(_TIMEOUT * 1000)),
         "OTEL_METRIC_EXPORT_INTERVAL": str(int(_INTERVAL * 1000)),
