@@ -19,7 +19,7 @@ class ScanPart(StrEnum):
     """What can fail alone: the values of label `part` of `otel_calico_scan_failed_parts_total`.
 
     One endpoint's chain; the chain of one policy or group, with the series of family `rule`; the members' shares of
-    one group; family `policy` but for the node's drops; those.
+    one group; family `policy` without the node's drops; the node's drops.
     """
 
     ENDPOINT_CHAIN = "endpoint_chain"

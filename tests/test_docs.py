@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from otel_calico.failed_parts import ScanPart
 
 ROOT = Path(__file__).parent.parent
 MADE_HERE = {".venv", ".image", ".pytest_cache", "build", "dist", "node_modules"}
@@ -77,3 +80,30 @@ def test_the_design_names_every_package() -> None:
     package = ROOT / "otel_calico"
     there = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     assert named == there - {"__init__", "__main__"}
+
+
+def log_events() -> set[str]:
+    """The names that the package gives to what it logs."""
+    calls = (
+        node
+        for module in (ROOT / "otel_calico").rglob("*.py")
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args
+    )
+    return {
+        str(call.args[0].value)
+        for call in calls
+        if (ast.unparse(call.func).startswith("log.") or call.func.attr == "_tell_names")  # type: ignore[attr-defined]
+        and isinstance(call.args[0], ast.Constant)
+    }
+
+
+def test_every_log_event_is_explained() -> None:
+    page = (ROOT / "docs" / "logs.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == sorted(log_events())
+
+
+@pytest.mark.parametrize("page", ["metrics.md", "runbooks/OtelCalicoPartFailing.md"])
+def test_every_part_of_a_scan_that_can_fail_alone_is_explained(page: str) -> None:
+    explained = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / page).read_text(), re.MULTILINE)
+    assert {part.value for part in ScanPart} <= set(explained)

@@ -13,7 +13,7 @@ from operator import is_
 from otel_calico.accounting.gains import Counters, counters_before
 from otel_calico.accounting.interval import Interval
 from otel_calico.accounting.last_hits import LastHits, PolicyKey, policy_key
-from otel_calico.accounting.policy_rules import PolicyRules, Total, book
+from otel_calico.accounting.policy_rules import PolicyRules, Total, book_gains
 from otel_calico.attribution.plan import GroupPlan, PolicyPlan, RulesetPlan
 from otel_calico.calico.model import RulesetKey
 from otel_calico.metrics import POLICY_BYTES, POLICY_GROUP_INFO, POLICY_PACKETS
@@ -44,7 +44,7 @@ class PolicyAccount:
             self._read = self._tell(hit, taken, self._groups_read(intervals))
         elif moved:
             looked = [(rules, chain, rules.look(chain)) for rules, chain in moved]
-            hit = {policy for rules, chain, counters in looked for policy in rules.book(chain, counters)}
+            hit = set[PolicyKey]().union(*[rules.book(chain, counters) for rules, chain, counters in looked])
             self._read = self._tell(hit, taken, self._read[-1])
         return self._read
 
@@ -72,7 +72,7 @@ class PolicyAccount:
             totals = list(self._totals_of(policy, interval.since, known))
             self._rules[interval.now.key, policy.chain] = PolicyRules(policy, chain, totals, counters)
             if not interval.first:
-                hit |= set(book(totals, counters, before))
+                hit |= book_gains(totals, counters, before)
         if list(self._totals) != list(known):  # the same series in another order are another set
             self._readings = []
         self._plans = [interval.now.plan for interval in intervals]

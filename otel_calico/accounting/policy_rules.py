@@ -5,7 +5,7 @@ Each rule is followed on its own, by its hash (`gains`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from otel_calico.accounting.gains import Counters, gains
@@ -42,16 +42,18 @@ class PolicyRules:
         """What the same rules count now."""
         return chain.counters(self._positions)
 
-    def book(self, chain: Chain, counters: Counters) -> Iterator[PolicyKey]:
-        """Add what the rules gained since the last look; yields the policy for each rule that packets met."""
+    def book(self, chain: Chain, counters: Counters) -> set[PolicyKey]:
+        """Add what the rules gained since the last look. The policies of rules that packets met."""
         former, self._counters, self.chain = self._counters, counters, chain
-        yield from book(self._totals, counters, former)
+        return book_gains(self._totals, counters, former)
 
 
-def book(totals: Sequence[Total], counters: Counters, former: Counters) -> Iterator[PolicyKey]:
-    """Add what each rule gained to its total; yields the policy of each rule that packets met."""
+def book_gains(totals: Sequence[Total], counters: Counters, former: Counters) -> set[PolicyKey]:
+    """Add what each rule gained to its total. The policies of rules that packets met."""
+    hit: set[PolicyKey] = set()
     for total, (packets, octets) in zip(totals, gains(former, counters), strict=True):
         total.octets += octets
         if packets:
             total.packets += packets
-            yield total.policy
+            hit.add(total.policy)
+    return hit

@@ -35,9 +35,7 @@ class RuleCounterGains:
 
     def __init__(self) -> None:
         self._ids: Sequence[int] = ()
-        self._told: list[int] | None = (
-            None  # what each had counted when it was last told of; None before the first look
-        )
+        self._told: list[int] | None = None  # what each had counted when it was last told of, once there was a look
         self._known: Mapping[int, object] = {}
         self._unknown: tuple[Sequence[int], Sequence[int]] = (), ()  # the ids, and the places of the unknown ones
 

@@ -49,8 +49,13 @@ class EbpfPlanner:
         made_from = state.programs.files, programs, state.tells_ends, found
         if made_from != self._counted_from:
             self._counted_from = made_from
-            told = counted_by_id(programs, tells_ends=state.tells_ends)
-            self._counted = {DebugFiles.READ: told, DebugFiles.REMOVED: {}}.get(state.programs.files, found)
+            match state.programs.files:
+                case DebugFiles.READ:
+                    self._counted = counted_by_id(programs, tells_ends=state.tells_ends)
+                case DebugFiles.REMOVED:
+                    self._counted = {}
+                case DebugFiles.UNREADABLE:
+                    self._counted = found
         return self._counted
 
     def plan(self, state: EbpfState, counted: Mapping[int, Counted], other_drops: Set[InterfaceDrop]) -> EbpfPlan:

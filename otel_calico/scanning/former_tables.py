@@ -60,5 +60,8 @@ class FormerTables:
         """True where most counters fell, for the first time: a legacy table is at zero while somebody writes it."""
         fell = fell_together(before, now)
         doubtful = fell and place not in self._doubted
-        (self._doubted.add if doubtful else self._doubted.discard)(place)
+        if doubtful:
+            self._doubted.add(place)
+        else:
+            self._doubted.discard(place)
         return doubtful

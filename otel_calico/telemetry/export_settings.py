@@ -39,7 +39,7 @@ class Naming(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ExportSettings:
-    """Settings of one `Telemetry`.
+    """What is exported, and where to.
 
     `exporters` empty stands for `OTEL_METRICS_EXPORTER=none` and for `OTEL_SDK_DISABLED`: health is served, metrics
     are not. `otlp_endpoint` is the whole URL, with its path for `http/protobuf`. Empty, and for what
