@@ -35,7 +35,11 @@ _MOVING = {0, ACCEPTED, DROPPED_BY_POLICY}
 
 def measure(scale: Scale) -> list[Row]:
     """One row where nothing moved, and one where all counters did."""
-    with Namespace() as namespace:
+    with (
+        Namespace() as namespace,
+        BpfMap(PER_CPU_HASH, 8, 8, entries=10_000) as rules,
+        BpfMap(PER_CPU_HASH, 8, _INTERFACE_COUNTERS.size, entries=20_000) as interfaces,
+    ):
         machine = EbpfMachine(namespace).prepare()
         node = _node(scale)
         entries = len(node.all_ids())
@@ -48,7 +52,9 @@ def measure(scale: Scale) -> list[Row]:
         settings = ScanSettings(SeriesChoice())
         collector = Collector(EbpfScanner(EbpfNode(machine.paths), lookups, settings), freshness=0.0)
         samples: dict[str, list[float]] = {"nothing moved": [], "one rule in ten moved": [], "every counter moved": []}
-        maps = _Maps.pinned(machine)
+        rules.pin(machine.pinned / RULE_COUNTERS)
+        interfaces.pin(machine.pinned / "cali_counters6")
+        maps = _Maps(rules, interfaces)
         maps.count(node, 0)
         namespace.inside(collector.scan)
         time.sleep(1.1)  # debug files that were just written are read again
@@ -109,13 +115,6 @@ class _Maps:
 
     rules: BpfMap
     interfaces: BpfMap
-
-    @classmethod
-    def pinned(cls, machine: EbpfMachine) -> _Maps:
-        """Made where Felix has them."""
-        rules = BpfMap(PER_CPU_HASH, 8, 8, entries=10_000).pin(machine.pinned / RULE_COUNTERS)
-        interfaces = BpfMap(PER_CPU_HASH, 8, _INTERFACE_COUNTERS.size, entries=20_000)
-        return cls(rules, interfaces.pin(machine.pinned / "cali_counters6"))
 
     def count(self, node: ModelNode, times: int, one_in: int = 1) -> None:
         """Let one in so many rules have counted more, and every interface more packets seen, accepted and dropped."""

@@ -1,4 +1,4 @@
-"""What rules counted since the scan before, and whether that can be told: what a reset means for a difference of rules.
+"""What rules counted since the scan before, and whether that can be told after a reset.
 
 Felix's hash of a rule covers its chain, its place and every earlier rule, so the same hash is the same rule. A rule
 that was not there before counts in full. One that counts less than before was reset, and counts from zero. What a reset

@@ -20,7 +20,7 @@ T = TypeVar("T")
 Name = TypeVar("Name", bound=str)
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_LONGEST = 365 * 24 * 3600.0  # seconds; waits of centuries are more than Python can do
+_YEAR = 365 * 24 * 3600.0  # seconds
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
@@ -110,9 +110,14 @@ def _number(given: str) -> float:
 def _milliseconds(given: str) -> float:
     if not given.strip().isdecimal() or int(given) == 0:
         raise ValueError("is no positive whole number")
-    if int(given) > _LONGEST * 1000:
+    return _at_most_a_year(int(given) / 1000)
+
+
+def _at_most_a_year(seconds: float) -> float:
+    """Waits of centuries are more than Python can do."""
+    if seconds > _YEAR:
         raise ValueError("is longer than a year")
-    return int(given) / 1000
+    return seconds
 
 
 def _show_duration(seconds: float) -> str:
@@ -173,9 +178,7 @@ def duration(*, zero: bool = False) -> Kind[float]:
         seconds = float(match[1]) / 1000 if match[2] == "ms" else float(match[1]) * _UNITS[match[2] or "s"]
         if seconds == 0 and not zero:
             raise ValueError("is not more than 0")
-        if seconds > _LONGEST:
-            raise ValueError("is longer than a year")
-        return seconds
+        return _at_most_a_year(seconds)
 
     return Kind(parse, "a duration such as 500ms, 5s, 1m or 2.5 (seconds)" + (", or 0" if zero else ""), _show_duration)
 

@@ -75,9 +75,9 @@ class Booker:
         self._policies = [plan.policy_places.get(match_id, -1) for match_id in ids]
         self._node_drops = [plan.drop_places.get(match_id, -1) for match_id in ids]
         if self._each_rule:  # what counts another rule now is of neither
-            known = plan.counted if plan is former else former.counted
+            before, now = former.counted, plan.counted
             self._rules = [
-                plan.rule_places.get(match_id, -1) if known.get(match_id) == plan.counted.get(match_id) else -1
+                plan.rule_places.get(match_id, -1) if before.get(match_id) == now.get(match_id) else -1
                 for match_id in ids
             ]
 

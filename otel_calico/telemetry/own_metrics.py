@@ -59,7 +59,7 @@ def _series(readings: Sequence[Readings]) -> Mapping[str, int]:
     counts: dict[Metric, int] = {}
     for one in readings:  # about a thousand
         series = one.series
-        counts[series.metric] = counts.get(series.metric, 0) + len(series.since)
+        counts[series.metric] = counts.get(series.metric, 0) + len(series.since)  # one for each series
     return {metric.exposed: count for metric, count in counts.items()}
 
 

@@ -94,7 +94,7 @@ class Authentication:
             finish(refusal)
 
     def _pass_on(self, request: Request, finish: Reply) -> None:
-        if request.path == self._probes.alive:  # whatever all workers wait for
+        if request.path == self._probes.alive:  # all workers may wait for a scan
             self._guard(request, finish, lambda: finish(self._application(request)))
             return
         self._pool.submit(self._guard, request, finish, lambda: finish(self._application(request)))

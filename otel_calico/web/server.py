@@ -32,7 +32,8 @@ class ListenError(Exception):
 class HttpServer:
     """Serves an application on one address from `start` to `stop`; no access log.
 
-    `answer` is called on one of `THREADS` threads for each request. However many clients are slow, none holds one.
+    `answer` is called on one of `THREADS` threads for each request but `probes.alive`. However many clients are slow,
+    none holds one.
     """
 
     def __init__(  # noqa: PLR0913 - a server has this many sides

@@ -46,6 +46,10 @@ WRONG: dict[str, tuple[str, str]] = {
         "at '/podSecurityContext': additional properties 'runAsUser' not allowed",
     ),
 }
+NO_METRICS = (
+    "a monitor is enabled, but config.telemetry leaves out the exporter prometheus (exporters) or all (disabled), "
+    "so there is no /metrics: add it, or disable the monitor"
+)
 CONTRADICTIONS: dict[str, tuple[str, str]] = {
     "etcd without servers": (
         "config: {datastore: {type: etcdv3}}",
@@ -65,11 +69,11 @@ CONTRADICTIONS: dict[str, tuple[str, str]] = {
     ),
     "a monitor of nothing": (
         "{config: {telemetry: {exporters: [otlp]}}, podMonitor: {enabled: true}}",
-        "leaves out the exporter prometheus (exporters) or all (disabled), so there is no /metrics: add it",
+        NO_METRICS,
     ),
     "a monitor of what is switched off": (
         "{config: {telemetry: {disabled: true}}, podMonitor: {enabled: true}}",
-        "leaves out the exporter prometheus (exporters) or all (disabled), so there is no /metrics: add it",
+        NO_METRICS,
     ),
     "two monitors": (
         "{serviceMonitor: {enabled: true}, podMonitor: {enabled: true}}",

@@ -158,3 +158,13 @@ def test_every_value_is_in_the_schema_and_every_one_of_the_schema_in_the_values(
         assert set(declared["properties"]) == set(values[name]), name
         assert declared["additionalProperties"] is False
     assert "config.prometheus.port" in documented_keys(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "file"), [({}, "/run/xtables.lock"), ({"config": {"iptables": {"lock_file": "/run/x"}}}, "/run/x")]
+)
+def test_the_lock_that_is_read_is_the_hosts(values: dict[str, Any], file: str) -> None:
+    pod = only("DaemonSet", manifests(values))["spec"]["template"]["spec"]
+    (mount,) = (one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "xtables-lock")
+    (volume,) = (one for one in pod["volumes"] if one["name"] == "xtables-lock")
+    assert (mount["mountPath"], volume["hostPath"]["path"]) == (file, file)

@@ -32,7 +32,8 @@ def test_durations_are_written_with_or_without_a_unit(given_text: str, seconds: 
 @pytest.mark.parametrize(
     ("kind", "given_text"),
     [
-        *((kinds.duration(), text) for text in ("", "0", "-1s", "1d", "s", "1 2", "nan", "inf", "1e3", "0x1")),
+        *((kinds.milliseconds, text) for text in ("0", "1.5", "31536000001")),
+        *((kinds.duration(), text) for text in ("", "0", "-1s", "1d", "s", "1 2", "nan", "inf", "1e3", "0x1", "9000h")),
         *((kinds.port, text) for text in ("-1", "65536", "1.0", "tcp://1", "٣")),
         *((kinds.boolean, text) for text in ("2", "ja", "")),
         *((kinds.address, text) for text in ("256.1.1.1", "a b", "http://x", "")),

@@ -92,8 +92,9 @@ class ResponseBody:
 
     def _release(self) -> None:
         with self._lock:
-            self._released = True
-            self._client.release(self._connection, self._response)
+            if not self._released:
+                self._released = True
+                self._client.release(self._connection, self._response)
 
 
 class ApiClient:
@@ -135,11 +136,12 @@ class ApiClient:
                     error = _error_response(response)
                 finally:
                     self.release(connection, response)
-            if error.status == 401:  # connections keep the client certificate that they began with
-                self._close_idle()
-            if error.status == 401 and not renewed and self._token.renewed(token):
-                renewed = True
-            elif error.status == 429 and retries < _MAX_RETRIES:
+            if error.status == 401:
+                self._close_idle()  # connections keep the client certificate that they began with
+                if not renewed and self._token.renewed(token):
+                    renewed = True
+                    continue
+            if error.status == 429 and retries < _MAX_RETRIES:
                 retries += 1
                 after = 1 if error.retry_after is None else min(error.retry_after, _MAX_RETRY_AFTER)
                 self._wait(after + random.uniform(0, after / 2))  # noqa: S311 - jitter, not a secret
